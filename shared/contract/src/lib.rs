@@ -1,0 +1,12 @@
+//! What others can see: request bodies, answers, problems and links. Snake case, integer minor units, RFC 3339 UTC.
+
+pub mod license;
+pub mod links;
+pub mod problem;
+pub mod quote;
+mod reader;
+
+pub use license::LicenseView;
+pub use links::Links;
+pub use problem::Problem;
+pub use quote::QuoteView;

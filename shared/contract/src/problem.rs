@@ -1,0 +1,85 @@
+//! Refusals and failures as `application/problem+json` (RFC 9457), with a stable `code`, every fault with its JSON
+//! pointer, and the request's id.
+
+use domain::{Code, Fault, Refusal};
+use serde::Serialize;
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem document.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: &'static str,
+    pub status: u16,
+    pub code: Code,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
+}
+
+impl Problem {
+    /// A problem without faults of its own: something failed, or is not there.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let (status, title) = status_and_title(code);
+        Self {
+            kind: format!("urn:sellthrough:problem:{code}"),
+            title,
+            status,
+            code,
+            detail: detail.into(),
+            request_id: None,
+            errors: Vec::new(),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let code = refusal.code();
+        let about_the_body = |fault: &Fault| !fault.pointer.is_empty();
+        let detail = match &refusal.faults[..] {
+            [only] => only.detail.clone(),
+            faults => format!("{} things are wrong: see `errors`. Nothing was stored.", faults.len()),
+        };
+        let errors = if refusal.faults.iter().any(about_the_body) { refusal.faults } else { Vec::new() };
+        Self { errors, ..Self::new(code, detail) }
+    }
+}
+
+/// The HTTP status that belongs to a code.
+fn status_and_title(code: Code) -> (u16, &'static str) {
+    match code {
+        Code::MalformedJson | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
+        Code::SignInRequired => (401, "Sign in required"),
+        Code::NotFound => (404, "Not found"),
+        Code::MethodNotAllowed => (405, "Method not allowed"),
+        Code::QuotePaid | Code::RevisionLimit | Code::NotYetInvoiced | Code::NoLicenseKey => (409, "Not possible in this state"),
+        Code::BodyTooLarge => (413, "Body too large"),
+        Code::Internal => (500, "Internal error"),
+        Code::Unavailable => (503, "Try again later"),
+        Code::IdempotencyKeyReused => (422, "Key used before"),
+        Code::RequestInvalid
+        | Code::Required
+        | Code::WrongType
+        | Code::UnknownMember
+        | Code::ValueInvalid
+        | Code::NotExpected
+        | Code::EmailInvalid
+        | Code::CountryUnknown
+        | Code::CurrencyNotOffered
+        | Code::ProductUnknown
+        | Code::NotPricedInCurrency
+        | Code::KindNotOffered
+        | Code::QuantityInvalid
+        | Code::NoTierForQuantity
+        | Code::TermNotOffered
+        | Code::LineCount
+        | Code::TermsNotAccepted => (422, "The request cannot be fulfilled as it is"),
+    }
+}

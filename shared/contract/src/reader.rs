@@ -1,0 +1,79 @@
+//! Reading a JSON body without giving up at the first thing that is wrong: every member of the wrong type, and every
+//! member that nobody reads, is noted with its RFC 6901 pointer.
+
+use domain::{Code, fault::Faults};
+use serde_json::{Map, Value};
+
+/// An object being read. What nobody has asked for by the end is a fault: nothing that is sent is silently ignored.
+pub(crate) struct Object<'v, 'f> {
+    pointer: String,
+    members: Option<&'v Map<String, Value>>,
+    asked: Vec<&'static str>,
+    faults: &'f mut Faults,
+}
+
+impl<'v, 'f> Object<'v, 'f> {
+    /// Reads `value` at `pointer`.
+    pub(crate) fn new(value: &'v Value, pointer: String, faults: &'f mut Faults) -> Self {
+        if !value.is_object() {
+            faults.add(Code::WrongType, &*pointer, "This must be an object.");
+        }
+        Self { pointer, members: value.as_object(), asked: Vec::new(), faults }
+    }
+
+    /// A member's value; JSON's `null` is the same as leaving it out.
+    fn member(&mut self, name: &'static str) -> Option<(&'v Value, String)> {
+        self.asked.push(name);
+        let value = self.members?.get(name).filter(|value| !value.is_null())?;
+        Some((value, format!("{}/{name}", self.pointer)))
+    }
+
+    /// A text.
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        let (value, pointer) = self.member(name)?;
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.faults.add(Code::WrongType, pointer, "This must be a text in quotation marks.");
+        }
+        text
+    }
+
+    /// A whole number.
+    pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
+        let (value, pointer) = self.member(name)?;
+        let number = value.as_i64();
+        if number.is_none() {
+            self.faults.add(Code::WrongType, pointer, "This must be a whole number, without quotation marks.");
+        }
+        number
+    }
+
+    /// An object; `None` when it is left out.
+    pub(crate) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> Option<T> {
+        let (value, pointer) = self.member(name)?;
+        let mut object = Object::new(value, pointer, self.faults);
+        Some(object.finish(read))
+    }
+
+    /// An array of objects; empty when it is left out.
+    pub(crate) fn objects<T>(&mut self, name: &'static str, mut read: impl FnMut(&mut Object<'_, '_>) -> T) -> Vec<T> {
+        let Some((value, pointer)) = self.member(name) else { return Vec::new() };
+        let Some(values) = value.as_array() else {
+            self.faults.add(Code::WrongType, pointer, "This must be an array.");
+            return Vec::new();
+        };
+        let mut read_one = |(i, value)| Object::new(value, format!("{pointer}/{i}"), self.faults).finish(&mut read);
+        values.iter().enumerate().map(&mut read_one).collect()
+    }
+
+    /// Reads the object with `read`, then faults what it did not ask for.
+    pub(crate) fn finish<T>(&mut self, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> T {
+        let read = read(self);
+        for name in self.members.into_iter().flat_map(Map::keys).filter(|name| !self.asked.contains(&name.as_str())) {
+            let escaped: String = name.chars().take(64).collect::<String>().replace('~', "~0").replace('/', "~1");
+            let detail = format!("There is no such member here. There are: {}.", self.asked.join(", "));
+            self.faults.add(Code::UnknownMember, format!("{}/{escaped}", self.pointer), detail);
+        }
+        read
+    }
+}

@@ -1,0 +1,232 @@
+//! Quote numbers and support entitlement numbers: short, upper case, without look-alike characters, not guessable in
+//! sequence, with a check character, so that people can type them on a bank transfer (facts 2.1, 2.12).
+//!
+//! Twenty-nine characters are used, and 29 is prime: with the weights 1, 2, 3 … the check character finds every
+//! single wrong character and every exchange of two.
+
+use std::{fmt, str::FromStr};
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// Without 0, 1, I, L, O, U and S: nothing here is mistaken for something else here.
+const ALPHABET: &[u8; 29] = b"23456789ABCDEFGHJKMNPQRTVWXYZ";
+const QUOTE_BODY: usize = 8;
+const SEN_BODY: usize = 10;
+
+/// The number of a quote, `Q-7KQ4-M9XTC`: eight characters and a check character.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuoteNumber(String);
+
+/// A support entitlement number, `SEN-4MRX7-PQ2HVK`: ten characters and a check character. It names one entitlement.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sen(String);
+
+/// The text is not a number of this kind, or was mistyped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotANumber;
+
+impl fmt::Display for NotANumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a number of ours, or mistyped")
+    }
+}
+
+impl std::error::Error for NotANumber {}
+
+macro_rules! number {
+    ($name:ident, $prefix:literal, $body:ident, $group:literal) => {
+        impl FromStr for $name {
+            type Err = NotANumber;
+
+            /// Tolerates lower case, spaces, hyphens and a lost prefix; refuses a wrong check character.
+            fn from_str(text: &str) -> Result<Self, NotANumber> {
+                read(text, $prefix, $body).map(Self).ok_or(NotANumber)
+            }
+        }
+
+        impl $name {
+            /// The characters alone, without prefix and hyphens: what is stored in keys.
+            pub fn compact(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let (first, rest) = self.0.split_at($group);
+                write!(f, concat!($prefix, "-{}-{}"), first, rest)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+number!(QuoteNumber, "Q", QUOTE_BODY, 4);
+number!(Sen, "SEN", SEN_BODY, 5);
+
+fn read(text: &str, prefix: &str, body: usize) -> Option<String> {
+    let typed: String =
+        text.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).map(|c| c.to_ascii_uppercase()).collect();
+    // The length tells a prefix from a body that happens to begin with the same letters.
+    let compact = if typed.len() == body + 1 { &*typed } else { typed.strip_prefix(prefix)? };
+    let values = compact.bytes().map(value).collect::<Option<Vec<_>>>()?;
+    (values.len() == body + 1 && weigh(&values) == 0).then(|| compact.to_owned())
+}
+
+fn value(character: u8) -> Option<usize> {
+    ALPHABET.iter().position(|&c| c == character)
+}
+
+/// The weighted sum modulo 29, the last character having weight 1. It is 0 for a whole number.
+fn weigh(values: &[usize]) -> usize {
+    values.iter().rev().zip(1..).map(|(value, weight)| value * weight).sum::<usize>() % ALPHABET.len()
+}
+
+fn complete(mut values: Vec<usize>) -> String {
+    values.push(0);
+    let check = (ALPHABET.len() - weigh(&values)) % ALPHABET.len();
+    if let Some(last) = values.last_mut() {
+        *last = check;
+    }
+    values.into_iter().map(|value| char::from(ALPHABET[value])).collect()
+}
+
+/// Makes numbers with a keyed hash: the same cause gives the same number, and nobody without the key can tell one
+/// number from another's cause. The key must never change: a repeated request would be given a second number.
+#[derive(Clone)]
+pub struct Minter {
+    key: Vec<u8>,
+}
+
+impl Minter {
+    /// A minter with the vendor's own secret.
+    pub fn new(key: &[u8]) -> Self {
+        Self { key: key.to_vec() }
+    }
+
+    /// The number for a request that carries an `Idempotency-Key`. `attempt` counts the times that the number was
+    /// found to be taken by something else: with 5 × 10¹¹ numbers, hardly ever.
+    pub fn quote_for_key(&self, caller: &str, key: &str, attempt: u32) -> QuoteNumber {
+        QuoteNumber(self.mint("quote by key", &[caller, key, &attempt.to_string()], QUOTE_BODY))
+    }
+
+    /// The number for a request without a key, from `seed`: bytes that nobody else has.
+    pub fn quote_from_seed(&self, seed: &str) -> QuoteNumber {
+        QuoteNumber(self.mint("quote by seed", &[seed], QUOTE_BODY))
+    }
+
+    /// The entitlement number of a quote's line: issuing again finds the licence that is there.
+    pub fn sen(&self, quote: &QuoteNumber, line: u32, attempt: u32) -> Sen {
+        Sen(self.mint("sen", &[quote.compact(), &line.to_string(), &attempt.to_string()], SEN_BODY))
+    }
+
+    fn mint(&self, purpose: &str, parts: &[&str], body: usize) -> String {
+        let hash = keyed_hash(&self.key, purpose, parts);
+        // 29²⁴ fits in 128 bits; the modulo bias of 128 bits over 29¹⁰ is nothing.
+        let mut rest = u128::from_be_bytes(hash[..16].try_into().expect("a SHA-256 is longer than 16 bytes"));
+        let base = ALPHABET.len() as u128;
+        let values = (0..body)
+            .map(|_| {
+                let value = (rest % base) as usize;
+                rest /= base;
+                value
+            })
+            .collect();
+        complete(values)
+    }
+}
+
+/// HMAC-SHA-256 over length-prefixed parts, so that no two lists of parts hash alike.
+pub(crate) fn keyed_hash(key: &[u8], purpose: &str, parts: &[&str]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    for part in std::iter::once(&purpose).chain(parts) {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some_number(seed: usize) -> QuoteNumber {
+        Minter::new(b"test").quote_from_seed(&seed.to_string())
+    }
+
+    #[test]
+    fn a_number_can_be_typed_carelessly() {
+        let number = some_number(1);
+        let shown = number.to_string();
+        assert!(shown.starts_with("Q-") && shown.len() == 12, "{shown}");
+        for typed in [
+            shown.clone(),
+            shown.to_lowercase(),
+            shown.replace('-', " "),
+            shown.trim_start_matches("Q-").to_owned(),
+            format!("  q {}  ", number.compact().to_lowercase()),
+            number.compact().to_owned(),
+        ] {
+            assert_eq!(typed.parse(), Ok(number.clone()), "{typed}");
+        }
+    }
+
+    #[test]
+    fn every_single_error_and_every_exchange_of_two_characters_is_found() {
+        for seed in 0..50 {
+            let right = some_number(seed).0.into_bytes();
+            for i in 0..right.len() {
+                for &other in ALPHABET.iter().filter(|&&c| c != right[i]) {
+                    let mut wrong = right.clone();
+                    wrong[i] = other;
+                    assert!(String::from_utf8(wrong).unwrap().parse::<QuoteNumber>().is_err());
+                }
+                for j in (i + 1)..right.len() {
+                    let mut wrong = right.clone();
+                    wrong.swap(i, j);
+                    assert!(wrong == right || String::from_utf8(wrong).unwrap().parse::<QuoteNumber>().is_err());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_follow_from_their_cause_and_from_the_key_alone() {
+        let minter = Minter::new(b"one");
+        assert_eq!(minter.quote_for_key("a", "bc", 0), minter.quote_for_key("a", "bc", 0));
+        assert_ne!(minter.quote_for_key("a", "bc", 0), minter.quote_for_key("ab", "c", 0));
+        assert_ne!(minter.quote_for_key("a", "bc", 0), minter.quote_for_key("a", "bc", 1));
+        assert_ne!(minter.quote_for_key("a", "bc", 0), Minter::new(b"two").quote_for_key("a", "bc", 0));
+        let quote = some_number(7);
+        assert_ne!(minter.sen(&quote, 1, 0), minter.sen(&quote, 2, 0));
+        let sen = minter.sen(&quote, 1, 0);
+        assert_eq!(sen.to_string().parse(), Ok(sen.clone()));
+        assert!(sen.to_string().starts_with("SEN-"));
+    }
+
+    #[test]
+    fn nonsense_is_not_a_number() {
+        for text in ["", "Q-", "Q", "Q-AAAA-AAAAA-A", "0000-00000", "Q-7KQ4-M9XT💥", &"Q".repeat(10_000)] {
+            assert!(text.parse::<QuoteNumber>().is_err(), "{text}");
+        }
+    }
+}

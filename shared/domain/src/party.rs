@@ -1,0 +1,103 @@
+//! Who buys, who is billed, who is licensed, and who receives the key.
+
+use serde::{Deserialize, Serialize};
+
+/// A person at an organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Full name.
+    pub name: String,
+    /// E-mail address, as it was given.
+    pub email: Email,
+}
+
+/// A postal address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Street and number, or a post-office box.
+    pub street: String,
+    /// City or locality.
+    pub city: String,
+    /// Postal code, where the country has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    /// ISO 3166-2 subdivision with its country, `US-CA`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// ISO 3166-1 alpha-2 country, `US`.
+    pub country: String,
+}
+
+/// An organisation with the person who speaks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// The organisation's legal name.
+    pub company: String,
+    /// The person to write to.
+    pub contact: Contact,
+    /// Its physical billing address: tax depends on it (R14, R89).
+    pub address: Address,
+}
+
+/// An e-mail address: compared without regard to case, shown as it was given, never logged.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    /// `None` unless `text` is a single plain address that a mail header can carry as it is: ASCII, no display
+    /// name, no control character, at most 254 characters (RFC 5321).
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.len() <= 254 && text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains(['<', '>', '"', ',']);
+        (plain && email_address::EmailAddress::is_valid(text) && text.contains('.')).then(|| Self(text.to_owned()))
+    }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Email {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Email {}
+
+impl std::fmt::Debug for Email {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("‹e-mail›")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_plain_address() {
+        assert!(Email::parse("first.last+tag@mail.example.com").is_some());
+        for no in [
+            "",
+            "nobody",
+            "a@b@c.example",
+            "a@b.example\r\nBcc: all@example.com",
+            "Name <a@b.example>",
+            "a b@c.example",
+            "a@b.example,c@d.example",
+            "\"quoted\"@b.example",
+            "é@b.example",
+        ] {
+            assert!(Email::parse(no).is_none(), "{no}");
+        }
+    }
+
+    #[test]
+    fn r28_addresses_are_compared_without_case_and_never_printed() {
+        let (one, two) = (Email::parse("A.B@Example.com"), Email::parse("a.b@example.COM"));
+        assert_eq!(one, two);
+        assert!(!format!("{one:?}").contains("xample"));
+    }
+}

@@ -1,0 +1,339 @@
+//! Money that a provider tells of: what it was for, where it went, and what happens when it is told again.
+//!
+//! A provider may tell one payment by several events, several times, in any order (facts 2.12). Two aggregates make
+//! that harmless: the quote's ledger holds each payment at most once, and a [`Receipt`] per payment says where the
+//! money went. [`settle`] decides both at once, and its outcome depends on what was told, not on how often.
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Currency, Money, QuoteNumber,
+    quote::{Change, Offer, Quote, Stage},
+};
+
+/// A way to pay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Credit card.
+    Card,
+    /// PayPal.
+    Paypal,
+    /// Mailed check.
+    Check,
+    /// Bank transfer.
+    BankTransfer,
+    /// Automated Clearing House: US banks, US dollars.
+    Ach,
+    /// Invoice, payable within 30 days.
+    #[serde(rename = "net_30")]
+    Net30,
+}
+
+impl Method {
+    /// As it is written on the wire and in the policy.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Paypal => "paypal",
+            Self::Check => "check",
+            Self::BankTransfer => "bank_transfer",
+            Self::Ach => "ach",
+            Self::Net30 => "net_30",
+        }
+    }
+}
+
+/// A payment, named as its provider names it: `stripe:pi_…`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PaymentId(String);
+
+impl PaymentId {
+    /// `id` as `provider` gave it.
+    pub fn new(provider: &str, id: &str) -> Self {
+        Self(format!("{provider}:{id}"))
+    }
+
+    /// Provider and id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a provider told, in our words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The payment it is about.
+    pub payment: PaymentId,
+    /// When it happened, by the provider's clock: a payment counts from then, however late it is told.
+    pub at: Timestamp,
+    /// What it was for, as far as the event says.
+    pub reference: Option<Reference>,
+    /// What happened.
+    pub news: News,
+}
+
+/// What a payment was for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The quote.
+    pub quote: QuoteNumber,
+    /// The revision that was offered when the payment began, when the event says.
+    pub revision: Option<u32>,
+}
+
+/// What happened to a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The money is there.
+    Succeeded {
+        /// How much.
+        money: Money,
+        /// By which method.
+        method: Method,
+    },
+    /// An attempt failed; the buyer may try again.
+    Failed {
+        /// The provider's code for it.
+        reason: String,
+    },
+    /// Some or all of the money went back.
+    Refunded {
+        /// How much in all so far: never a difference, so that it can be told twice.
+        total: Money,
+    },
+}
+
+/// Where one payment went. One per payment, whatever becomes of it: no money that was told is ever lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Of the stored item; 1 when it is created.
+    pub version: u64,
+    /// Where the money went.
+    pub whereabouts: Whereabouts,
+    /// How much of it went back so far, in minor units.
+    pub refunded: i64,
+}
+
+/// Where money went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Whereabouts {
+    /// Nothing but a refund was told so far: it waits for its payment.
+    Awaited,
+    /// It paid this quote.
+    Applied {
+        /// The quote.
+        quote: QuoteNumber,
+    },
+    /// It is ours to give back or to match by hand.
+    Unapplied {
+        /// Why.
+        reason: Unapplied,
+        /// How much.
+        money: Money,
+        /// The quote that it named, if any.
+        quote: Option<QuoteNumber>,
+        /// When it was paid.
+        at: Timestamp,
+    },
+}
+
+/// Why money could not be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unapplied {
+    /// It names no quote.
+    NoReference,
+    /// It names a quote that does not exist.
+    QuoteUnknown,
+    /// It was paid after the quote had expired (E26).
+    QuoteExpired,
+    /// It was paid for a revision that is no longer offered (R24).
+    RevisionSuperseded,
+    /// The quote is paid already, by another payment.
+    AlreadyPaid,
+    /// The quote is in another currency (E27).
+    CurrencyMismatch,
+    /// The quote asks for another amount.
+    AmountMismatch,
+    /// The quote does not admit this method (R69, R70).
+    MethodNotAllowed,
+}
+
+/// An entry of a quote's ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// How much, in minor units of the quote's currency.
+    pub amount: i64,
+    /// By which method.
+    pub method: Method,
+    /// When the money was there.
+    pub at: Timestamp,
+    /// How much of it went back, in minor units.
+    pub refunded: i64,
+}
+
+/// What to write. Nothing to write is an outcome too: it was all known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// The receipt as it shall be; its version is the one before, plus one.
+    pub receipt: Option<Receipt>,
+    /// The change of the quote.
+    pub quote: Option<Change>,
+}
+
+/// Decides what one telling means, given what is known of the payment and of the quote that it names or paid.
+///
+/// `quote` is the one that the receipt says was paid, or else the one that the event names, when it exists.
+pub fn settle(told: &Told, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
+    match &told.news {
+        News::Succeeded { money, method } => succeeded(told, *money, *method, receipt, quote, now),
+        News::Refunded { total } => refunded(told, *total, receipt, quote, now),
+        News::Failed { reason } => {
+            Settlement { receipt: None, quote: quote.and_then(|quote| quote.payment_failed(&told.payment, reason, now)) }
+        }
+    }
+}
+
+fn succeeded(
+    told: &Told,
+    money: Money,
+    method: Method,
+    receipt: Option<&Receipt>,
+    quote: Option<&Quote>,
+    now: Timestamp,
+) -> Settlement {
+    match receipt.map(|receipt| &receipt.whereabouts) {
+        Some(Whereabouts::Applied { .. }) => return Settlement::default(),
+        // Another event of the same payment may say at last what it was for.
+        Some(Whereabouts::Unapplied { reason: Unapplied::NoReference, .. }) if told.reference.is_some() => {}
+        Some(Whereabouts::Unapplied { .. }) => return Settlement::default(),
+        Some(Whereabouts::Awaited) | None => {}
+    }
+    let refunded = receipt.map_or(0, |receipt| receipt.refunded);
+    let unapplied = |reason| {
+        let quote = told.reference.as_ref().map(|reference| reference.quote.clone());
+        (Whereabouts::Unapplied { reason, money, quote, at: told.at }, None)
+    };
+    let (whereabouts, change) = match (&told.reference, quote) {
+        (None, _) => unapplied(Unapplied::NoReference),
+        (Some(_), None) => unapplied(Unapplied::QuoteUnknown),
+        (Some(reference), Some(quote)) => match objection(quote, reference, money, method, told.at) {
+            Some(reason) => unapplied(reason),
+            None => {
+                let payment = Payment { payment: told.payment.clone(), amount: money.minor, method, at: told.at, refunded };
+                (Whereabouts::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
+            }
+        },
+    };
+    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded };
+    Settlement { receipt: Some(receipt), quote: change }
+}
+
+fn refunded(told: &Told, total: Money, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
+    if receipt.is_some_and(|receipt| receipt.refunded >= total.minor) {
+        return Settlement::default();
+    }
+    let whereabouts = receipt.map_or(Whereabouts::Awaited, |receipt| receipt.whereabouts.clone());
+    let change = match (&whereabouts, quote) {
+        (Whereabouts::Applied { quote: paid }, Some(quote)) if quote.number == *paid => {
+            quote.refund(&told.payment, total.minor, now)
+        }
+        _ => None,
+    };
+    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded: total.minor };
+    Settlement { receipt: Some(receipt), quote: change }
+}
+
+fn next_version(receipt: Option<&Receipt>) -> u64 {
+    receipt.map_or(1, |receipt| receipt.version + 1)
+}
+
+/// Why this money does not pay this quote, if so.
+fn objection(quote: &Quote, reference: &Reference, money: Money, method: Method, at: Timestamp) -> Option<Unapplied> {
+    let offer = &quote.offer;
+    if !matches!(quote.stage, Stage::Issued) {
+        Some(Unapplied::AlreadyPaid)
+    } else if reference.revision.is_some_and(|revision| revision != offer.revision) {
+        Some(Unapplied::RevisionSuperseded)
+    } else if at >= offer.expires_at {
+        Some(Unapplied::QuoteExpired)
+    } else if money.currency != offer.currency {
+        Some(Unapplied::CurrencyMismatch)
+    } else if money.minor != offer.total {
+        Some(Unapplied::AmountMismatch)
+    } else if !offer.admits(method) {
+        Some(Unapplied::MethodNotAllowed)
+    } else {
+        None
+    }
+}
+
+/// Whether a quote may be paid by a method, and why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodOffer {
+    /// The method.
+    pub method: Method,
+    /// Why it may not be used; absent when it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<MethodRefusal>,
+}
+
+/// Why a method may not be used on a quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MethodRefusal {
+    /// Not in this currency (R69, R70).
+    MethodNotAllowedForCurrency,
+    /// The net is below the currency's threshold (R74).
+    BelowThreshold,
+    /// No threshold is configured in this currency, so the method is not offered (R74).
+    NoThresholdForCurrency,
+}
+
+impl MethodRefusal {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MethodNotAllowedForCurrency => "method_not_allowed_for_currency",
+            Self::BelowThreshold => "below_threshold",
+            Self::NoThresholdForCurrency => "no_threshold_for_currency",
+        }
+    }
+}
+
+/// Every method of the vendor's, with whether a quote of this net may use it.
+pub fn methods(policy: &crate::Policy, currency: Currency, net: i64) -> Vec<MethodOffer> {
+    let refusal = |rules: &crate::policy::MethodPolicy| {
+        let excluded = rules.currencies.as_ref().is_some_and(|only| !only.contains(&currency))
+            || rules.except_currencies.contains(&currency);
+        if excluded {
+            return Some(MethodRefusal::MethodNotAllowedForCurrency);
+        }
+        let thresholds = rules.minimum_net.as_ref()?;
+        match thresholds.iter().find(|(of, _)| *of == currency) {
+            None => Some(MethodRefusal::NoThresholdForCurrency),
+            Some((_, least)) => (net < *least).then_some(MethodRefusal::BelowThreshold),
+        }
+    };
+    policy.methods.iter().map(|rules| MethodOffer { method: rules.method, refused: refusal(rules) }).collect()
+}
+
+/// The day on which a payment counts, in the vendor's time zone (R81).
+pub fn value_date(at: Timestamp, zone: &TimeZone) -> jiff::civil::Date {
+    at.to_zoned(zone.clone()).date()
+}
+
+impl Offer {
+    /// Whether the offer may be paid by this method.
+    pub fn admits(&self, method: Method) -> bool {
+        self.methods.iter().any(|offer| offer.method == method && offer.refused.is_none())
+    }
+}

@@ -1,0 +1,473 @@
+//! A quote, from its issue to the delivery of what it sold. One aggregate: its offer, its ledger and its history are
+//! stored as one item, and every transition is one conditional write of that item (design §4).
+
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Currency, Money, Policy, QuoteNumber, Sen,
+    fault::{Code, Faults, Refusal},
+    link::LinkKeys,
+    party::{Contact, Party},
+    payment::{self, MethodOffer, Payment, PaymentId},
+    price::{self, Line, TaxLine},
+    request::{Acceptance, Origin, PurchasingFor, Request, Warning},
+};
+
+/// Superseded offers are kept whole, in the quote's item: this many still fit (DynamoDB's limit is 400 KB).
+const MAX_REVISIONS: u32 = 20;
+const MAX_STORED_OFFERS: usize = 300_000;
+
+/// A quote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// Its number, the same in all revisions (R24).
+    pub number: QuoteNumber,
+    /// Of the stored item; 1 when it is created, and one more with every change.
+    pub version: u64,
+    /// What is offered now.
+    pub offer: Offer,
+    /// What was offered before: earlier revisions, whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<Offer>,
+    /// How far it has come.
+    pub stage: Stage,
+    /// The ledger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<Payment>,
+    /// Everything that happened, in order (R118). It is also the outbox: whoever consumes the stream takes the
+    /// entries that the old image does not have.
+    pub history: Vec<Entry>,
+    /// Which request created it, when that carried an `Idempotency-Key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_with: Option<String>,
+}
+
+/// What a revision offers. It never changes once it is issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// 1, 2, 3 …
+    pub revision: u32,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// The vendor's time zone then: the calendar of everything below.
+    pub timezone: String,
+    /// The last day on which it can be paid.
+    pub valid_through: Date,
+    /// The first instant at which it no longer can.
+    pub expires_at: Timestamp,
+    /// The policy that it was priced with.
+    pub policy_version: String,
+    /// Hash of the request: the same request again is not a new revision.
+    pub request_hash: String,
+    /// Which link key its secret is made with.
+    pub link_key: String,
+    /// For whom it is bought.
+    pub purchasing_for: PurchasingFor,
+    /// The reseller, exactly when it buys for a customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reseller: Option<Party>,
+    /// The licensee.
+    pub customer: Party,
+    /// Who receives the key.
+    pub technical_contact: Contact,
+    /// The reseller's status in the vendor's channel, frozen at issue (R4).
+    pub channel: Channel,
+    /// The currency of every amount here.
+    pub currency: Currency,
+    /// What is offered.
+    pub lines: Vec<Line>,
+    /// Sum of the lines.
+    pub net: i64,
+    /// Taxes.
+    pub taxes: Vec<TaxLine>,
+    /// To pay.
+    pub total: i64,
+    /// Every payment method, and why not.
+    pub methods: Vec<MethodOffer>,
+    /// What was accepted (R6, R21).
+    pub acceptance: Acceptance,
+    /// The buyer's reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub po_number: Option<String>,
+    /// Additional Notes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// The language of its letters and documents.
+    pub locale: String,
+    /// Odd, but allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// A seller's standing with the vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// No programme: anyone may buy for anyone, without a discount (R1, R2).
+    Unaffiliated,
+}
+
+/// How far a quote has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// It can be paid, until it expires.
+    Issued,
+    /// It is paid in full; what it sold is owed.
+    Paid {
+        /// The day of the completing payment (R81).
+        on: Date,
+    },
+    /// What it sold is delivered.
+    Delivered {
+        /// The day of the completing payment.
+        on: Date,
+        /// What was delivered.
+        delivery: Delivery,
+    },
+    /// All the money went back.
+    Refunded {
+        /// What had been delivered by then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delivery: Option<Delivery>,
+    },
+}
+
+/// What was delivered for a paid quote, and the invoice for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The invoice's number, gap-free in its series.
+    pub invoice: String,
+    /// Its date: the day of the completing payment.
+    pub invoiced_on: Date,
+    /// One entitlement per line.
+    pub entitlements: Vec<Delivered>,
+}
+
+/// A line's entitlement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// The line.
+    pub line: u32,
+    /// Its entitlement.
+    pub sen: Sen,
+    /// Whether there is a licence key: a cloud subscription has none (R53).
+    pub key: bool,
+}
+
+/// A quote's status, as others see it at some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Payable.
+    Issued,
+    /// No longer payable, and not paid.
+    Expired,
+    /// Paid in full.
+    Paid,
+    /// The money went back.
+    Refunded,
+}
+
+/// One thing that happened, with who did it and what it changed (R118).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// 1, 2, 3 … without gaps.
+    pub seq: u32,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The status before; absent when there was no quote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Status>,
+    /// The status after.
+    pub after: Status,
+}
+
+/// Who changed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// Whoever holds the request or the link: the offer says who that claims to be.
+    Buyer,
+    /// A payment provider.
+    Provider,
+    /// Sellthrough itself.
+    System,
+}
+
+/// What happened to a quote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A revision was issued.
+    Issued {
+        /// Which.
+        revision: u32,
+    },
+    /// An attempt to pay failed.
+    PaymentFailed {
+        /// Which.
+        payment: PaymentId,
+        /// The provider's code.
+        reason: String,
+    },
+    /// It was paid in full.
+    Paid {
+        /// By which payment.
+        payment: PaymentId,
+    },
+    /// Money went back.
+    Refunded {
+        /// Of which payment.
+        payment: PaymentId,
+        /// How much of it in all, in minor units.
+        total: i64,
+    },
+    /// What it sold was delivered.
+    Delivered {
+        /// The invoice.
+        invoice: String,
+    },
+}
+
+/// A decision, complete: the quote as it shall be. It may be written only over the version before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The quote afterwards.
+    pub next: Quote,
+}
+
+/// What the world contributes to an issued quote.
+#[derive(Clone)]
+pub struct Issue<'a> {
+    /// When and from where it was asked for.
+    pub origin: Origin,
+    /// Hash of the request's content.
+    pub request_hash: String,
+    /// The keys that links are made with.
+    pub link_keys: &'a LinkKeys,
+}
+
+impl Offer {
+    /// Checks and prices a request: everything but the number. The first revision; [`Quote::revise`] counts on.
+    /// `read` holds what was wrong with the request's form, so that all faults are told at once.
+    pub fn make(request: &Request, mut read: Faults, policy: &Policy, issue: &Issue<'_>) -> Result<Self, Refusal> {
+        let now = issue.origin.at;
+        let today = payment::value_date(now, &policy.timezone);
+        let mut faults = Faults::default();
+        let order = request.check(policy, &issue.origin, today, &mut faults);
+        read.absorb(faults);
+        let order = read.or(order)?;
+        let priced = price::price(&order, policy, today)
+            .map_err(|error| Refusal::at(Code::NotPricedInCurrency, "/lines", error.to_string()))?;
+        let valid_through = today.saturating_add(policy.validity_days.days());
+        Ok(Self {
+            revision: 1,
+            issued_at: now,
+            timezone: policy.timezone.iana_name().unwrap_or("UTC").to_owned(),
+            valid_through,
+            expires_at: start_of_day(valid_through.saturating_add(1.day()), &policy.timezone),
+            policy_version: policy.version.clone(),
+            request_hash: issue.request_hash.clone(),
+            link_key: issue.link_keys.current().to_owned(),
+            methods: payment::methods(policy, order.currency, priced.net),
+            purchasing_for: order.purchasing_for,
+            reseller: order.reseller,
+            customer: order.customer,
+            technical_contact: order.technical_contact,
+            channel: Channel::Unaffiliated,
+            currency: order.currency,
+            lines: priced.lines,
+            net: priced.net,
+            taxes: priced.taxes,
+            total: priced.total,
+            acceptance: order.acceptance,
+            po_number: order.po_number,
+            notes: order.notes,
+            locale: order.locale,
+            warnings: order.warnings,
+        })
+    }
+
+    /// Who is billed: the reseller, or the customer that buys for itself (R19).
+    pub fn bill_to(&self) -> &Party {
+        self.reseller.as_ref().unwrap_or(&self.customer)
+    }
+
+    /// Who asked for the quote and gets its copy (R22).
+    pub fn requester(&self) -> &Contact {
+        &self.bill_to().contact
+    }
+
+    /// What is to pay.
+    pub fn due(&self) -> Money {
+        Money::new(self.total, self.currency)
+    }
+
+    /// The vendor's time zone when this was issued.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC)
+    }
+
+    /// The day of issue in the vendor's time zone.
+    pub fn issued_on(&self) -> Date {
+        payment::value_date(self.issued_at, &self.zone())
+    }
+}
+
+fn start_of_day(day: Date, zone: &TimeZone) -> Timestamp {
+    // Where a zone skips midnight, `compatible` gives the first instant there is.
+    zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().unwrap_or(Timestamp::MAX)
+}
+
+impl Quote {
+    /// Issues a quote. `created_with` names the request when it may be repeated.
+    pub fn issue(number: QuoteNumber, offer: Offer, created_with: Option<String>) -> Self {
+        let entry = Entry {
+            seq: 1,
+            at: offer.issued_at,
+            actor: Actor::Buyer,
+            event: Event::Issued { revision: offer.revision },
+            before: None,
+            after: Status::Issued,
+        };
+        Self {
+            number,
+            version: 1,
+            offer,
+            superseded: Vec::new(),
+            stage: Stage::Issued,
+            payments: Vec::new(),
+            history: vec![entry],
+            created_with,
+        }
+    }
+
+    /// The status at `now`.
+    pub fn status(&self, now: Timestamp) -> Status {
+        match &self.stage {
+            Stage::Issued if now < self.offer.expires_at => Status::Issued,
+            Stage::Issued => Status::Expired,
+            Stage::Paid { .. } | Stage::Delivered { .. } => Status::Paid,
+            Stage::Refunded { .. } => Status::Refunded,
+        }
+    }
+
+    /// What was delivered so far.
+    pub fn delivery(&self) -> Option<&Delivery> {
+        match &self.stage {
+            Stage::Delivered { delivery, .. } | Stage::Refunded { delivery: Some(delivery) } => Some(delivery),
+            _ => None,
+        }
+    }
+
+    /// The quote as it was when it was created: what a repeated request is answered with.
+    pub fn as_created(&self) -> Self {
+        let first = self.superseded.first().unwrap_or(&self.offer).clone();
+        Self::issue(self.number.clone(), first, self.created_with.clone())
+    }
+
+    /// Replaces the offer by a new revision, which voids the old link (R24). `Ok(None)`: the request is the one that
+    /// is on offer already, and still payable.
+    pub fn revise(&self, mut offer: Offer) -> Result<Option<Change>, Refusal> {
+        let now = offer.issued_at;
+        if !matches!(self.stage, Stage::Issued) {
+            return Err(Refusal::new(Code::QuotePaid, "This quote is paid. Ask for a new quote instead."));
+        }
+        if offer.request_hash == self.offer.request_hash && self.status(now) == Status::Issued {
+            return Ok(None);
+        }
+        let stored = serde_json::to_vec(&(&self.superseded, &self.offer)).map_or(usize::MAX, |bytes| bytes.len());
+        if self.offer.revision >= MAX_REVISIONS || stored > MAX_STORED_OFFERS {
+            return Err(Refusal::new(
+                Code::RevisionLimit,
+                "This quote has been revised too often to keep every revision. Ask for a new quote.",
+            ));
+        }
+        offer.revision = self.offer.revision + 1;
+        let revision = offer.revision;
+        Ok(Some(self.change(Actor::Buyer, Event::Issued { revision }, now, |next| {
+            let old = std::mem::replace(&mut next.offer, offer);
+            next.superseded.push(old);
+        })))
+    }
+
+    /// Enters the completing payment. Whoever calls has checked that it pays this quote in full; a refund that was
+    /// told first comes with it.
+    pub(crate) fn pay(&self, payment: Payment, now: Timestamp) -> Change {
+        let on = payment::value_date(payment.at, &self.offer.zone());
+        let (id, refunded, whole) = (payment.payment.clone(), payment.refunded, payment.refunded >= payment.amount);
+        let mut change = self.change(Actor::Provider, Event::Paid { payment: id.clone() }, now, |next| {
+            next.payments.push(payment);
+            next.stage = Stage::Paid { on };
+        });
+        if refunded > 0 {
+            let version = change.next.version;
+            change = change.next.change(Actor::Provider, Event::Refunded { payment: id, total: refunded }, now, |next| {
+                if whole {
+                    next.stage = Stage::Refunded { delivery: None };
+                }
+            });
+            // Both entries are one write.
+            change.next.version = version;
+        }
+        change
+    }
+
+    /// Enters how much of a payment went back in all. `None` when that is known.
+    pub(crate) fn refund(&self, id: &PaymentId, total: i64, now: Timestamp) -> Option<Change> {
+        let index = self.payments.iter().position(|payment| payment.payment == *id)?;
+        let payment = &self.payments[index];
+        if payment.refunded >= total {
+            return None;
+        }
+        let whole = total >= payment.amount;
+        Some(self.change(Actor::Provider, Event::Refunded { payment: id.clone(), total }, now, |next| {
+            next.payments[index].refunded = total;
+            if whole {
+                next.stage = Stage::Refunded { delivery: self.delivery().cloned() };
+            }
+        }))
+    }
+
+    /// Notes that an attempt to pay failed, once per payment and only while it matters.
+    pub(crate) fn payment_failed(&self, id: &PaymentId, reason: &str, now: Timestamp) -> Option<Change> {
+        const KEPT: usize = 20;
+        let failures = self.history.iter().filter(|entry| matches!(entry.event, Event::PaymentFailed { .. }));
+        let known = failures.clone().any(|entry| matches!(&entry.event, Event::PaymentFailed { payment, .. } if payment == id));
+        if known || failures.count() >= KEPT || !matches!(self.stage, Stage::Issued) {
+            return None;
+        }
+        let reason = reason.chars().take(60).collect();
+        Some(self.change(Actor::Provider, Event::PaymentFailed { payment: id.clone(), reason }, now, |_| {}))
+    }
+
+    /// Enters what was delivered. `None` unless the quote is paid and nothing was delivered yet.
+    pub fn deliver(&self, delivery: Delivery, now: Timestamp) -> Option<Change> {
+        let Stage::Paid { on } = self.stage else { return None };
+        let invoice = delivery.invoice.clone();
+        Some(self.change(Actor::System, Event::Delivered { invoice }, now, |next| next.stage = Stage::Delivered { on, delivery }))
+    }
+
+    /// The entries that `old` does not have: what a consumer of the stream has to act on.
+    pub fn news_since<'a>(&'a self, old: Option<&Quote>) -> impl Iterator<Item = &'a Entry> {
+        let seen = old.and_then(|old| old.history.last()).map_or(0, |entry| entry.seq);
+        self.history.iter().filter(move |entry| entry.seq > seen)
+    }
+
+    fn change(&self, actor: Actor, event: Event, now: Timestamp, alter: impl FnOnce(&mut Quote)) -> Change {
+        let mut next = self.clone();
+        next.version += 1;
+        alter(&mut next);
+        let seq = self.history.last().map_or(0, |entry| entry.seq) + 1;
+        let (before, after) = (Some(self.status(now)), next.status(now));
+        next.history.push(Entry { seq, at: now, actor, event, before, after });
+        Change { next }
+    }
+}

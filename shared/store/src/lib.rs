@@ -1,0 +1,97 @@
+//! DynamoDB and nothing else: one table, one item per aggregate, conditional commits.
+//!
+//! Every write is conditional, so that writing twice is refused or the same. What commits is `Committed`; what lost a
+//! race is `Conflict`: load again, decide again. An [`Error`] means that nobody knows whether the write happened, and
+//! that trying the same again is safe.
+
+pub mod item;
+pub mod keys;
+mod quotes;
+mod records;
+pub mod schema;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+};
+
+pub use item::{Item, RecordError};
+
+/// The table, through the client of the SDK.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    /// A store on `table`.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// The table's name.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The client, for what only the home does: making the table, reading its stream.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Commit {
+    /// It is durable.
+    Committed,
+    /// Somebody else was first; nothing was written.
+    Conflict,
+}
+
+/// What became of a creation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Created<T> {
+    /// It is durable.
+    New,
+    /// There is one already: this.
+    Exists(Box<T>),
+}
+
+/// The world's failure. Trying again later is right, and safe.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// DynamoDB did not do it, or did not say so.
+    #[error("DynamoDB did not answer {operation}: {reason}")]
+    Unavailable {
+        /// What was asked.
+        operation: &'static str,
+        /// Its error code, or the kind of failure: never data.
+        reason: String,
+    },
+    /// An item is not what we wrote. Retrying does not help: somebody must look.
+    #[error("item {key} cannot be read: {reason}")]
+    Corrupt {
+        /// The item's key.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Keeps an SDK error's code, and none of its text: a failed condition carries the item, and with it a person's name.
+    fn of<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Self {
+        let reason = match error {
+            SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+            SdkError::TimeoutError(_) => "timeout".to_owned(),
+            SdkError::DispatchFailure(_) => "no connection".to_owned(),
+            SdkError::ResponseError(_) => "the answer was cut".to_owned(),
+            _ => "the request was not sent".to_owned(),
+        };
+        Self::Unavailable { operation, reason }
+    }
+}
