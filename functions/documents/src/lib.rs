@@ -1,1 +1,85 @@
-//! (being built)
+//! The PDF of a quote, and of the invoice that a paid quote has.
+
+use std::{error::Error, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, Query, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use contract::Links;
+use domain::{Code, Policy, Refusal, link::LinkKeys};
+use runtime::{
+    Configuration, Failure, Reply, Vendor,
+    caller::{LinkQuery, open},
+};
+use store::Store;
+use typesetting::{Document, Typesetter};
+
+/// What the handlers work with.
+pub struct Documents {
+    store: Store,
+    policy: Policy,
+    links: Links,
+    typesetter: Typesetter,
+}
+
+impl Documents {
+    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's template.
+    pub fn start(configuration: &Configuration, store: Store) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let (vendor, api, pay, keys) = configuration
+            .read(|c| (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS")))?;
+        let vendor = Vendor::open(vendor)?;
+        let typesetter = Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?;
+        let links = Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(keys.expose())?);
+        Ok(Arc::new(Self { store, policy: vendor.policy()?, links, typesetter }))
+    }
+
+    async fn pdf(self: Arc<Self>, document: Document) -> Reply {
+        let name = document.number.clone();
+        // Typesetting takes a while and waits for nothing: it must not hold up who shares the thread.
+        let pdf = tokio::task::spawn_blocking(move || self.typesetter.pdf(&document)).await;
+        match pdf {
+            Ok(Ok(pdf)) => Ok(reply(&name, pdf)),
+            Ok(Err(error)) => Err(Failure::Broken(format!("{name} cannot be typeset: {error}"))),
+            Err(_) => Err(Failure::Broken(format!("typesetting {name} panicked"))),
+        }
+    }
+}
+
+/// The routes, for whichever home serves them.
+pub fn routes(documents: Arc<Documents>) -> Router {
+    Router::new()
+        .route("/v1/quotes/{number}/document.pdf", get(quote))
+        .route("/v1/quotes/{number}/invoice.pdf", get(invoice))
+        .with_state(documents)
+}
+
+/// `GET /v1/quotes/{number}/document.pdf`, with the secret of the link — R23.
+async fn quote(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
+    let quote = open(&documents.store, &documents.links, &number, &link).await?;
+    let pay = documents.links.pay(&quote.number, &quote.offer);
+    let document = Document::quote(&quote, &documents.policy, &pay);
+    documents.pdf(document).await
+}
+
+/// `GET /v1/quotes/{number}/invoice.pdf`, with the secret of the link.
+async fn invoice(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
+    let quote = open(&documents.store, &documents.links, &number, &link).await?;
+    match Document::invoice(&quote, &documents.policy) {
+        Some(document) => documents.pdf(document).await,
+        None => Err(Refusal::new(Code::NotYetInvoiced, "There is an invoice once the quote is paid.").into()),
+    }
+}
+
+fn reply(name: &str, pdf: Vec<u8>) -> Response {
+    let mut response = pdf.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/pdf"));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("inline; filename=\"{name}.pdf\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
+}

@@ -1,1 +1,91 @@
-//! (being built)
+//! Licences for those who may see them, and the public keys that verify them.
+
+use std::{error::Error, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use contract::{LicenseView, license::RevealView};
+use domain::{
+    Code, Refusal, Sen,
+    license::{Claims, Entitlement},
+    party::Email,
+};
+use licensing::{JwkSet, PublicKey};
+use runtime::{
+    Clock, Configuration, Failure, Reply,
+    identity::{Caller, Verifier},
+    reply::unique,
+};
+use store::Store;
+
+/// What the handlers work with.
+pub struct Licenses {
+    store: Store,
+    verifier: Verifier,
+    clock: Clock,
+}
+
+impl Licenses {
+    /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`.
+    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let (issuer, audience) = configuration.read(|c| (c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE")))?;
+        Ok(Arc::new(Self { store, verifier: Verifier::new(issuer, audience, clock.clone())?, clock }))
+    }
+
+    /// Who calls, and the entitlement, if the caller may see it. What is missing and what is not theirs are one
+    /// answer (R49: 404, not 403).
+    async fn visible(&self, headers: &HeaderMap, sen: &str) -> Reply<(Caller, Entitlement)> {
+        let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
+        let caller = self.verifier.caller(authorization).await?;
+        let sen: Sen = sen.parse().map_err(|_| Refusal::not_found())?;
+        let entitlement = self.store.entitlement(&sen).await?;
+        let claims = Claims {
+            email: caller.email.as_ref().and_then(|email| Email::parse(email.as_str())),
+            organization: caller.organization.clone(),
+        };
+        match entitlement.filter(|entitlement| entitlement.visible_to(&claims)) {
+            Some(entitlement) => Ok((caller, entitlement)),
+            None => Err(Refusal::not_found().into()),
+        }
+    }
+}
+
+/// The routes, for whichever home serves them.
+pub fn routes(licenses: Arc<Licenses>) -> Router {
+    Router::new()
+        .route("/v1/licenses/{sen}", get(view))
+        .route("/v1/licenses/{sen}/reveal", post(reveal))
+        .route("/.well-known/license-keys.json", get(keys))
+        .with_state(licenses)
+}
+
+/// `GET /v1/licenses/{sen}`, for the technical contact and the purchaser — R49, R54.
+async fn view(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, headers: HeaderMap) -> Reply {
+    let (_, entitlement) = licenses.visible(&headers, &sen).await?;
+    Ok(Json(LicenseView::from(&entitlement)).into_response())
+}
+
+/// `POST /v1/licenses/{sen}/reveal` — R52: the licence file, once the note of who sees it is durable.
+async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, headers: HeaderMap) -> Reply {
+    let (caller, entitlement) = licenses.visible(&headers, &sen).await?;
+    let Some(file) = &entitlement.file else {
+        return Err(Refusal::new(Code::NoLicenseKey, "A cloud subscription has no key: it is used by signing in.").into());
+    };
+    licenses.store.audit_reveal(&entitlement.sen, licenses.clock.now(), &unique(), &caller.subject).await?;
+    Ok(Json(RevealView { sen: &entitlement.sen, key_id: &file.key_id, license_file: &file.text }).into_response())
+}
+
+/// `GET /.well-known/license-keys.json`: every key that ever signed, as an RFC 8037 JWK set. Verifiers may keep it.
+async fn keys(State(licenses): State<Arc<Licenses>>) -> Reply {
+    let published = licenses.store.published_keys().await?;
+    let keys = published.iter().map(|jwk| serde_json::from_str::<PublicKey>(jwk)).collect::<Result<JwkSet, _>>();
+    let keys = keys.map_err(|error| Failure::Broken(format!("a published key cannot be read: {error}")))?;
+    let mut response = Json(keys).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    Ok(response)
+}

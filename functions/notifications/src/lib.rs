@@ -1,1 +1,138 @@
-//! (being built)
+//! What happened to a quote becomes letters: one per event and recipient, in the quote's language.
+//!
+//! A letter is noted as sent after the mail service took it. A record that comes again finds the note. Only when the
+//! process dies between the service's answer and the note is a letter sent twice — with the same Message-ID.
+
+mod compose;
+mod letter;
+
+use std::{error::Error, sync::Arc};
+
+use aws_lambda_events::{
+    dynamodb::{Event, EventRecord},
+    streams::DynamoDbEventResponse,
+};
+use aws_sdk_ses::{
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::Blob,
+    types::RawMessage,
+};
+use contract::Links;
+use domain::{Policy, Quote, link::LinkKeys, quote::Entry};
+use runtime::{Configuration, Vendor, stream};
+use store::{Store, item::QuoteRecord};
+use typesetting::Typesetter;
+
+use crate::{
+    compose::{Outgoing, compose},
+    letter::{Attachment, Templates},
+};
+
+/// What the handler works with.
+pub struct Notifications {
+    store: Store,
+    mail: aws_sdk_ses::Client,
+    policy: Policy,
+    links: Links,
+    templates: Templates,
+    typesetter: Arc<Typesetter>,
+}
+
+/// Why a letter was not sent, or not noted. It stays owed, and the record is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The record is not what we write.
+    #[error(transparent)]
+    Record(#[from] store::RecordError),
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The vendor's template, or what it was given.
+    #[error("letter {0} cannot be written: {1}")]
+    Letter(&'static str, Box<dyn Error + Send + Sync>),
+    /// The mail service did not take it, with its error code.
+    #[error("the mail service did not take the letter: {0}")]
+    Mail(String),
+}
+
+impl Notifications {
+    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's templates.
+    pub fn start(
+        configuration: &Configuration,
+        store: Store,
+        mail: aws_sdk_ses::Client,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let (vendor, api, pay, keys) = configuration
+            .read(|c| (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS")))?;
+        let vendor = Vendor::open(vendor)?;
+        Ok(Self {
+            store,
+            mail,
+            policy: vendor.policy()?,
+            links: Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(keys.expose())?),
+            templates: Templates::new(vendor.file(letter::TEXT)?, vendor.file(letter::HTML)?)?,
+            typesetter: Arc::new(Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?),
+        })
+    }
+
+    /// Handles a batch of the table's stream.
+    pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
+        // Boxed, for the SDK nests its futures deeper than the compiler likes to look.
+        stream::each(event, |record| Box::pin(self.record(record))).await
+    }
+
+    /// `Ok`: every letter that this record asks for is sent and noted. `Err`: try it again; what is noted is not sent
+    /// again.
+    async fn record(&self, record: EventRecord) -> Result<(), Failure> {
+        let Some(QuoteRecord { new, old }) = QuoteRecord::read(&record)? else { return Ok(()) };
+        for entry in new.news_since(old.as_ref()) {
+            for outgoing in compose(&new, entry, &self.policy, &self.links) {
+                self.send_once(&new, entry, outgoing).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_once(&self, quote: &Quote, entry: &Entry, outgoing: Outgoing) -> Result<(), Failure> {
+        let role = outgoing.role;
+        if self.store.letter_sent(&quote.number, entry.seq, role).await? {
+            return Ok(());
+        }
+        let attachment = match outgoing.document {
+            Some(document) => {
+                let (typesetter, name) = (self.typesetter.clone(), format!("{}.pdf", document.number));
+                // Typesetting takes a while and waits for nothing: it must not hold up who shares the thread.
+                let pdf = tokio::task::spawn_blocking(move || typesetter.pdf(&document)).await;
+                let bytes = pdf
+                    .map_err(|error| Failure::Letter(role, error.into()))?
+                    .map_err(|error| Failure::Letter(role, error.into()))?;
+                Some(Attachment { name, bytes })
+            }
+            None => None,
+        };
+        let id = format!("<{}.{}.{role}@{}>", quote.number.compact(), entry.seq, domain_of(self.policy.seller.email.as_str()));
+        let message = self
+            .templates
+            .message(&outgoing.letter, &outgoing.to, &self.policy.seller, attachment, &id, entry.at)
+            .map_err(|error| Failure::Letter(role, error))?;
+        let raw = RawMessage::builder().data(Blob::new(message)).build().map_err(|error| Failure::Letter(role, error.into()))?;
+        let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;
+        let accepted_as = sent.map_err(|error| Failure::Mail(code(&error)))?;
+        self.store.note_letter(&quote.number, entry.seq, role, entry.at, accepted_as.message_id()).await?;
+        tracing::info!(quote = %quote.number, role, "letter sent");
+        Ok(())
+    }
+}
+
+fn domain_of(address: &str) -> &str {
+    address.rsplit_once('@').map_or("localhost", |(_, domain)| domain)
+}
+
+/// The error's code and none of its text: SES names the address that it refuses.
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        _ => "no connection".to_owned(),
+    }
+}

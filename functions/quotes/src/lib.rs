@@ -1,1 +1,180 @@
-//! (being built)
+//! Quote creation, and everything a buyer does to a quote.
+
+mod idempotency;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use contract::{Links, QuoteView, quote::QuoteBody};
+use domain::{
+    Policy, Quote, Refusal,
+    link::LinkKeys,
+    number::Minter,
+    quote::{Issue, Offer},
+    request::Origin,
+};
+use runtime::{
+    Clock, Configuration, Failure, Reply, SourceIp, Vendor,
+    caller::{LinkQuery, open},
+    reply::unique,
+};
+use store::{Commit, Created, Store};
+
+use crate::idempotency::IdempotencyKey;
+
+/// How often a decision is taken again when others change the same quote.
+const ATTEMPTS: u32 = 5;
+
+/// What the handlers work with.
+pub struct Quotes {
+    store: Store,
+    policy: Policy,
+    links: Links,
+    minter: Minter,
+    clock: Clock,
+}
+
+impl Quotes {
+    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS` and `NUMBER_KEY`. Refuses to start on any mistake.
+    pub fn start(
+        configuration: &Configuration,
+        store: Store,
+        clock: Clock,
+    ) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
+        let (vendor, api, pay, link_keys, number_key) = configuration.read(|c| {
+            (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS"), c.secret("NUMBER_KEY"))
+        })?;
+        let links = Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(link_keys.expose())?);
+        let minter = Minter::new(number_key.expose().as_bytes());
+        Ok(Arc::new(Self { store, policy: Vendor::open(vendor)?.policy()?, links, minter, clock }))
+    }
+
+    /// Reads a body and makes the offer that it asks for.
+    fn offer(&self, body: &QuoteBody, faults: domain::fault::Faults, ip: SourceIp) -> Result<Offer, Refusal> {
+        let issue = Issue {
+            origin: Origin { at: self.clock.now(), ip: ip.0 },
+            request_hash: idempotency::hash(&body.canonical),
+            link_keys: self.links.keys(),
+        };
+        Offer::make(&body.request, faults, &self.policy, &issue)
+    }
+
+    /// The answer to a creation, the same bytes whenever it is given.
+    fn created(&self, quote: &Quote) -> Response {
+        let quote = quote.as_created();
+        let view = QuoteView::of(&quote, &self.links, quote.offer.issued_at);
+        created(&view, &self.links.quote(&quote.number, &quote.offer))
+    }
+}
+
+/// The routes, for whichever home serves them.
+pub fn routes(quotes: Arc<Quotes>) -> Router {
+    Router::new()
+        .route("/v1/quotes", post(create))
+        .route("/v1/quotes/preview", post(preview))
+        .route("/v1/quotes/{number}", get(view))
+        .route("/v1/quotes/{number}/revisions", post(revise))
+        .with_state(quotes)
+}
+
+/// `POST /v1/quotes` — R1–R3, R18–R22.
+async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
+    let key = IdempotencyKey::read(&headers)?;
+    let mut body = QuoteBody::read(&body)?;
+    let faults = std::mem::take(&mut body.faults);
+    let offer = match quotes.offer(&body, faults, ip) {
+        Ok(offer) => offer,
+        // The policy may have moved on since the request was first answered: the answer stands.
+        Err(refusal) => {
+            let first = match &key {
+                Some(key) => quotes.store.quote(&key.number(&quotes.minter, 0)).await?,
+                None => None,
+            };
+            return match first
+                .filter(|quote| quote.answers(key.as_ref().map(|key| &*key.hash), &idempotency::hash(&body.canonical)))
+            {
+                Some(quote) => Ok(replayed(quotes.created(&quote))),
+                None => Err(refusal.into()),
+            };
+        }
+    };
+    for attempt in 0..ATTEMPTS {
+        let number = match &key {
+            Some(key) => key.number(&quotes.minter, attempt),
+            None => quotes.minter.quote_from_seed(&unique()),
+        };
+        let quote = Quote::issue(number, offer.clone(), key.as_ref().map(|key| key.hash.clone()));
+        match quotes.store.create_quote(&quote).await? {
+            Created::New => return Ok(quotes.created(&quote)),
+            Created::Exists(first) if first.created_with.is_some() && first.created_with == quote.created_with => {
+                if first.answers(first.created_with.as_deref(), &offer.request_hash) {
+                    return Ok(replayed(quotes.created(&first)));
+                }
+                return Err(IdempotencyKey::reused().into());
+            }
+            // The number is somebody else's: once in 10¹¹ quotes.
+            Created::Exists(_) => {}
+        }
+    }
+    Err(Failure::contended())
+}
+
+/// `POST /v1/quotes/preview`: the price of what `create` would issue. Nothing is stored.
+async fn preview(State(quotes): State<Arc<Quotes>>, ip: SourceIp, body: Bytes) -> Reply {
+    let mut body = QuoteBody::read(&body)?;
+    let faults = std::mem::take(&mut body.faults);
+    let offer = quotes.offer(&body, faults, ip)?;
+    Ok(Json(QuoteView::preview(&offer)).into_response())
+}
+
+/// `GET /v1/quotes/{number}`, with the secret of the link.
+async fn view(State(quotes): State<Arc<Quotes>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
+    let quote = open(&quotes.store, &quotes.links, &number, &link).await?;
+    Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response())
+}
+
+/// `POST /v1/quotes/{number}/revisions`, with the secret of the link — R24: the change is a new revision, and the old
+/// link is void. The request that is on offer already changes nothing.
+async fn revise(
+    State(quotes): State<Arc<Quotes>>,
+    Path(number): Path<String>,
+    Query(link): Query<LinkQuery>,
+    ip: SourceIp,
+    body: Bytes,
+) -> Reply {
+    for _ in 0..ATTEMPTS {
+        let quote = open(&quotes.store, &quotes.links, &number, &link).await?;
+        let mut body = QuoteBody::read(&body)?;
+        let faults = std::mem::take(&mut body.faults);
+        let offer = quotes.offer(&body, faults, ip)?;
+        let Some(change) = quote.revise(offer)? else {
+            return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
+        };
+        if quotes.store.commit(&change).await? == Commit::Committed {
+            let quote = change.next;
+            let view = QuoteView::of(&quote, &quotes.links, quotes.clock.now());
+            return Ok(created(&view, &quotes.links.quote(&quote.number, &quote.offer)));
+        }
+    }
+    Err(Failure::contended())
+}
+
+fn created(view: &QuoteView<'_>, location: &str) -> Response {
+    let mut response = (StatusCode::CREATED, Json(view)).into_response();
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(HeaderName::from_static("idempotency-replayed"), HeaderValue::from_static("true"));
+    response
+}

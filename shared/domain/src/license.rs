@@ -99,6 +99,21 @@ impl Entitlement {
     }
 }
 
+/// What a product that is delivered so entitles to.
+pub fn kind(deployment: Deployment) -> Kind {
+    match deployment {
+        Deployment::SelfManagedPerpetual { .. } => Kind::Perpetual,
+        Deployment::SelfManagedTerm => Kind::Term,
+        Deployment::AnnualCloud => Kind::Subscription,
+    }
+}
+
+/// The first day that is not covered, so many months from `start`. The day of the month is kept, or clamped to the
+/// month's end: from 29 February, twelve months end on 28 February (R95).
+pub fn end(start: Date, months: u32) -> Date {
+    start.saturating_add(i64::from(months).months())
+}
+
 /// The entitlements that a paid quote owes, one per line, unsigned; none when nothing is owed. `sen` names a line's
 /// number. Deciding it again, at any time, gives the same but for `issued_at`.
 pub fn owed(quote: &Quote, now: Timestamp, sen: impl Fn(u32) -> Sen) -> Vec<Entitlement> {
@@ -109,13 +124,8 @@ pub fn owed(quote: &Quote, now: Timestamp, sen: impl Fn(u32) -> Sen) -> Vec<Enti
         .lines
         .iter()
         .map(|line| {
-            // The day of the month is kept, or clamped to the month's end: 29 February becomes 28 (R95).
-            let end = on.saturating_add(i64::from(line.months).months());
-            let (kind, maintenance_end, term_end) = match line.deployment {
-                Deployment::SelfManagedPerpetual { .. } => (Kind::Perpetual, Some(end), None),
-                Deployment::SelfManagedTerm => (Kind::Term, None, Some(end)),
-                Deployment::AnnualCloud => (Kind::Subscription, None, Some(end)),
-            };
+            let (kind, end) = (kind(line.deployment), end(on, line.months));
+            let (maintenance_end, term_end) = if kind == Kind::Perpetual { (Some(end), None) } else { (None, Some(end)) };
             Entitlement {
                 sen: sen(line.line),
                 quote: quote.number.clone(),
@@ -136,4 +146,18 @@ pub fn owed(quote: &Quote, now: Timestamp, sen: impl Fn(u32) -> Sen) -> Vec<Enti
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn r95_twelve_months_end_on_the_same_day_or_at_the_month_s_end() {
+        assert_eq!(end(date(2026, 3, 1), 12), date(2027, 3, 1));
+        assert_eq!(end(date(2028, 2, 29), 12), date(2029, 2, 28));
+        assert_eq!(end(date(2027, 2, 28), 12), date(2028, 2, 28));
+    }
 }

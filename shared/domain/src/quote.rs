@@ -373,6 +373,12 @@ impl Quote {
         Self::issue(self.number.clone(), first, self.created_with.clone())
     }
 
+    /// Whether this quote is the answer to the request of that `created_with` and hash: then it is given again.
+    pub fn answers(&self, created_with: Option<&str>, request_hash: &str) -> bool {
+        let first = self.superseded.first().unwrap_or(&self.offer);
+        created_with.is_some() && self.created_with.as_deref() == created_with && first.request_hash == request_hash
+    }
+
     /// Replaces the offer by a new revision, which voids the old link (R24). `Ok(None)`: the request is the one that
     /// is on offer already, and still payable.
     pub fn revise(&self, mut offer: Offer) -> Result<Option<Change>, Refusal> {

@@ -1,0 +1,180 @@
+//! Which letters an event asks for, and what they say. Pure: the same quote gives the same letters.
+
+use contract::Links;
+use domain::{
+    Money, Policy, Quote,
+    license::{self, Kind},
+    party::Contact,
+    policy::Deployment,
+    quote::{Delivered, Delivery, Entry, Event, Offer},
+};
+use typesetting::Document;
+
+use crate::letter::{Action, Letter};
+
+/// A letter on its way.
+pub(crate) struct Outgoing {
+    /// What the letter is to its recipient: part of its Message-ID, and of the note that it was sent.
+    pub(crate) role: &'static str,
+    pub(crate) to: Contact,
+    pub(crate) letter: Letter,
+    pub(crate) document: Option<Document>,
+}
+
+/// The letters that an entry of the quote's history asks for.
+pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Links) -> Vec<Outgoing> {
+    let desk = Desk { quote, offer: &quote.offer, policy, links };
+    match &entry.event {
+        Event::Issued { .. } => vec![desk.quote_copy()],
+        Event::Delivered { .. } => quote.delivery().map(|delivery| desk.delivered(delivery)).unwrap_or_default(),
+        Event::PaymentFailed { .. } | Event::Paid { .. } | Event::Refunded { .. } => Vec::new(),
+    }
+}
+
+struct Desk<'a> {
+    quote: &'a Quote,
+    offer: &'a Offer,
+    policy: &'a Policy,
+    links: &'a Links,
+}
+
+impl Desk<'_> {
+    fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.policy.wording.fill(&self.offer.locale, key, values)
+    }
+
+    fn text(&self, key: &str) -> String {
+        self.fill(key, &[])
+    }
+
+    fn total(&self) -> String {
+        Money::new(self.offer.total, self.offer.currency).to_string()
+    }
+
+    /// What all letters have in common.
+    fn letter(&self, to: &Contact, subject: String, paragraphs: Vec<String>) -> Letter {
+        let seller = &self.policy.seller;
+        Letter {
+            language: self.offer.locale.clone(),
+            subject,
+            greeting: self.fill("letter.greeting", &[("name", &to.name)]),
+            paragraphs,
+            items: Vec::new(),
+            after: Vec::new(),
+            action: None,
+            small: Vec::new(),
+            closing: self.text("letter.closing"),
+            signature: seller.legal_name.clone(),
+            support: self.fill("letter.support", &[("url", &seller.support_url)]),
+        }
+    }
+
+    /// The quote copy, to the requester alone: it shows the buying price (R22).
+    fn quote_copy(&self) -> Outgoing {
+        let (number, revision, total) = (self.quote.number.to_string(), self.offer.revision.to_string(), self.total());
+        let subject = if self.offer.revision > 1 { "letter.quote.subject_revised" } else { "letter.quote.subject" };
+        let subject =
+            self.fill(subject, &[("number", &number), ("revision", &revision), ("seller", &self.policy.seller.legal_name)]);
+        let pay = self.links.pay(&self.quote.number, self.offer);
+        let by_form =
+            [domain::payment::Method::Card, domain::payment::Method::Paypal].iter().any(|method| self.offer.admits(*method));
+        let (invitation, label, url) = if by_form {
+            ("letter.quote.pay", "letter.quote.button_pay", pay.clone())
+        } else {
+            ("letter.quote.pay_other", "letter.quote.button_view", self.links.quote(&self.quote.number, self.offer))
+        };
+        let to = self.offer.requester().clone();
+        let valid_through = self.offer.valid_through.to_string();
+        let mut letter = self.letter(
+            &to,
+            subject,
+            vec![
+                self.fill("letter.quote.body", &[("number", &number), ("total", &total), ("valid_through", &valid_through)]),
+                self.fill(
+                    "letter.quote.customer",
+                    &[("company", &self.offer.bill_to().company), ("licensee", &self.offer.customer.company)],
+                ),
+                self.text(invitation),
+            ],
+        );
+        letter.action = Some(Action { label: self.text(label), url });
+        letter.small = vec![self.text("letter.quote.private")];
+        let document = Some(Document::quote(self.quote, self.policy, &pay));
+        Outgoing { role: "quote", to, letter, document }
+    }
+
+    /// The purchase confirmations (R82): to the technical contact without price or invoice, to the purchaser with both.
+    /// Who is both is told once, as the purchaser.
+    fn delivered(&self, delivery: &Delivery) -> Vec<Outgoing> {
+        let receipt = self.receipt(delivery);
+        if self.offer.technical_contact.email == receipt.to.email {
+            return vec![receipt];
+        }
+        vec![self.confirmation(delivery), receipt]
+    }
+
+    fn confirmation(&self, delivery: &Delivery) -> Outgoing {
+        let to = self.offer.technical_contact.clone();
+        let products: Vec<_> = self.offer.lines.iter().map(|line| line.product_name.as_str()).collect();
+        let subject = self.fill(
+            "letter.confirmation.subject",
+            &[("product", &products.join(", ")), ("seller", &self.policy.seller.legal_name)],
+        );
+        let body = [("purchaser", &*self.offer.bill_to().company), ("licensee", &self.offer.customer.company)];
+        let mut letter = self.letter(&to, subject, vec![self.fill("letter.confirmation.body", &body)]);
+        letter.items = self.items(delivery);
+        letter.after = self.keys_and_subscriptions("letter.confirmation.keys", delivery);
+        letter.action = first_key(delivery)
+            .map(|key| Action { label: self.text("letter.confirmation.button"), url: self.links.license(&key.sen) });
+        letter.small = vec![self.fill("letter.confirmation.notice", &[("purchaser", &self.offer.bill_to().company)])];
+        Outgoing { role: "confirmation", to, letter, document: None }
+    }
+
+    fn receipt(&self, delivery: &Delivery) -> Outgoing {
+        let to = self.offer.requester().clone();
+        let (number, total) = (self.quote.number.to_string(), self.total());
+        let subject = self.fill("letter.receipt.subject", &[("number", &number)]);
+        let mut letter = self.letter(
+            &to,
+            subject,
+            vec![
+                self.fill("letter.receipt.body", &[("number", &number), ("total", &total), ("invoice", &delivery.invoice)]),
+                self.fill("letter.receipt.delivered", &[("name", &self.offer.technical_contact.name)]),
+            ],
+        );
+        letter.items = self.items(delivery);
+        letter.after = self.keys_and_subscriptions("letter.receipt.keys", delivery);
+        letter.action =
+            Some(Action { label: self.text("letter.receipt.button"), url: self.links.quote(&self.quote.number, self.offer) });
+        Outgoing { role: "receipt", to, letter, document: Document::invoice(self.quote, self.policy) }
+    }
+
+    /// Each entitlement with its SEN — the handle of its support — and, where there is a key, the way to it.
+    fn items(&self, delivery: &Delivery) -> Vec<String> {
+        let item = |one: &Delivered| {
+            let line = self.offer.lines.iter().find(|line| line.line == one.line)?;
+            let end = license::end(delivery.invoiced_on, line.months).to_string();
+            let key = match license::kind(line.deployment) {
+                Kind::Perpetual => "entitlement.perpetual",
+                Kind::Term => "entitlement.term",
+                Kind::Subscription => "entitlement.subscription",
+            };
+            let words = self.fill(key, &[("product", &line.product_name), ("tier", &line.tier.to_string()), ("end", &end)]);
+            let way = if one.key { format!(" — {}", self.links.license(&one.sen)) } else { String::new() };
+            Some(format!("{}: {words}{way}", one.sen))
+        };
+        delivery.entitlements.iter().filter_map(item).collect()
+    }
+
+    fn keys_and_subscriptions(&self, keys: &str, delivery: &Delivery) -> Vec<String> {
+        let date = delivery.invoiced_on.to_string();
+        let hosted = self.offer.lines.iter().any(|line| line.deployment == Deployment::AnnualCloud);
+        let keys = first_key(delivery).map(|_| self.text(keys));
+        let subscriptions = hosted.then(|| self.fill("letter.confirmation.subscriptions", &[("date", &date)]));
+        keys.into_iter().chain(subscriptions).collect()
+    }
+}
+
+fn first_key(delivery: &Delivery) -> Option<&Delivered> {
+    delivery.entitlements.iter().find(|one| one.key)
+}

@@ -1,0 +1,181 @@
+//! A letter's words, and the message that carries them: text and HTML by the vendor's templates, as MIME.
+
+use std::{error::Error, time::SystemTime};
+
+use domain::{party::Contact, policy::Seller};
+use jiff::Timestamp;
+use lettre::{
+    Message,
+    message::{Attachment as Part, Mailbox, MultiPart, SinglePart, header::ContentType},
+};
+use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
+use serde::Serialize;
+
+/// The templates in the vendor's folder.
+pub(crate) const TEXT: &str = "letters/letter.txt";
+/// See [`TEXT`].
+pub(crate) const HTML: &str = "letters/letter.html";
+
+/// Everything a letter says, in its reader's language. Templates decide how it looks, and nothing else.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Letter {
+    pub(crate) language: String,
+    pub(crate) subject: String,
+    pub(crate) greeting: String,
+    pub(crate) paragraphs: Vec<String>,
+    pub(crate) items: Vec<String>,
+    /// Paragraphs behind the items.
+    pub(crate) after: Vec<String>,
+    pub(crate) action: Option<Action>,
+    pub(crate) small: Vec<String>,
+    pub(crate) closing: String,
+    pub(crate) signature: String,
+    pub(crate) support: String,
+}
+
+/// The one thing that a letter asks its reader to do.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Action {
+    pub(crate) label: String,
+    pub(crate) url: String,
+}
+
+/// A file that goes with a letter.
+pub(crate) struct Attachment {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The vendor's two templates, checked.
+pub(crate) struct Templates(Environment<'static>);
+
+impl Templates {
+    /// Checks both templates with a sample letter. What a template does not know is a mistake, not an empty place.
+    pub(crate) fn new(text: &str, html: &str) -> Result<Self, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.add_template_owned(TEXT, text.to_owned())?;
+        // The name ends in `.html`: what is put into it is escaped.
+        environment.add_template_owned(HTML, html.to_owned())?;
+        let templates = Self(environment);
+        templates.render(TEXT, &Letter::sample())?;
+        templates.render(HTML, &Letter::sample())?;
+        Ok(templates)
+    }
+
+    fn render(&self, name: &str, letter: &Letter) -> Result<String, minijinja::Error> {
+        self.0.get_template(name)?.render(Value::from(Serde(letter)))
+    }
+
+    /// The message, ready to be sent. The same letter gives the same text, HTML, date and Message-ID.
+    ///
+    /// Addresses and headers are built from typed parts, which encode what they are given, and [`one_line`] leaves no
+    /// line break in it: no field of an order can end a header and begin another.
+    pub(crate) fn message(
+        &self,
+        letter: &Letter,
+        to: &Contact,
+        from: &Seller,
+        attachment: Option<Attachment>,
+        id: &str,
+        at: Timestamp,
+    ) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+        let mailbox = |name: &str, address: &str| {
+            Ok::<_, lettre::address::AddressError>(Mailbox::new(Some(one_line(name)), address.parse()?))
+        };
+        let body = MultiPart::alternative()
+            .singlepart(SinglePart::plain(self.render(TEXT, letter)?))
+            .singlepart(SinglePart::html(self.render(HTML, letter)?));
+        let builder = Message::builder()
+            .from(mailbox(&from.legal_name, from.email.as_str())?)
+            .to(mailbox(&to.name, to.email.as_str())?)
+            .subject(one_line(&letter.subject))
+            .message_id(Some(id.to_owned()))
+            .date(SystemTime::from(at));
+        let message = match attachment {
+            Some(Attachment { name, bytes }) => {
+                let file = Part::new(name).body(bytes, ContentType::parse("application/pdf")?);
+                builder.multipart(MultiPart::mixed().multipart(body).singlepart(file))?
+            }
+            None => builder.multipart(body)?,
+        };
+        Ok(message.formatted())
+    }
+}
+
+/// Header text without control characters. Orders are refused when they contain any; whatever else is stored some day
+/// must not get further than here either.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+impl Letter {
+    /// Something in every place, so that a template's mistakes show when it is loaded.
+    fn sample() -> Self {
+        let text = || "…".to_owned();
+        Self {
+            language: "en".to_owned(),
+            subject: text(),
+            greeting: text(),
+            paragraphs: vec![text()],
+            items: vec![text()],
+            after: vec![text()],
+            action: Some(Action { label: text(), url: "https://vendor.example".to_owned() }),
+            small: vec![text()],
+            closing: text(),
+            signature: text(),
+            support: text(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::party::Email;
+
+    use super::*;
+
+    fn templates() -> Templates {
+        Templates::new(
+            include_str!("../../../infra/vendor/letters/letter.txt"),
+            include_str!("../../../infra/vendor/letters/letter.html"),
+        )
+        .unwrap()
+    }
+
+    fn seller() -> Seller {
+        Seller {
+            legal_name: "Example Software Ltd".to_owned(),
+            tax_id: "-".to_owned(),
+            address: Vec::new(),
+            email: Email::parse("quotes@vendor.example").unwrap(),
+            support_url: "https://vendor.example".to_owned(),
+        }
+    }
+
+    #[test]
+    fn no_field_can_begin_a_header_and_html_is_escaped() {
+        let to = Contact {
+            name: "Eve\r\nBcc: all@victim.example\r\n\r\nHello".to_owned(),
+            email: Email::parse("eve@example.com").unwrap(),
+        };
+        let mut letter = Letter::sample();
+        letter.subject = "Quote\r\nBcc: all@victim.example".to_owned();
+        letter.paragraphs = vec!["<script>alert(1)</script> & {{ signature }}".to_owned()];
+        let raw = templates().message(&letter, &to, &seller(), None, "<1@vendor.example>", Timestamp::UNIX_EPOCH).unwrap();
+        let message = mail_parser::MessageParser::default().parse(&raw).unwrap();
+        assert!(message.bcc().is_none());
+        assert_eq!(message.to().unwrap().iter().count(), 1);
+        assert_eq!(message.to().unwrap().first().unwrap().address(), Some("eve@example.com"));
+        let html = message.body_html(0).unwrap();
+        assert!(html.contains("&lt;script&gt;") && !html.contains("<script>"), "{html}");
+        assert!(message.body_text(0).unwrap().contains("{{ signature }}"), "a field is never read as a template");
+    }
+
+    #[test]
+    fn a_mistake_in_a_template_shows_when_it_is_loaded() {
+        let error = Templates::new("{{ gretting }}", "").map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("undefined") && format!("{error:#}").contains("letters/letter.txt"), "{error:#}");
+    }
+}

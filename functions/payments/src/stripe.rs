@@ -1,0 +1,316 @@
+//! Stripe's webhooks: its signature scheme, and the few events that move money here.
+
+use axum::http::HeaderValue;
+use domain::{
+    Code, Currency, Money, QuoteNumber, Refusal,
+    payment::{Method, News, PaymentId, Reference, Told},
+};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use runtime::secret::Secret;
+use serde::Deserialize;
+use sha2::Sha256;
+
+/// The header that carries the signature.
+pub const SIGNATURE: &str = "stripe-signature";
+
+/// How far the signature's time may be from ours (Stripe's own default): older ones may be replays.
+const TOLERANCE_SECONDS: i64 = 300;
+
+/// The endpoint's signing secrets: while one rotates, Stripe signs with both.
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// The secret in use, and the other one of a rotation.
+    pub fn new(current: Secret, other: Option<Secret>) -> Self {
+        Self(std::iter::once(current).chain(other).collect())
+    }
+
+    /// Verifies `t=…,v1=…[,v1=…]` over the raw body: HMAC-SHA-256 of `{t}.{body}` under any of the secrets, compared
+    /// in constant time. `Err` means that nobody may believe the body.
+    pub fn verify(&self, header: Option<&HeaderValue>, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
+        let refused = |why| Refusal::new(Code::SignatureInvalid, why);
+        let header =
+            header.and_then(|header| header.to_str().ok()).ok_or_else(|| refused("There is no `Stripe-Signature` header."))?;
+        let (mut time, mut signatures) = (None, Vec::new());
+        for (name, value) in header.split(',').filter_map(|part| part.trim().split_once('=')) {
+            match name {
+                "t" => time = time.or(Some(value)),
+                // Other schemes, such as v0, are for Stripe's own tests.
+                "v1" => signatures.extend(unhex(value)),
+                _ => {}
+            }
+        }
+        let time = time.ok_or_else(|| refused("The signature has no time."))?;
+        let genuine = self.0.iter().any(|secret| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes a key of any length");
+            mac.update(time.as_bytes());
+            mac.update(b".");
+            mac.update(body);
+            // Every signature is compared, whichever fits: how long it takes tells nothing.
+            signatures.iter().fold(false, |found, signature| found | mac.clone().verify_slice(signature).is_ok())
+        });
+        if !genuine {
+            return Err(refused("The signature does not fit this body: is the endpoint's secret the right one?"));
+        }
+        let age = time.parse::<i64>().map(|time| now.as_second().saturating_sub(time));
+        match age {
+            Ok(age) if age.abs() <= TOLERANCE_SECONDS => Ok(()),
+            _ => Err(refused("The signature is older than five minutes, or from the future: this may be a replay.")),
+        }
+    }
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let bytes = text.as_bytes();
+    let mut out = [0; 32];
+    if bytes.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+/// What a genuine event means to us.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Money moved, or was tried to.
+    Told(Told),
+    /// Nothing that we act on, or a test where only real money counts.
+    Ignored,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(rename = "type")]
+    kind: String,
+    created: i64,
+    #[serde(default)]
+    livemode: bool,
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    object: serde_json::Value,
+}
+
+/// `checkout.session`
+#[derive(Deserialize)]
+struct Session {
+    id: String,
+    payment_intent: Option<Expandable>,
+    payment_status: String,
+    amount_total: Option<i64>,
+    currency: Option<String>,
+    client_reference_id: Option<String>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    #[serde(default)]
+    payment_method_types: Vec<String>,
+}
+
+/// `payment_intent`
+#[derive(Deserialize)]
+struct Intent {
+    id: String,
+    #[serde(default)]
+    amount_received: i64,
+    currency: String,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    #[serde(default)]
+    payment_method_types: Vec<String>,
+    last_payment_error: Option<IntentError>,
+}
+
+#[derive(Deserialize)]
+struct IntentError {
+    code: Option<String>,
+}
+
+/// `charge`
+#[derive(Deserialize)]
+struct Charge {
+    id: String,
+    payment_intent: Option<Expandable>,
+    amount_refunded: i64,
+    currency: String,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    quote_number: Option<String>,
+    quote_revision: Option<String>,
+}
+
+/// An id, or the whole object that it stands for.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Expandable {
+    Id(String),
+    Object { id: String },
+}
+
+impl Expandable {
+    fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Object { id } => id,
+        }
+    }
+}
+
+/// Reads a genuine event. `Err` means that it has not the form that Stripe documents: it is not acknowledged, so that
+/// Stripe keeps it and its sender sees it fail.
+pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
+    let event: Event = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    if !event.livemode && !accept_test_mode {
+        return Ok(Heard::Ignored);
+    }
+    let at =
+        Timestamp::from_second(event.created).map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a time."))?;
+    let object = event.data.object;
+    let told = |payment: &str, reference, news| {
+        Ok(Heard::Told(Told { payment: PaymentId::new("stripe", payment), at, reference, news }))
+    };
+    match &*event.kind {
+        "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
+            let session = of::<Session>(object)?;
+            // A completed session may still wait for its money: `async_payment_succeeded` follows when it is there.
+            let (Some(amount), Some(currency), "paid") = (session.amount_total, &session.currency, &*session.payment_status)
+            else {
+                return Ok(Heard::Ignored);
+            };
+            let news = News::Succeeded { money: money(amount, currency)?, method: method(&session.payment_method_types) };
+            let reference = reference(session.metadata.as_ref(), session.client_reference_id.as_deref());
+            told(session.payment_intent.as_ref().map_or(&session.id, Expandable::id), reference, news)
+        }
+        "payment_intent.succeeded" => {
+            let intent = of::<Intent>(object)?;
+            let news = News::Succeeded {
+                money: money(intent.amount_received, &intent.currency)?,
+                method: method(&intent.payment_method_types),
+            };
+            told(&intent.id, reference(intent.metadata.as_ref(), None), news)
+        }
+        "payment_intent.payment_failed" => {
+            let intent = of::<Intent>(object)?;
+            let reason = intent.last_payment_error.and_then(|error| error.code).unwrap_or_else(|| "unknown".to_owned());
+            told(&intent.id, reference(intent.metadata.as_ref(), None), News::Failed { reason })
+        }
+        "charge.refunded" => {
+            let charge = of::<Charge>(object)?;
+            let news = News::Refunded { total: money(charge.amount_refunded, &charge.currency)? };
+            told(
+                charge.payment_intent.as_ref().map_or(&charge.id, Expandable::id),
+                reference(charge.metadata.as_ref(), None),
+                news,
+            )
+        }
+        _ => Ok(Heard::Ignored),
+    }
+}
+
+fn of<T: serde::de::DeserializeOwned>(object: serde_json::Value) -> Result<T, Refusal> {
+    serde_json::from_value(object).map_err(|error| unreadable(&error))
+}
+
+/// Names the place of the fault, and no value: an event carries people's names.
+fn unreadable(error: &serde_json::Error) -> Refusal {
+    let category = match error.classify() {
+        serde_json::error::Category::Data => "a member is missing or has another type than Stripe documents",
+        _ => "it is not JSON",
+    };
+    Refusal::new(
+        Code::ValueInvalid,
+        format!("The event cannot be read: {category}. It was not acknowledged, and nothing was stored."),
+    )
+}
+
+/// `metadata.quote_number`, or `client_reference_id` where Stripe's checkout has no metadata.
+fn reference(metadata: Option<&Metadata>, client_reference_id: Option<&str>) -> Option<Reference> {
+    let number = |text: &str| text.parse::<QuoteNumber>().ok();
+    let named = metadata.and_then(|metadata| metadata.quote_number.as_deref()).and_then(number);
+    let quote = named.or_else(|| client_reference_id.and_then(number))?;
+    let revision = metadata.and_then(|metadata| metadata.quote_revision.as_deref()).and_then(|text| text.parse().ok());
+    Some(Reference { quote, revision })
+}
+
+/// Stripe's amount in ISO 4217's minor units: for a few currencies Stripe counts other decimals than ISO does.
+fn money(amount: i64, currency: &str) -> Result<Money, Refusal> {
+    let code = currency.to_ascii_uppercase();
+    let currency: Currency =
+        code.parse().map_err(|_| Refusal::new(Code::CurrencyNotOffered, "The event's currency is not one of ISO 4217."))?;
+    let stripe_exponent = match &*code {
+        "MGA" => 0,
+        "ISK" | "UGX" => 2,
+        _ => currency.exponent(),
+    };
+    let scaled = i128::from(amount) * 10_i128.pow(currency.exponent());
+    let minor = scaled / 10_i128.pow(stripe_exponent);
+    let minor = i64::try_from(minor).ok().filter(|_| amount >= 0 && scaled % 10_i128.pow(stripe_exponent) == 0);
+    let minor = minor.ok_or_else(|| Refusal::new(Code::ValueInvalid, "The event's amount is not one in its currency."))?;
+    Ok(Money::new(minor, currency))
+}
+
+/// The method, when only one was possible; otherwise a card, Stripe's first.
+fn method(types: &[String]) -> Method {
+    match types {
+        [only] => match &**only {
+            "paypal" => Method::Paypal,
+            "us_bank_account" | "ach_debit" | "ach_credit_transfer" => Method::Ach,
+            "customer_balance" => Method::BankTransfer,
+            _ => Method::Card,
+        },
+        _ => Method::Card,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_translated_to_iso_minor_units() {
+        let minor = |amount, code| money(amount, code).map(|money| money.minor).map_err(|refusal| refusal.code());
+        assert_eq!(minor(4_200_000, "usd"), Ok(4_200_000));
+        assert_eq!(minor(5_040_000, "jpy"), Ok(5_040_000));
+        assert_eq!(minor(500, "isk"), Ok(5));
+        assert_eq!(minor(501, "isk"), Err(Code::ValueInvalid));
+        assert_eq!(minor(5, "mga"), Ok(500));
+        assert_eq!(minor(1_000, "kwd"), Ok(1_000));
+        assert_eq!(minor(-1, "usd"), Err(Code::ValueInvalid));
+        assert_eq!(minor(1, "usx"), Err(Code::CurrencyNotOffered));
+    }
+
+    #[test]
+    fn a_completed_session_without_its_money_pays_nothing() {
+        let event = |status: &str| {
+            serde_json::json!({
+                "id": "evt_1", "type": "checkout.session.completed", "created": 1_780_000_000, "livemode": true,
+                "data": {"object": {"id": "cs_1", "payment_intent": "pi_1", "payment_status": status,
+                    "amount_total": 100, "currency": "usd", "client_reference_id": null}}
+            })
+            .to_string()
+        };
+        assert_eq!(read(event("unpaid").as_bytes(), false), Ok(Heard::Ignored));
+        assert!(
+            matches!(read(event("paid").as_bytes(), false), Ok(Heard::Told(told)) if told.payment == PaymentId::new("stripe", "pi_1"))
+        );
+    }
+
+    #[test]
+    fn a_test_event_counts_only_where_the_configuration_says_so() {
+        let event = serde_json::json!({
+            "id": "evt_1", "type": "payment_intent.succeeded", "created": 1_780_000_000, "livemode": false,
+            "data": {"object": {"id": "pi_1", "amount_received": 100, "currency": "usd"}}
+        })
+        .to_string();
+        assert_eq!(read(event.as_bytes(), false), Ok(Heard::Ignored));
+        assert!(matches!(read(event.as_bytes(), true), Ok(Heard::Told(_))));
+    }
+}

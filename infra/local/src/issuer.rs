@@ -1,0 +1,394 @@
+//! An OpenID Connect issuer for practice: it signs whatever identity it is asked for, so that the home can be tried
+//! without an account anywhere. It must never be trusted by anything but this process.
+//!
+//! It has what a verifier of bearer tokens needs: discovery (OpenID Connect Discovery 1.0) and keys (RFC 7517), signed
+//! with ES256 (RFC 7518). It has no sign-in page, hence no `authorization_endpoint`: tokens are asked for directly.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use axum::{
+    Json, Router,
+    extract::{State, rejection::JsonRejection},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use email_address::EmailAddress;
+use http::{
+    StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{
+    Algorithm, EncodingKey, Header, encode,
+    jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::durable;
+
+/// For whom the tokens are: the value of `aud`.
+pub const AUDIENCE: &str = "sellthrough";
+
+/// How long a token is valid.
+const VALIDITY: SignedDuration = SignedDuration::from_hours(12);
+
+/// The signing key inside the data directory: PKCS #8 in DER, mode 0600.
+const KEY: &str = "issuer-key.der";
+
+/// The time that tokens are issued at; the home's test clock can move it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Why there is no issuer.
+#[derive(Debug, Error)]
+pub enum IssuerError {
+    /// The key file cannot be read or written.
+    #[error("cannot keep the practice issuer's key in {}: {cause}", .file.display())]
+    File {
+        /// The key file.
+        file: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// The key file holds something else.
+    #[error("{} is not a P-256 key in PKCS #8: move it away, and a new one is made", .0.display())]
+    Key(PathBuf),
+}
+
+/// Whom a token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The e-mail address; the token says that it is verified.
+    pub email: String,
+    /// The organisation, for resellers.
+    pub organization: Option<String>,
+    /// The groups, for vendor staff and aggregators.
+    pub groups: Vec<String>,
+}
+
+/// The claims of a token; absent ones are left out.
+#[derive(Debug, Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: String,
+    email: &'a str,
+    email_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a str>,
+    groups: &'a [String],
+    iat: i64,
+    exp: i64,
+}
+
+/// The issuer. Clones share it.
+#[derive(Clone)]
+pub struct Issuer(Arc<Inner>);
+
+struct Inner {
+    base: String,
+    issuer: String,
+    key: EncodingKey,
+    public: Jwk,
+    clock: Clock,
+}
+
+impl Issuer {
+    /// The issuer of the home that is reached at `base`, for example `http://127.0.0.1:8080`, with the key in
+    /// `data_dir`, which is made if there is none: tokens stay valid over a restart at the same address.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] says which file to repair; trying again is safe.
+    pub fn open(data_dir: &Path, base: &str, clock: Clock) -> Result<Self, IssuerError> {
+        let file = data_dir.join(KEY);
+        let unusable = |cause| IssuerError::File { file: file.clone(), cause };
+        durable::private_dir(data_dir).map_err(unusable)?;
+        let der = match std::fs::read(&file) {
+            Ok(der) => der,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                let der = new_key().map_err(|_| unusable(io::Error::other("no key could be made")))?;
+                durable::write(&file, &der).map_err(unusable)?;
+                der
+            }
+            Err(cause) => return Err(unusable(cause)),
+        };
+        let key = EncodingKey::from_ec_der(&der);
+        let public = public_key(&key).map_err(|_| IssuerError::Key(file.clone()))?;
+        let base = base.trim_end_matches('/').to_owned();
+        let issuer = format!("{base}/local/issuer");
+        Ok(Self(Arc::new(Inner { base, issuer, key, public, clock })))
+    }
+
+    /// The value of `iss`: `{base}/local/issuer`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// A signed token for this identity, valid from now for twelve hours.
+    ///
+    /// # Errors
+    ///
+    /// Only if the system cannot sign at all.
+    pub fn token(&self, identity: &Identity) -> Result<String, jsonwebtoken::errors::Error> {
+        let now = (self.0.clock)();
+        let claims = Claims {
+            iss: self.url(),
+            aud: AUDIENCE,
+            sub: subject(&identity.email),
+            email: &identity.email,
+            email_verified: true,
+            organization: identity.organization.as_deref(),
+            groups: &identity.groups,
+            iat: now.as_second(),
+            exp: now.as_second() + VALIDITY.as_secs(),
+        };
+        let header = Header { kid: self.0.public.common.key_id.clone(), ..Header::new(Algorithm::ES256) };
+        encode(&header, &claims, &self.0.key)
+    }
+
+    /// The issuer's pages, with absolute paths:
+    ///
+    /// * `GET /local/issuer/.well-known/openid-configuration`;
+    /// * `GET /local/issuer/jwks.json`;
+    /// * `POST /local/tokens` with `{"email", "organization"?, "groups"?}` answers
+    ///   `{"access_token", "token_type": "Bearer", "expires_in"}`, and every fault of a bad body at once as a 400 problem
+    ///   (RFC 9457) with `errors: [{"pointer", "detail"}]`.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/local/issuer/.well-known/openid-configuration", get(configuration))
+            .route("/local/issuer/jwks.json", get(keys))
+            .route("/local/tokens", post(issue))
+            .with_state(self.clone())
+    }
+}
+
+fn new_key() -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+    Ok(pair.to_pkcs8v1()?.as_ref().to_vec())
+}
+
+/// The public half, named by its thumbprint (RFC 7638).
+fn public_key(key: &EncodingKey) -> Result<Jwk, jsonwebtoken::errors::Error> {
+    let mut public = Jwk::from_encoding_key(key, Algorithm::ES256)?;
+    public.common.public_key_use = Some(PublicKeyUse::Signature);
+    public.common.key_id = Some(public.thumbprint(ThumbprintHash::SHA256)?);
+    Ok(public)
+}
+
+/// The same person always has the same subject, which does not show the address.
+fn subject(email: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(email.to_lowercase())[..16])
+}
+
+async fn configuration(State(issuer): State<Issuer>) -> Json<Value> {
+    let base = &issuer.0.base;
+    Json(json!({
+        "issuer": issuer.url(),
+        "jwks_uri": format!("{}/jwks.json", issuer.url()),
+        "token_endpoint": format!("{base}/local/tokens"),
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "claims_supported": [
+            "iss", "aud", "sub", "email", "email_verified", "organization", "groups", "iat", "exp"
+        ],
+    }))
+}
+
+async fn keys(State(issuer): State<Issuer>) -> Json<JwkSet> {
+    Json(JwkSet { keys: vec![issuer.0.public.clone()] })
+}
+
+async fn issue(State(issuer): State<Issuer>, body: Result<Json<Value>, JsonRejection>) -> Result<Response, Problem> {
+    let Json(body) = body.map_err(|fault| Problem { status: fault.status(), errors: vec![("", fault.body_text())] })?;
+    let identity = identity(&body).map_err(|errors| Problem { status: StatusCode::BAD_REQUEST, errors })?;
+    let token = issuer.token(&identity).map_err(|_| Problem {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        errors: vec![("", "the token could not be signed".to_owned())],
+    })?;
+    let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": VALIDITY.as_secs() });
+    // RFC 6749, section 5.1.
+    Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// What is wrong with a body, and where: a JSON pointer and a sentence.
+type Faults = Vec<(&'static str, String)>;
+
+/// The identity in a body, or everything that is wrong with it.
+fn identity(body: &Value) -> Result<Identity, Faults> {
+    let Some(fields) = body.as_object() else {
+        return Err(vec![("", "must be an object with email and, if wanted, organization and groups".to_owned())]);
+    };
+    let mut faults = Faults::new();
+    for name in fields.keys().filter(|name| !matches!(name.as_str(), "email" | "organization" | "groups")) {
+        faults.push(("", format!("has the unknown field {name:?}: there are email, organization and groups")));
+    }
+    let email = fields.get("email").and_then(Value::as_str).filter(|email| EmailAddress::is_valid(email));
+    if email.is_none() {
+        faults.push(("/email", "must be an e-mail address, for example \"ada@example.com\"".to_owned()));
+    }
+    let organization = match fields.get("organization") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) if !name.trim().is_empty() => Some(name.clone()),
+        Some(_) => {
+            faults.push(("/organization", "must be a name, or be left out".to_owned()));
+            None
+        }
+    };
+    let groups = match fields.get("groups") {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(groups) => serde_json::from_value(groups.clone()).ok(),
+    };
+    if groups.is_none() {
+        faults.push(("/groups", "must be a list of names, for example [\"staff\"], or be left out".to_owned()));
+    }
+    match (email, groups) {
+        (Some(email), Some(groups)) if faults.is_empty() => Ok(Identity { email: email.to_owned(), organization, groups }),
+        _ => Err(faults),
+    }
+}
+
+/// A refusal as RFC 9457 has it.
+struct Problem {
+    status: StatusCode,
+    errors: Faults,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let errors: Vec<Value> =
+            self.errors.iter().map(|(pointer, detail)| json!({ "pointer": pointer, "detail": detail })).collect();
+        let body = json!({
+            "type": "about:blank",
+            "title": "No token was issued",
+            "status": self.status.as_u16(),
+            "errors": errors,
+        });
+        (self.status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use axum::body::Body;
+    use http::Request;
+    use http_body_util::BodyExt;
+    use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    const NOW: &str = "2026-11-22T09:00:00Z";
+
+    fn issuer(dir: &Path) -> Issuer {
+        Issuer::open(dir, "http://127.0.0.1:8080/", Arc::new(|| NOW.parse().unwrap())).unwrap()
+    }
+
+    async fn call(issuer: &Issuer, request: Request<Body>) -> (StatusCode, Value) {
+        let (head, body) = issuer.router().oneshot(request).await.unwrap().into_parts();
+        (head.status, serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap())
+    }
+
+    async fn read(issuer: &Issuer, path: &str) -> Value {
+        let (status, body) = call(issuer, Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        body
+    }
+
+    async fn ask(issuer: &Issuer, body: &str) -> (StatusCode, Value) {
+        let request = Request::post("/local/tokens").header(CONTENT_TYPE, "application/json");
+        call(issuer, request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// What a verifier does that knows nothing but the issuer's address.
+    async fn verified(issuer: &Issuer, token: &str) -> Value {
+        let configuration = read(issuer, "/local/issuer/.well-known/openid-configuration").await;
+        assert_eq!(configuration["issuer"], "http://127.0.0.1:8080/local/issuer");
+        assert_eq!(configuration["jwks_uri"], "http://127.0.0.1:8080/local/issuer/jwks.json");
+        let keys: JwkSet = serde_json::from_value(read(issuer, "/local/issuer/jwks.json").await).unwrap();
+        let key = keys.find(&decode_header(token).unwrap().kid.unwrap()).unwrap();
+        let mut rules = Validation::new(Algorithm::ES256);
+        rules.set_audience(&[AUDIENCE]);
+        rules.set_issuer(&[configuration["issuer"].as_str().unwrap()]);
+        rules.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        // The tests' clock stands still; the claim itself is compared.
+        rules.validate_exp = false;
+        decode::<Value>(token, &DecodingKey::from_jwk(key).unwrap(), &rules).unwrap().claims
+    }
+
+    #[tokio::test]
+    async fn a_token_passes_a_verifier_that_starts_from_discovery() {
+        let home = tempfile::tempdir().unwrap();
+        let issuer = issuer(home.path());
+        let body = r#"{"email": "Ada@example.com", "organization": "Example Reseller", "groups": ["staff"]}"#;
+        let (status, answer) = ask(&issuer, body).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!((&answer["token_type"], &answer["expires_in"]), (&json!("Bearer"), &json!(43_200)));
+
+        let claims = verified(&issuer, answer["access_token"].as_str().unwrap()).await;
+        let now = NOW.parse::<Timestamp>().unwrap().as_second();
+        assert_eq!(claims["email"], "Ada@example.com");
+        assert_eq!(claims["email_verified"], true);
+        assert_eq!(claims["organization"], "Example Reseller");
+        assert_eq!(claims["groups"], json!(["staff"]));
+        assert_eq!((&claims["iat"], &claims["exp"]), (&json!(now), &json!(now + 43_200)));
+        assert_eq!(claims["sub"], subject("ada@example.com"));
+    }
+
+    #[tokio::test]
+    async fn organization_and_groups_may_be_left_out() {
+        let home = tempfile::tempdir().unwrap();
+        let issuer = issuer(home.path());
+        let (_, answer) = ask(&issuer, r#"{"email": "ada@example.com"}"#).await;
+        let claims = verified(&issuer, answer["access_token"].as_str().unwrap()).await;
+        assert_eq!((claims.get("organization"), &claims["groups"]), (None, &json!([])));
+    }
+
+    #[tokio::test]
+    async fn the_key_is_kept_for_its_owner_and_tokens_outlive_a_restart() {
+        let home = tempfile::tempdir().unwrap();
+        let identity = Identity { email: "ada@example.com".into(), organization: None, groups: vec![] };
+        let token = issuer(home.path()).token(&identity).unwrap();
+        assert_eq!(std::fs::metadata(home.path().join(KEY)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(verified(&issuer(home.path()), &token).await["email"], "ada@example.com");
+
+        std::fs::write(home.path().join(KEY), "not a key").unwrap();
+        let refusal = Issuer::open(home.path(), "http://127.0.0.1:8080", Arc::new(|| Timestamp::UNIX_EPOCH)).err().unwrap();
+        assert!(matches!(refusal, IssuerError::Key(_)));
+    }
+
+    #[tokio::test]
+    async fn everything_wrong_with_a_body_is_said_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let issuer = issuer(home.path());
+        let pointers = |problem: &Value| -> Vec<String> {
+            let errors = problem["errors"].as_array().unwrap();
+            errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+        };
+        let (status, problem) =
+            ask(&issuer, r#"{"email": "ada", "organization": " ", "groups": "staff", "organisation": "x"}"#).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(pointers(&problem), ["", "/email", "/organization", "/groups"]);
+        assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("\"organisation\""), "{problem}");
+
+        for body in ["[]", "{", ""] {
+            let (status, problem) = ask(&issuer, body).await;
+            assert_eq!((status, pointers(&problem)), (StatusCode::BAD_REQUEST, vec![String::new()]), "{body}");
+        }
+        let form = Request::post("/local/tokens").body(Body::from(r#"{"email": "ada@example.com"}"#)).unwrap();
+        assert_eq!(call(&issuer, form).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE, "no page elsewhere can post this");
+    }
+}

@@ -1,0 +1,86 @@
+//! A stored message, read.
+
+use jiff::Timestamp;
+use mail_parser::{MessageParser, MessagePart, MimeHeaders, PartType};
+
+/// A letter as its reader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The id that the sender was given when it was accepted; ids sort in the order of acceptance.
+    pub id: String,
+    /// Whom it was delivered to: bare addresses.
+    pub to: Vec<String>,
+    /// Who it says it is from: bare addresses, joined by `", "`.
+    pub from: String,
+    /// The subject, decoded; empty if there is none.
+    pub subject: String,
+    /// When it says it was written.
+    pub date: Option<Timestamp>,
+    /// The text part, decoded.
+    pub text: Option<String>,
+    /// The HTML part, decoded and otherwise as it came: do not trust it.
+    pub html: Option<String>,
+    /// The attachments in their order.
+    pub attachments: Vec<Attachment>,
+}
+
+/// One attachment of a [`Letter`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file name, decoded and otherwise as it came: never use it as a path.
+    pub filename: String,
+    /// The media type without parameters, in lower case, for example `application/pdf`.
+    pub content_type: String,
+    /// The decoded content.
+    pub content: Vec<u8>,
+}
+
+impl Letter {
+    /// Reads a message (RFC 5322, MIME). `None` if the bytes have no header section at all; a fault inside it is read
+    /// as well as can be, as a mail program does.
+    #[must_use]
+    pub fn read(id: &str, message: &[u8]) -> Option<Self> {
+        let message = MessageParser::default().parse(message)?;
+        let part =
+            |wanted: fn(&MessagePart<'_>) -> Option<String>| message.text_bodies().chain(message.html_bodies()).find_map(wanted);
+        let (text, html) = (part(plain), part(html));
+        Some(Self {
+            id: id.to_owned(),
+            to: message.header_values("Delivered-To").filter_map(|value| value.as_text()).map(str::to_owned).collect(),
+            from: message.from().map(addresses).unwrap_or_default().join(", "),
+            subject: message.subject().unwrap_or_default().to_owned(),
+            date: message.date().and_then(|date| Timestamp::from_second(date.to_timestamp()).ok()),
+            text,
+            html,
+            attachments: message.attachments().map(attachment).collect(),
+        })
+    }
+}
+
+/// The bare addresses of an address header.
+pub(crate) fn addresses(header: &mail_parser::Address<'_>) -> Vec<String> {
+    header.iter().filter_map(|one| one.address()).map(str::to_owned).collect()
+}
+
+fn plain(part: &MessagePart<'_>) -> Option<String> {
+    match &part.body {
+        PartType::Text(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+fn html(part: &MessagePart<'_>) -> Option<String> {
+    match &part.body {
+        PartType::Html(html) => Some(html.to_string()),
+        _ => None,
+    }
+}
+
+fn attachment(part: &MessagePart<'_>) -> Attachment {
+    let content_type = part.content_type().and_then(|kind| Some(format!("{}/{}", kind.ctype(), kind.subtype()?)));
+    Attachment {
+        filename: part.attachment_name().unwrap_or("attachment").to_owned(),
+        content_type: content_type.unwrap_or_else(|| "application/octet-stream".to_owned()).to_lowercase(),
+        content: part.contents().to_vec(),
+    }
+}

@@ -1,0 +1,390 @@
+//! Settings by name, read once at the start, with every mistake reported together.
+//!
+//! ```
+//! use runtime::configuration::{BaseUrl, Configuration, Reader};
+//! use runtime::secret::Secret;
+//!
+//! struct Settings {
+//!     table: String,
+//!     webhook: Secret,
+//!     public_url: BaseUrl,
+//!     practice: bool,
+//! }
+//!
+//! impl Settings {
+//!     fn read(c: &mut Reader<'_>) -> Self {
+//!         Self {
+//!             table: c.required("TABLE_NAME"),
+//!             webhook: c.secret("STRIPE_WEBHOOK_SECRET"),
+//!             public_url: c.url("PUBLIC_URL"),
+//!             practice: c.flag("PRACTICE_PAYMENTS", false),
+//!         }
+//!     }
+//! }
+//!
+//! let configuration = Configuration::from_pairs([("TABLE_NAME", "sellthrough"), ("PUBLIC_URL", "ftp://example.com")]);
+//! let error = configuration.read(Settings::read).err().expect("two mistakes");
+//! assert_eq!(
+//!     error.faults().iter().map(|fault| fault.variable()).collect::<Vec<_>>(),
+//!     ["STRIPE_WEBHOOK_SECRET", "PUBLIC_URL"],
+//! );
+//! ```
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use reqwest::Url;
+
+use crate::secret::Secret;
+
+/// The settings that one function was given.
+///
+/// Several functions in one process each have their own; only [`from_env`](Configuration::from_env) looks at the
+/// process's environment.
+#[derive(Clone, Default)]
+pub struct Configuration(BTreeMap<String, String>);
+
+impl Configuration {
+    /// The environment of this process as it is now. What is not UTF-8 there counts as not set.
+    pub fn from_env() -> Self {
+        let text =
+            |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self(std::env::vars_os().filter_map(text).collect())
+    }
+
+    /// The given names and values; of two with one name the later counts.
+    pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// Reads settings; `read` asks the [`Reader`] for each of them.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that the reader met. What `read` made is then dropped unseen. Trying again without changing the
+    /// configuration gives the same answer.
+    pub fn read<T>(&self, read: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, ConfigurationError> {
+        let mut reader = Reader { configuration: self, faults: Vec::new() };
+        let settings = read(&mut reader);
+        if reader.faults.is_empty() { Ok(settings) } else { Err(ConfigurationError(reader.faults)) }
+    }
+}
+
+/// Shows names only: any value may be a secret.
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Configuration").field(&self.0.keys()).finish()
+    }
+}
+
+/// Reads one setting after the other and remembers what is wrong with them.
+///
+/// A read that finds a mistake notes it and answers a stand-in, so that reading goes on to the next mistake.
+/// [`Configuration::read`] lets nothing out that was made of a stand-in.
+///
+/// White space around a value is not part of it, and a variable that is set to nothing counts as left out, because
+/// deployment templates cannot leave one out easily. Secrets are the exception: both are mistakes there.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    configuration: &'a Configuration,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    /// A text that must be there.
+    pub fn required(&mut self, name: &'static str) -> String {
+        self.demanded(name, "give it a value").unwrap_or_default().to_owned()
+    }
+
+    /// A text that may be left out.
+    pub fn optional(&mut self, name: &'static str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+
+    /// A secret that must be there. An empty or padded one is refused too (see [`Secret::new`]).
+    pub fn secret(&mut self, name: &'static str) -> Secret {
+        if !self.configuration.0.contains_key(name) {
+            self.refuse(name, "is not set", "set it to the secret; nothing works safely without");
+        }
+        self.optional_secret(name).unwrap_or_else(Secret::stand_in)
+    }
+
+    /// A secret whose absence turns something off. To be absent it must be unset: an empty one is refused.
+    pub fn optional_secret(&mut self, name: &'static str) -> Option<Secret> {
+        let value = self.configuration.0.get(name)?;
+        Secret::new(value)
+            .map_err(|why| self.refuse(name, why.to_string(), "set it to exactly the secret, or remove the variable"))
+            .ok()
+    }
+
+    /// An address that must be there (see [`BaseUrl`]).
+    pub fn url(&mut self, name: &'static str) -> BaseUrl {
+        const REMEDY: &str = "set it to an address such as https://shop.example.com";
+        let Some(text) = self.demanded(name, REMEDY) else { return BaseUrl::stand_in() };
+        text.parse().unwrap_or_else(|why: NotABaseUrl| {
+            self.refuse(name, why.to_string(), REMEDY);
+            BaseUrl::stand_in()
+        })
+    }
+
+    /// `true` or `false`; `default` when it is left out.
+    pub fn flag(&mut self, name: &'static str, default: bool) -> bool {
+        self.parsed(name, default, "set it to true or false")
+    }
+
+    /// A value of any type that can be read from text; `default` when it is left out. `remedy` says what to set it to.
+    pub fn parsed<T: FromStr>(&mut self, name: &'static str, default: T, remedy: &'static str) -> T {
+        match self.text(name).map(str::parse) {
+            None => default,
+            Some(Ok(value)) => value,
+            // The type's own words are not repeated: they may quote the value, and somebody may have put a secret here.
+            Some(Err(_)) => {
+                self.refuse(name, "cannot be understood", remedy);
+                default
+            }
+        }
+    }
+
+    /// Texts separated by commas, without the white space around them; none when it is left out.
+    pub fn list(&mut self, name: &'static str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Notes a mistake that only the caller can see: a key of the wrong length, two settings that exclude each other.
+    ///
+    /// Neither `problem` nor `remedy` may quote the value.
+    pub fn refuse(&mut self, name: &'static str, problem: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) {
+        self.faults.push(Fault { variable: name, problem: problem.into(), remedy: remedy.into() });
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.configuration.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn demanded(&mut self, name: &'static str, remedy: &'static str) -> Option<&'a str> {
+        let text = self.text(name);
+        if text.is_none() {
+            let problem = if self.configuration.0.contains_key(name) { "is empty" } else { "is not set" };
+            self.refuse(name, problem, remedy);
+        }
+        text
+    }
+}
+
+/// One mistake: which variable, what is wrong with it, and what to do. Never the value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    variable: &'static str,
+    problem: Cow<'static, str>,
+    remedy: Cow<'static, str>,
+}
+
+impl Fault {
+    /// The name of the variable.
+    pub fn variable(&self) -> &str {
+        self.variable
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.variable, self.problem, self.remedy)
+    }
+}
+
+/// Everything that is wrong with a configuration, one line per mistake.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigurationError(Vec<Fault>);
+
+impl ConfigurationError {
+    /// The mistakes, in the order in which the settings were read; at least one.
+    pub fn faults(&self) -> &[Fault] {
+        &self.0
+    }
+}
+
+impl std::error::Error for ConfigurationError {}
+
+impl fmt::Display for ConfigurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+/// An address to which paths are added: our own public one, or an issuer's.
+///
+/// It is kept exactly as it was written, because an OpenID Connect issuer is compared character by character (OpenID
+/// Connect Core 1.0, section 2). It is `https`, since secrets travel in what is built on it; plain `http` only when it
+/// does not leave the machine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// The address as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address of `path` under this one, with exactly one slash between them.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}/{}", self.0.trim_end_matches('/'), path.trim_start_matches('/'))
+    }
+
+    fn stand_in() -> Self {
+        Self("https://unset.invalid".to_owned())
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = NotABaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, NotABaseUrl> {
+        let url = Url::parse(text).map_err(|_| NotABaseUrl::Unreadable)?;
+        if !is_confidential(&url) {
+            return Err(NotABaseUrl::Exposed);
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            return Err(NotABaseUrl::Decorated);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Whether what is sent to `url` can be read only by its host: it is encrypted, or stays on this machine (the names of
+/// RFC 6761, section 6.3, and the addresses of RFC 1122 and RFC 4291).
+pub(crate) fn is_confidential(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let loops_back =
+        || host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    match url.scheme() {
+        "https" => true,
+        "http" => loops_back(),
+        _ => false,
+    }
+}
+
+/// Why a text is not a [`BaseUrl`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotABaseUrl {
+    /// Not an absolute URL.
+    #[error("is not an absolute address")]
+    Unreadable,
+    /// Others could read what is sent there.
+    #[error("is neither https nor http on this machine")]
+    Exposed,
+    /// It has parts that a path cannot be added to, or that do not belong in a log.
+    #[error("has a user name, a query or a fragment")]
+    Decorated,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_read_with_its_type() {
+        let configuration = Configuration::from_pairs([
+            ("TABLE_NAME", " sellthrough "),
+            ("KEY", "k"),
+            ("PUBLIC_URL", "https://shop.example.com/eu/"),
+            ("PRACTICE", "true"),
+            ("LANGUAGES", "en, de,,fr "),
+            ("PORT", "8080"),
+            ("EMPTY", ""),
+        ]);
+        let read = configuration.read(|c| {
+            assert_eq!(c.required("TABLE_NAME"), "sellthrough");
+            assert_eq!(c.secret("KEY").expose(), "k");
+            assert!(c.optional_secret("NO_KEY").is_none());
+            assert_eq!(c.url("PUBLIC_URL").join("/v1/quotes"), "https://shop.example.com/eu/v1/quotes");
+            assert!(c.flag("PRACTICE", false) && c.flag("UNSET", true) && !c.flag("EMPTY", false));
+            assert_eq!(c.list("LANGUAGES"), ["en", "de", "fr"]);
+            assert!(c.list("UNSET").is_empty());
+            assert_eq!(c.parsed("PORT", 80_u16, "set it to a port"), 8080);
+            assert_eq!((c.optional("EMPTY"), c.optional("UNSET")), (None, None));
+        });
+        assert_eq!(read, Ok(()));
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_with_what_to_do_and_without_a_value() {
+        let configuration = Configuration::from_pairs([
+            ("EMPTY", " "),
+            ("EMPTY_SECRET", ""),
+            ("PADDED", "hunter2\n"),
+            ("URL", "ftp://user:hunter2@example.com"),
+            ("FLAG", "hunter2"),
+        ]);
+        let error = configuration
+            .read(|c| {
+                c.required("UNSET");
+                c.required("EMPTY");
+                c.secret("UNSET_SECRET");
+                c.secret("EMPTY_SECRET");
+                c.optional_secret("PADDED");
+                c.url("URL");
+                c.url("EMPTY");
+                c.flag("FLAG", true);
+                c.refuse("KEY", "has 31 bytes", "make one of 32 bytes");
+            })
+            .expect_err("nine mistakes");
+
+        let text = error.to_string();
+        let (first, lines) = text.split_once('\n').expect("several lines");
+        assert_eq!(first, "the configuration cannot be used:");
+        assert_eq!(
+            lines.lines().map(str::trim).collect::<Vec<_>>(),
+            [
+                "UNSET is not set: give it a value",
+                "EMPTY is empty: give it a value",
+                "UNSET_SECRET is not set: set it to the secret; nothing works safely without",
+                "EMPTY_SECRET is empty: set it to exactly the secret, or remove the variable",
+                "PADDED starts or ends with white space: set it to exactly the secret, or remove the variable",
+                "URL is neither https nor http on this machine: set it to an address such as https://shop.example.com",
+                "EMPTY is empty: set it to an address such as https://shop.example.com",
+                "FLAG cannot be understood: set it to true or false",
+                "KEY has 31 bytes: make one of 32 bytes",
+            ]
+        );
+        assert!(!format!("{error:?} {configuration:?}").contains("hunter2"));
+        assert!(format!("{configuration:?}").contains("PADDED"), "names are shown");
+    }
+
+    #[test]
+    fn an_address_is_https_or_stays_on_this_machine() {
+        for good in [
+            "https://example.com",
+            "https://example.com/realms/a/",
+            "http://localhost:8080",
+            "http://api.localhost:4566/stage",
+            "http://127.0.0.1:9",
+            "http://[::1]:9",
+        ] {
+            assert_eq!(good.parse::<BaseUrl>().expect(good).as_str(), good, "kept as written");
+        }
+        for (bad, why) in [
+            ("example.com", NotABaseUrl::Unreadable),
+            ("", NotABaseUrl::Unreadable),
+            ("http://example.com", NotABaseUrl::Exposed),
+            ("http://127.0.0.1.example.com", NotABaseUrl::Exposed),
+            ("http://localhost.example.com", NotABaseUrl::Exposed),
+            ("file:///etc", NotABaseUrl::Exposed),
+            ("https://user@example.com", NotABaseUrl::Decorated),
+            ("https://example.com?a=b", NotABaseUrl::Decorated),
+            ("https://example.com#a", NotABaseUrl::Decorated),
+        ] {
+            assert_eq!(bad.parse::<BaseUrl>(), Err(why), "{bad}");
+        }
+    }
+}

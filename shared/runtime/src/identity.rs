@@ -1,0 +1,273 @@
+//! Who is calling: bearer tokens of any OpenID Connect issuer.
+//!
+//! The token is verified here and not at the gateway, so that the rule is the same behind any of them: RFC 6750 for the
+//! header, RFC 7519 and RFC 8725 for the token, OpenID Connect Discovery 1.0 for finding the keys.
+
+mod issuer;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Header, Validation};
+use serde_json::{Map, Value};
+
+use self::issuer::Issuer;
+use crate::clock::Clock;
+use crate::configuration::BaseUrl;
+
+/// How far our clock and the issuer's may be apart.
+const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// Longer tokens are not looked at. Gateways allow about 10 KB for all headers together.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// Verifies the tokens that one issuer made for one audience. A cheap handle: clones share the issuer's keys.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    issuer: Arc<Issuer>,
+    audience: String,
+    clock: Clock,
+    claims: ClaimNames,
+}
+
+/// The claims in which an issuer states what OpenID Connect has no standard claim for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClaimNames {
+    /// A text, or a list of exactly one: the organisation for which the caller acts.
+    pub organization: String,
+    /// A list of texts, or one text: the groups to which the caller belongs.
+    pub groups: String,
+}
+
+impl Default for ClaimNames {
+    /// `organization` and `groups`.
+    fn default() -> Self {
+        Self { organization: "organization".to_owned(), groups: "groups".to_owned() }
+    }
+}
+
+/// What a verified token says about whoever sent it.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Caller {
+    /// The issuer's name for the caller: never empty, never given to somebody else (`sub`).
+    pub subject: String,
+    /// The caller's e-mail address, if the issuer says that it is theirs.
+    pub email: Option<VerifiedEmail>,
+    /// The organisation for which the caller acts.
+    pub organization: Option<String>,
+    /// The groups to which the caller belongs.
+    pub groups: Vec<String>,
+}
+
+/// Leaves out the subject and the address, which name a person.
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").field("organization", &self.organization).field("groups", &self.groups).finish_non_exhaustive()
+    }
+}
+
+/// An e-mail address that the issuer has verified (`email_verified` is `true`), in lower case so that it can be compared.
+///
+/// Only A to Z are lowered. Lowering all of Unicode would turn the Kelvin sign into a `k`, and one person into another.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct VerifiedEmail(String);
+
+impl VerifiedEmail {
+    /// The address in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `address`, in whatever case it was written, is this one.
+    pub fn is(&self, address: &str) -> bool {
+        self.0.eq_ignore_ascii_case(address.trim())
+    }
+}
+
+impl fmt::Debug for VerifiedEmail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifiedEmail(hidden)")
+    }
+}
+
+/// Why nobody could be identified.
+///
+/// The first three are the caller's to mend (401, and the same again for the same token); the last is not (503, try
+/// again soon).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum IdentityError {
+    /// There is no `Authorization` header.
+    #[error("no access token was sent: sign in and send it as \"Authorization: Bearer …\"")]
+    Missing,
+    /// The header is not `Bearer` and one signed token that can be read.
+    #[error("the Authorization header does not carry a bearer token that can be read: sign in again")]
+    Malformed,
+    /// The token was read and is not good here, for this reason.
+    #[error("the access token was refused: {0}")]
+    Rejected(&'static str),
+    /// The issuer's keys are not at hand and cannot be fetched now, so the token is neither good nor bad.
+    #[error("sign-in cannot be checked at the moment: try again in a minute")]
+    IssuerUnavailable,
+}
+
+impl IdentityError {
+    /// The `WWW-Authenticate` header that goes with 401 (RFC 6750, section 3); none with 503.
+    ///
+    /// A request without any token is told only the scheme, as section 3.1 asks.
+    pub fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing => Some("Bearer"),
+            Self::Malformed | Self::Rejected(_) => Some("Bearer error=\"invalid_token\""),
+            Self::IssuerUnavailable => None,
+        }
+    }
+}
+
+impl Verifier {
+    /// Accepts tokens that `issuer` made for `audience`. Nothing is fetched yet.
+    ///
+    /// # Errors
+    ///
+    /// The TLS client cannot be set up on this machine, for example because it has no root certificates. Trying again
+    /// gives the same answer.
+    pub fn new(issuer: BaseUrl, audience: impl Into<String>, clock: Clock) -> Result<Self, reqwest::Error> {
+        Ok(Self { issuer: Arc::new(Issuer::new(issuer)?), audience: audience.into(), clock, claims: ClaimNames::default() })
+    }
+
+    /// Reads organisation and groups from other claims than the default ones.
+    pub fn with_claims(self, claims: ClaimNames) -> Self {
+        Self { claims, ..self }
+    }
+
+    /// Fetches the issuer's keys ahead of the first request, where a slow start costs a caller nothing.
+    ///
+    /// A failure is logged and otherwise of no consequence: the first request fetches again.
+    pub async fn prepare(&self) {
+        self.issuer.prepare().await;
+    }
+
+    /// The caller whom an `Authorization` header identifies.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityError`]. Nothing of the token is logged or part of an error.
+    pub async fn caller(&self, authorization: Option<&str>) -> Result<Caller, IdentityError> {
+        let token = bearer(authorization.ok_or(IdentityError::Missing)?)?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| IdentityError::Malformed)?;
+        let algorithm = accepted(&header)?;
+        let key = self.issuer.key(header.kid.as_deref(), algorithm).await?;
+
+        let token = jsonwebtoken::decode(token, &key, &signature_only(algorithm)).map_err(|error| match error.kind() {
+            ErrorKind::InvalidSignature => IdentityError::Rejected("its signature is wrong"),
+            _ => IdentityError::Malformed,
+        })?;
+        self.judge(&Claims(token.claims))
+    }
+
+    /// Whether a genuine token is meant for us and is good now.
+    fn judge(&self, claims: &Claims) -> Result<Caller, IdentityError> {
+        use IdentityError::Rejected;
+
+        if claims.text("iss") != Some(self.issuer.name()) {
+            return Err(Rejected("another issuer made it"));
+        }
+        if !claims.texts("aud").any(|audience| audience == self.audience) {
+            return Err(Rejected("it is for another audience"));
+        }
+        let now = self.clock.now();
+        let expires = claims.date("exp")?.ok_or(Rejected("it has no expiry"))?;
+        if now.duration_since(expires) >= LEEWAY {
+            return Err(Rejected("it has expired"));
+        }
+        if claims.date("nbf")?.is_some_and(|begins| begins.duration_since(now) > LEEWAY) {
+            return Err(Rejected("it is not valid yet"));
+        }
+        let subject = claims.text("sub").filter(|subject| !subject.is_empty()).ok_or(Rejected("it has no subject"))?;
+        Ok(Caller {
+            subject: subject.to_owned(),
+            email: claims.verified_email(),
+            organization: claims.only(&self.claims.organization).map(str::to_owned),
+            groups: claims.texts(&self.claims.groups).map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// The token in `Authorization: Bearer …`; the scheme may be written in any case (RFC 9110, section 11.1).
+fn bearer(authorization: &str) -> Result<&str, IdentityError> {
+    match authorization.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN_BYTES => {
+            Ok(token.trim_matches(' '))
+        }
+        _ => Err(IdentityError::Malformed),
+    }
+}
+
+/// The algorithm of a token that may be looked at further. `none` does not even get here: no header can name it.
+fn accepted(header: &Header) -> Result<Algorithm, IdentityError> {
+    // Extensions that must be understood, and none are (RFC 7515, section 4.1.11).
+    if header.crit.is_some() {
+        return Err(IdentityError::Rejected("it needs an extension that is not supported"));
+    }
+    // A logout token, for example, has the right issuer and audience and is still no bearer token (RFC 8725, 3.11).
+    let typ = header.typ.as_deref().unwrap_or("JWT");
+    let typ = typ.strip_prefix("application/").unwrap_or(typ);
+    if !["JWT", "at+jwt"].iter().any(|good| typ.eq_ignore_ascii_case(good)) {
+        return Err(IdentityError::Rejected("it is not an access token or ID token"));
+    }
+    match header.alg {
+        Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA => Ok(header.alg),
+        _ => Err(IdentityError::Rejected("it is not signed with RS256, ES256 or EdDSA")),
+    }
+}
+
+/// The library checks signatures only. Its own checks of the claims ask the machine for the time, not our clock, and
+/// accept lists where the standard wants one text.
+fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+}
+
+/// What a token with a good signature says.
+struct Claims(Map<String, Value>);
+
+impl Claims {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// A claim that is a text or a list of texts, as `aud` is (RFC 7519, section 4.1.3).
+    fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        let claim = self.0.get(name).map(|claim| claim.as_array().map_or(std::slice::from_ref(claim), Vec::as_slice));
+        claim.unwrap_or_default().iter().filter_map(Value::as_str)
+    }
+
+    /// A claim that is a text or a list of one; to choose among several would be to guess.
+    fn only(&self, name: &str) -> Option<&str> {
+        let mut texts = self.texts(name);
+        texts.next().filter(|only| !only.is_empty() && texts.next().is_none())
+    }
+
+    /// A `NumericDate`: seconds since 1970, possibly with a fraction (RFC 7519, section 2).
+    fn date(&self, name: &str) -> Result<Option<Timestamp>, IdentityError> {
+        let Some(claim) = self.0.get(name) else { return Ok(None) };
+        claim
+            .as_f64()
+            .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
+            .and_then(|since_1970| Timestamp::from_duration(since_1970).ok())
+            .map(Some)
+            .ok_or(IdentityError::Rejected("it has a date that is none"))
+    }
+
+    /// Only the value `true` verifies: some issuers send the text "true" for addresses that nobody has checked.
+    fn verified_email(&self) -> Option<VerifiedEmail> {
+        let email = self.text("email")?.trim();
+        let verified = self.0.get("email_verified") == Some(&Value::Bool(true));
+        (verified && !email.is_empty()).then(|| VerifiedEmail(email.to_ascii_lowercase()))
+    }
+}

@@ -1,0 +1,204 @@
+//! The keys that an issuer publishes, and when to fetch them.
+
+use std::error::Error;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use reqwest::{Client, StatusCode, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::IdentityError;
+use crate::configuration::{BaseUrl, is_confidential};
+
+/// For how long keys are believed without asking again: a key that the issuer withdraws works for no longer.
+const BELIEVED: Duration = Duration::from_secs(60 * 60);
+
+/// Unknown key ids make us ask at most this often, so that made-up ones cannot make us flood the issuer.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// After a failure we ask again sooner, since nobody can sign in until it succeeds.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Real documents have a few kilobytes.
+const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+
+/// One issuer and the keys it published last.
+#[derive(Debug)]
+pub(super) struct Issuer {
+    url: BaseUrl,
+    http: Client,
+    published: RwLock<Option<Published>>,
+    /// Held while keys are fetched, so that requests that need them wait for one fetch instead of starting their own.
+    last_attempt: Mutex<Option<Attempt>>,
+}
+
+#[derive(Debug)]
+struct Published {
+    keys: Vec<PublicKey>,
+    at: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    at: Instant,
+    outcome: Result<(), IdentityError>,
+}
+
+impl Issuer {
+    pub(super) fn new(url: BaseUrl) -> Result<Self, reqwest::Error> {
+        let http = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            // The documents are where the standard says they are; being sent elsewhere is not part of it.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { url, http, published: RwLock::new(None), last_attempt: Mutex::new(None) })
+    }
+
+    /// The `iss` of its tokens.
+    pub(super) fn name(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The key with this id for this algorithm, fetched first if it is not at hand.
+    pub(super) async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, IdentityError> {
+        if let Some(key) = self.at_hand(id, algorithm) {
+            return Ok(key);
+        }
+        self.fetch_unless_just_done().await?;
+        self.at_hand(id, algorithm).ok_or(IdentityError::Rejected("its issuer does not publish the key that signed it"))
+    }
+
+    pub(super) async fn prepare(&self) {
+        // Logged where it fails; the first request that needs a key asks again.
+        let _ = self.fetch_unless_just_done().await;
+    }
+
+    fn at_hand(&self, id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
+        let published = self.published.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = &published.as_ref().filter(|published| published.at.elapsed() < BELIEVED)?.keys;
+        let mut fitting = keys.iter().filter(|key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id));
+        let key = fitting.next()?;
+        // Without an id there must be no choice (OpenID Connect Core 1.0, section 10.1).
+        (id.is_some() || fitting.next().is_none()).then(|| key.key.clone())
+    }
+
+    async fn fetch_unless_just_done(&self) -> Result<(), IdentityError> {
+        let mut last = self.last_attempt.lock().await;
+        if let Some(Attempt { at, outcome }) = *last
+            && at.elapsed() < if outcome.is_ok() { PAUSE } else { PAUSE_AFTER_FAILURE }
+        {
+            return outcome;
+        }
+        let outcome = match self.fetch().await {
+            Ok(keys) => {
+                let published = Published { keys, at: Instant::now() };
+                *self.published.write().unwrap_or_else(PoisonError::into_inner) = Some(published);
+                Ok(())
+            }
+            Err(fault) => {
+                tracing::error!(issuer = %self.url, %fault, "the keys of the sign-in issuer could not be fetched");
+                Err(IdentityError::IssuerUnavailable)
+            }
+        };
+        *last = Some(Attempt { at: Instant::now(), outcome });
+        outcome
+    }
+
+    /// OpenID Connect Discovery 1.0, sections 4.1 to 4.3, and RFC 7517, section 5.
+    async fn fetch(&self) -> Result<Vec<PublicKey>, Fault> {
+        #[derive(Deserialize)]
+        struct Metadata {
+            issuer: String,
+            jwks_uri: String,
+        }
+        #[derive(Deserialize)]
+        struct KeySet {
+            keys: Vec<Value>,
+        }
+
+        let metadata: Metadata = self.get(&self.url.join(".well-known/openid-configuration")).await?;
+        if metadata.issuer != self.url.as_str() {
+            return Err(Fault::OtherIssuer(metadata.issuer));
+        }
+        if !Url::parse(&metadata.jwks_uri).is_ok_and(|url| is_confidential(&url)) {
+            return Err(Fault::Exposed);
+        }
+        let set: KeySet = self.get(&metadata.jwks_uri).await?;
+        // Keys that are not understood are passed over, as section 5 asks: a new kind must not lock everybody out.
+        Ok(set.keys.into_iter().filter_map(|key| PublicKey::of(&serde_json::from_value(key).ok()?)).collect())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Fault> {
+        let mut response = self.http.get(url).send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(Fault::Status(response.status()));
+        }
+        let mut document = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+                return Err(Fault::TooLong);
+            }
+            document.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&document).map_err(Fault::Unreadable)
+    }
+}
+
+/// A published key, bound to the one algorithm for which it is used: the token does not get to choose
+/// (RFC 8725, section 3.1).
+#[derive(Debug)]
+struct PublicKey {
+    id: Option<String>,
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+impl PublicKey {
+    fn of(jwk: &Jwk) -> Option<Self> {
+        let algorithm = match &jwk.algorithm {
+            AlgorithmParameters::RSA(_) => Algorithm::RS256,
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::ES256,
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+            _ => return None,
+        };
+        let for_other_algorithm = jwk.common.key_algorithm.is_some_and(|stated| stated != KeyAlgorithm::from(algorithm));
+        let for_other_use = jwk.common.public_key_use.as_ref().is_some_and(|stated| *stated != PublicKeyUse::Signature);
+        if for_other_algorithm || for_other_use {
+            return None;
+        }
+        Some(Self { id: jwk.common.key_id.clone(), algorithm, key: DecodingKey::from_jwk(jwk).ok()? })
+    }
+}
+
+/// Why there are no keys, for whoever runs the deployment.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("{}", causes(.0))]
+    Unreachable(#[from] reqwest::Error),
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    #[error("its answer is longer than {MAX_DOCUMENT_BYTES} bytes")]
+    TooLong,
+    #[error("its answer is not the expected JSON: {0}")]
+    Unreadable(serde_json::Error),
+    #[error("its metadata is that of {0:?}: configure the issuer exactly as it calls itself")]
+    OtherIssuer(String),
+    #[error("its jwks_uri is neither https nor http on this machine")]
+    Exposed,
+}
+
+/// An HTTP error says what happened only in its causes.
+fn causes(error: &reqwest::Error) -> String {
+    let chain = std::iter::successors(Some(error as &dyn Error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

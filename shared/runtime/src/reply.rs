@@ -1,0 +1,162 @@
+//! How a handler says no, and how every answer leaves: problems as RFC 9457 with the request's id, and the headers
+//! that every answer carries.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use contract::{Problem, problem};
+use domain::{Code, Refusal};
+use lambda_http::request::RequestContext;
+
+use crate::identity::IdentityError;
+
+/// The largest body that is read. A quote of a hundred lines has about 20 KB.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a handler answers.
+pub type Reply<T = Response> = Result<T, Failure>;
+
+/// Why a handler has no answer. A refusal is final for the request as it is; all else is worth trying again.
+#[derive(Debug)]
+pub enum Failure {
+    /// The rules say no. Nothing was changed.
+    Refused(Refusal),
+    /// Nobody is signed in, or it cannot be checked.
+    Identity(IdentityError),
+    /// The world failed: 503. Whether something was written is unknown, and repeating the request is safe.
+    Unavailable(String),
+    /// We are broken: 500.
+    Broken(String),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        Self::Identity(error)
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable { .. } => Self::Unavailable(error.to_string()),
+            store::Error::Corrupt { .. } => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl Failure {
+    /// Somebody else kept changing the same thing while we tried.
+    pub fn contended() -> Self {
+        Self::Unavailable("the same thing was changed by others at the same time".to_owned())
+    }
+}
+
+impl IntoResponse for Failure {
+    /// Leaves the problem beside an empty body: [`shell`] knows the request's id and writes both.
+    fn into_response(self) -> Response {
+        let mut headers = Vec::new();
+        let problem = match self {
+            Self::Refused(refusal) => Problem::from(refusal),
+            Self::Identity(error) => {
+                headers
+                    .extend(error.challenge().map(|challenge| (header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))));
+                let code = if error.challenge().is_some() { Code::SignInRequired } else { Code::Unavailable };
+                Problem::new(code, error.to_string())
+            }
+            Self::Unavailable(why) => {
+                tracing::error!(why, "unavailable");
+                Problem::new(
+                    Code::Unavailable,
+                    "Something that we need does not answer. Send the same request again in a moment: it is safe.",
+                )
+            }
+            Self::Broken(why) => {
+                tracing::error!(why, "broken");
+                Problem::new(Code::Internal, "This is our fault. Tell us the request's id.")
+            }
+        };
+        if problem.code == Code::Unavailable {
+            headers.push((header::RETRY_AFTER, HeaderValue::from_static("2")));
+        }
+        let mut response = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+        response.headers_mut().extend(headers.into_iter().map(|(name, value)| (Some(name), value)));
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// The shell around all routes: body limit, request id, problems, headers. Applied once, outermost.
+pub fn shell(routes: Router) -> Router {
+    routes
+        .fallback(async || Failure::from(Refusal::not_found()))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(finish))
+}
+
+async fn finish(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
+    let (method, path) = (request.method().clone(), matched_path(&request));
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(response.status())) {
+        let problem = Problem { request_id: Some(id.clone()), ..problem };
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        *response.body_mut() = Body::from(body);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));
+    }
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    tracing::info!(request_id = id, %method, path, status = response.status().as_u16(), "answered");
+    response
+}
+
+/// The route, never the path itself: that may carry a number, and its query a secret.
+fn matched_path(request: &Request) -> String {
+    request.extensions().get::<axum::extract::MatchedPath>().map_or("-".to_owned(), |path| path.as_str().to_owned())
+}
+
+/// What the framework refused before a handler saw it.
+fn bare_refusal(status: StatusCode) -> Option<Problem> {
+    let (code, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (Code::MethodNotAllowed, "This path does not know that method: see the `Allow` header.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::BodyTooLarge, "The body is larger than anything that belongs here."),
+        StatusCode::BAD_REQUEST => (Code::ValueInvalid, "The address of this request cannot be read: check its query."),
+        _ => return None,
+    };
+    Some(Problem { status: status.as_u16(), ..Problem::new(code, detail) })
+}
+
+/// The gateway's id for the request, or one of ours.
+fn request_id(request: &Request) -> String {
+    let gateway = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    gateway.unwrap_or_else(unique)
+}
+
+/// A random text that nobody else has: the one place where handlers get randomness from.
+#[allow(clippy::disallowed_methods, reason = "this is the door through which randomness comes in")]
+pub fn unique() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

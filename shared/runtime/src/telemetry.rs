@@ -1,0 +1,85 @@
+//! Where log lines go, and in what shape.
+//!
+//! `RUST_LOG` chooses what is logged; without it, everything from `info` up. The first subscriber of a process stays:
+//! starting again does nothing, so that a function may start it without asking who else did.
+//!
+//! Log lines carry the machine's time, not that of a moved [`Clock`](crate::clock::Clock): they say when something
+//! really happened.
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Logs one JSON object per line to standard output, which is what log stores index.
+pub fn start() {
+    // Refused only when the process already has a subscriber, which then stays.
+    let _ = structured(filter(), std::io::stdout).try_init();
+}
+
+/// Logs short lines for a person at a terminal to standard error, which leaves standard output to the program.
+pub fn human() {
+    let subscriber = tracing_subscriber::fmt().compact().with_env_filter(filter()).with_writer(std::io::stderr).finish();
+    let _ = subscriber.try_init();
+}
+
+fn filter() -> EnvFilter {
+    EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy()
+}
+
+fn structured<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(writer).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("the page").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_line_is_one_json_object_with_its_fields_and_its_span() {
+        let page = Page::default();
+        let writer = page.clone();
+        tracing::subscriber::with_default(structured(EnvFilter::new("info"), move || writer.clone()), || {
+            let _request = tracing::info_span!("request", id = "r-1").entered();
+            tracing::debug!("not from info up");
+            tracing::warn!(quote = "AT-1", "almost\nexpired");
+        });
+
+        let text = String::from_utf8(page.0.lock().expect("the page").clone()).expect("text");
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("one JSON object per line")).collect();
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0]["level"], "WARN");
+        assert_eq!(lines[0]["message"], "almost\nexpired");
+        assert_eq!(lines[0]["quote"], "AT-1");
+        assert_eq!(lines[0]["span"]["id"], "r-1");
+    }
+
+    #[test]
+    fn starting_again_in_any_order_changes_nothing() {
+        start();
+        assert!(tracing::dispatcher::has_been_set());
+        human();
+        start();
+    }
+}

@@ -1,0 +1,28 @@
+//! PDF from a document's data and a template that a vendor can edit.
+//!
+//! A [`Document`] is a quote or an invoice with every choice made: its texts are translated, its dates and amounts are
+//! formatted. A [`Typesetter`] holds a [typst](https://typst.app) template, which lays those texts out and decides
+//! nothing but the look. The same document and template give the same bytes, on every machine and at any time.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let document: typesetting::Document = serde_json::from_str("")?;
+//! let typesetter = typesetting::Typesetter::new(&std::fs::read_to_string("document.typ")?)?;
+//! let pdf: Vec<u8> = typesetter.pdf(&document)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod document;
+mod drafting;
+mod fault;
+mod fonts;
+mod typesetter;
+mod world;
+
+pub use document::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Payment, Table, Total};
+pub use fault::{Fault, Place, TemplateError, TypesettingError};
+pub use typesetter::Typesetter;
+
+/// The name of the template in the vendor's folder.
+pub const TEMPLATE: &str = "documents/document.typ";

@@ -1,0 +1,63 @@
+//! All that a template can see: itself, one document's data and the embedded fonts. No disk, no network, no clock.
+
+use std::sync::LazyLock;
+
+use typst::diag::{FileError, FileResult};
+use typst::foundations::{Bytes, Datetime, Duration};
+use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
+use typst::text::{Font, FontBook};
+use typst::utils::LazyHash;
+use typst::{Library, World};
+
+use crate::fonts::FONTS;
+
+/// The file that a template is known as.
+pub(crate) static TEMPLATE: LazyLock<FileId> = LazyLock::new(|| file("document.typ"));
+static DATA: LazyLock<FileId> = LazyLock::new(|| file("document.json"));
+
+fn file(name: &str) -> FileId {
+    RootedPath::new(VirtualRoot::Project, VirtualPath::new(name).expect("a plain file name")).intern()
+}
+
+/// The world in which one document is laid out.
+pub(crate) struct Desk<'a> {
+    pub(crate) library: &'a LazyHash<Library>,
+    pub(crate) template: &'a Source,
+    /// A [`Document`](crate::Document) as JSON.
+    pub(crate) data: Bytes,
+}
+
+impl World for Desk<'_> {
+    fn library(&self) -> &LazyHash<Library> {
+        self.library
+    }
+
+    fn book(&self) -> &LazyHash<FontBook> {
+        &FONTS.book
+    }
+
+    fn main(&self) -> FileId {
+        *TEMPLATE
+    }
+
+    fn source(&self, id: FileId) -> FileResult<Source> {
+        if id == *TEMPLATE { Ok(self.template.clone()) } else { Err(out_of_reach()) }
+    }
+
+    fn file(&self, id: FileId) -> FileResult<Bytes> {
+        if id == *DATA { Ok(self.data.clone()) } else { Err(out_of_reach()) }
+    }
+
+    fn font(&self, index: usize) -> Option<Font> {
+        FONTS.faces.get(index).cloned()
+    }
+
+    /// The document's own dates are data; a clock would make two prints of one document differ.
+    fn today(&self, _: Option<Duration>) -> Option<Datetime> {
+        None
+    }
+}
+
+fn out_of_reach() -> FileError {
+    FileError::Other(Some("a document template can read `document.json` and nothing else".into()))
+}
