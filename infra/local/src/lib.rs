@@ -2,8 +2,15 @@
 
 mod durable;
 pub mod engine;
+mod guard;
+pub mod home;
 pub mod inbox;
 pub mod issuer;
 pub mod letter;
 pub mod post;
+mod practice;
 pub mod pump;
+mod secrets;
+mod timepiece;
+
+pub use home::{Home, Settings};

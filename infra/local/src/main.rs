@@ -1,2 +1,47 @@
-//! (being built)
-fn main() {}
+//! `cargo run`: Sellthrough on one machine.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use jiff::Timestamp;
+use local::{Home, Settings, home::StartError};
+use runtime::{Configuration, telemetry};
+
+/// Sellthrough on one machine: quotes, payments, licences, with everything in one directory.
+#[derive(Parser)]
+#[command(name = "sellthrough", version)]
+struct Flags {
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// The directory that keeps everything: database, letters, keys
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
+    /// The vendor's folder: catalogue, prices, words, templates
+    #[arg(long, default_value = "infra/vendor")]
+    vendor: PathBuf,
+    /// Start with a clock that stands still at this instant, such as 2026-12-24T12:00:00Z
+    #[arg(long)]
+    now: Option<Timestamp>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    telemetry::human();
+    let Flags { listen, data, vendor, now } = Flags::parse();
+    match run(Settings { listen, data, vendor, now, environment: Configuration::from_env() }).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sellthrough: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "what it serves is told to whoever started it")]
+async fn run(settings: Settings) -> Result<(), StartError> {
+    let home = Home::start(settings).await?;
+    println!("{}", home.welcome());
+    tokio::signal::ctrl_c().await?;
+    home.shutdown().await
+}

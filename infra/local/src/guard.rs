@@ -1,0 +1,63 @@
+//! What stands before every route of the embedded home, and what API Gateway does on AWS: it tells functions the
+//! caller's address, and it serves its own name only.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
+
+use crate::pump::Gauge;
+
+/// Refuses requests under a foreign name — a page elsewhere whose name was pointed at this machine could read letters
+/// and tokens —, tells the caller's address as the gateway would, and wakes the consumers after a write.
+pub(crate) async fn stand(
+    State(gauge): State<Gauge>,
+    ConnectInfo(caller): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if !is_this_machine(host) {
+        return (StatusCode::MISDIRECTED_REQUEST, "This is a home for one machine: use its address, or localhost.\n")
+            .into_response();
+    }
+    let mut context = ApiGatewayV2httpRequestContext::default();
+    context.http.source_ip = Some(caller.ip().to_string());
+    request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
+    let writes = !request.method().is_safe();
+    let response = next.run(request).await;
+    if writes {
+        gauge.nudge();
+    }
+    response
+}
+
+/// An address, or `localhost`: names are what DNS can be lied to about.
+fn is_this_machine(host: &str) -> bool {
+    let name = host.parse::<SocketAddr>().map(|address| address.ip().to_string()).unwrap_or_else(|_| {
+        let name =
+            host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+        name.to_owned()
+    });
+    name == "localhost" || name.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_and_localhost_are_this_machine() {
+        for host in ["localhost", "localhost:8787", "127.0.0.1", "127.0.0.1:8787", "[::1]:8787", "192.168.1.5:80"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["", "evil.example", "evil.example:8787", "localhost.evil.example:80", "127.0.0.1.evil.example"] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The home itself: it plays AWS to the functions, and serves them all at one address.
+
+use std::{
+    error::Error,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use axum::{Router, middleware};
+use contract::Links;
+use documents::Documents;
+use domain::link::LinkKeys;
+use issuance::Issuance;
+use jiff::{SignedDuration, Timestamp};
+use licenses::Licenses;
+use licensing::FileSigner;
+use notifications::Notifications;
+use payments::Payments;
+use quotes::Quotes;
+use runtime::{Configuration, clock::MovableClock, shell};
+use store::Store;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    engine::Engine,
+    guard, inbox,
+    issuer::{self, Issuer},
+    post::PostOffice,
+    practice::{self, Practice},
+    pump::{Consumer, Gauge, Pump},
+    secrets, timepiece,
+};
+
+/// The table's name here.
+const TABLE: &str = "sellthrough";
+/// How often the engine's file is tidied, and how long stream records stay, as on AWS.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+const STREAM_RETENTION: SignedDuration = SignedDuration::from_hours(24);
+/// How long open connections may finish their requests at the end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a home is started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Everything that it keeps.
+    pub data: PathBuf,
+    /// The vendor's folder.
+    pub vendor: PathBuf,
+    /// The instant at which its clock stands still; `None` follows the machine's clock.
+    pub now: Option<Timestamp>,
+    /// The process's environment: `STRIPE_WEBHOOK_SECRET`, `AWS_ENDPOINT_URL_DYNAMODB` and credentials for that engine.
+    pub environment: Configuration,
+}
+
+/// A failure to start says what to do.
+pub type StartError = Box<dyn Error + Send + Sync>;
+
+/// A running home.
+pub struct Home {
+    address: SocketAddr,
+    data: PathBuf,
+    webhook_secret: NewOrKept,
+    clock: MovableClock,
+    gauge: Gauge,
+    store: Store,
+    stop: watch::Sender<bool>,
+    http: JoinHandle<()>,
+    tidy: JoinHandle<()>,
+    pump: Pump,
+    post: (PostOffice, JoinHandle<()>),
+    engine: Option<Arc<Engine>>,
+}
+
+/// A secret, and whether somebody should be told because it is new.
+struct NewOrKept {
+    secret: String,
+    new: bool,
+}
+
+impl Home {
+    /// Starts everything; `Ok` means that requests are answered from now on. A home that was killed starts where it was.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings { listen, data, vendor, now, environment } = settings;
+        let named =
+            environment.read(|c| (c.optional_secret("STRIPE_WEBHOOK_SECRET"), c.optional("AWS_ENDPOINT_URL_DYNAMODB")))?;
+        let (stripe_secret, other_engine) = named;
+
+        let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+        let address = listener.local_addr()?;
+        let url = format!("http://{address}");
+
+        let (engine, config) = match other_engine {
+            Some(endpoint) => (None, sdk_config(&environment, &endpoint)?),
+            None => {
+                let engine = Engine::start(&data).await?;
+                let config = sdk_config(&Configuration::default(), engine.endpoint())?;
+                (Some(Arc::new(engine)), config)
+            }
+        };
+        let store = Store::new(aws_sdk_dynamodb::Client::new(&config), TABLE);
+        store.create_table().await?;
+
+        let clock = now.map_or_else(MovableClock::following_system, MovableClock::at);
+        let webhook_secret = match stripe_secret {
+            Some(secret) => NewOrKept { secret: secret.expose().to_owned(), new: false },
+            None => {
+                let (secret, new) = secrets::kept(&data, "stripe-webhook-secret", || format!("whsec_{}", secrets::fresh()))?;
+                NewOrKept { secret, new }
+            }
+        };
+        let (link_keys, _) = secrets::kept(&data, "link-keys", || format!("k1:{}", secrets::fresh()))?;
+        let (number_key, _) = secrets::kept(&data, "number-key", secrets::fresh)?;
+        let issuer = {
+            let clock = clock.clock();
+            Issuer::open(&data, &url, Arc::new(move || clock.now()))?
+        };
+        let pay = format!("{url}/pay");
+        let configuration = Configuration::from_pairs([
+            ("TABLE_NAME", TABLE),
+            ("VENDOR_DIR", &*vendor.to_string_lossy()),
+            ("PUBLIC_URL", &url),
+            ("PAYMENT_URL", &pay),
+            ("LINK_KEYS", &link_keys),
+            ("NUMBER_KEY", &number_key),
+            ("STRIPE_WEBHOOK_SECRET", &webhook_secret.secret),
+            ("STRIPE_ACCEPT_TEST_MODE", "true"),
+            ("OIDC_ISSUER", issuer.url()),
+            ("OIDC_AUDIENCE", issuer::AUDIENCE),
+        ]);
+
+        let (post, mail) = post_office(&data).await?;
+        let signer = Arc::new(FileSigner::open_or_create(data.join("license-key.pem"))?);
+        let issuance = Arc::new(Issuance::start(&configuration, store.clone(), signer).await?);
+        let notifications = Arc::new(Notifications::start(&configuration, store.clone(), mail)?);
+        let routes = Router::new()
+            .merge(quotes::routes(Quotes::start(&configuration, store.clone(), clock.clock())?))
+            .merge(payments::routes(Payments::start(&configuration, store.clone(), clock.clock())?))
+            .merge(licenses::routes(Licenses::start(&configuration, store.clone(), clock.clock())?))
+            .merge(documents::routes(Documents::start(&configuration, store.clone())?))
+            .merge(practice::router(Arc::new(Practice {
+                store: store.clone(),
+                links: Links::new(&url, &pay, LinkKeys::parse(&link_keys)?),
+                webhook: format!("{url}/webhooks/stripe"),
+                secret: webhook_secret.secret.clone(),
+                clock: clock.clock(),
+                http: reqwest::Client::builder().no_proxy().build()?,
+            })))
+            .merge(inbox::router(post.0.clone()))
+            .merge(issuer.router())
+            .merge(timepiece::router(clock.clone()));
+
+        let consumers = vec![
+            Consumer::new("issuance", move |event| {
+                let issuance = issuance.clone();
+                async move { issuance.handle(event).await }
+            }),
+            Consumer::new("notifications", move |event| {
+                let notifications = notifications.clone();
+                async move { notifications.handle(event).await }
+            }),
+        ];
+        let pump = Pump::start(aws_sdk_dynamodbstreams::Client::new(&config), store.client(), TABLE, consumers, &data).await?;
+        let gauge = pump.gauge();
+
+        let (stop, _) = watch::channel(false);
+        let routes = shell(routes).layer(middleware::from_fn_with_state(gauge.clone(), guard::stand));
+        let http = tokio::spawn(serve(listener, routes, stop.subscribe()));
+        let tidy = tokio::spawn(keep_tidy(engine.clone(), gauge.clone()));
+        Ok(Self { address, data, webhook_secret, clock, gauge, store, stop, http, tidy, pump, post, engine })
+    }
+
+    /// Where it is reached, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What signs webhooks for it.
+    pub fn webhook_secret(&self) -> &str {
+        &self.webhook_secret.secret
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &MovableClock {
+        &self.clock
+    }
+
+    /// Its table.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns when nothing is left to do: every licence issued, every letter sent.
+    pub async fn idle(&self) {
+        self.gauge.idle().await;
+    }
+
+    /// What to tell whoever started it: what it serves, and what to try next.
+    pub fn welcome(&self) -> String {
+        let url = self.url();
+        let secret = match &self.webhook_secret {
+            NewOrKept { secret, new: true } => {
+                format!("\nA webhook secret was made, and is kept in the data directory:\n  {secret}\n")
+            }
+            _ => String::new(),
+        };
+        format!(
+            "Sellthrough is at {url}, with its data in {data}.\n{secret}
+  {url}/local/inbox    every letter it sends
+  {url}/local/clock    its clock: PUT {{\"now\": \"2026-12-24T12:00:00Z\"}}
+
+Try this next:
+  curl -s {url}/v1/quotes -d @infra/vendor/examples/quote.json | tee quote.json
+  open {url}/local/inbox and pay by the link in the letter
+  curl -s -X POST {url}/local/tokens -H 'content-type: application/json' -d '{{\"email\": \"tina@customer.example\"}}'
+
+Ctrl-C ends it.",
+            data = self.data.display(),
+        )
+    }
+
+    /// Ends it: requests and batches under way are finished, everything else waits for the next start.
+    pub async fn shutdown(self) -> Result<(), StartError> {
+        self.tidy.abort();
+        self.stop.send_replace(true);
+        if tokio::time::timeout(PATIENCE, self.http).await.is_err() {
+            tracing::warn!("a connection was still open at the end");
+        }
+        self.pump.shutdown().await;
+        self.post.1.abort();
+        match self.engine.and_then(Arc::into_inner) {
+            Some(engine) => Ok(engine.shutdown().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<bool>) {
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = async move {
+        // The home being dropped ends it as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}
+
+/// The post office at a loopback address of its own, and SES's client to it.
+async fn post_office(data: &Path) -> Result<((PostOffice, JoinHandle<()>), aws_sdk_ses::Client), StartError> {
+    let post = PostOffice::open(data)?;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    let router = post.router();
+    let server = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the post office ended");
+        }
+    });
+    let client = aws_sdk_ses::Client::new(&sdk_config(&Configuration::default(), &endpoint)?);
+    Ok(((post, server), client))
+}
+
+/// A configuration for one endpoint. Engines that stand in for AWS take any credentials, but want some.
+fn sdk_config(environment: &Configuration, endpoint: &str) -> Result<SdkConfig, StartError> {
+    let (id, key, region) = environment
+        .read(|c| (c.optional("AWS_ACCESS_KEY_ID"), c.optional_secret("AWS_SECRET_ACCESS_KEY"), c.optional("AWS_REGION")))?;
+    let key = key.map_or("local".to_owned(), |key| key.expose().to_owned());
+    let credentials = aws_sdk_dynamodb::config::Credentials::new(id.unwrap_or("local".to_owned()), key, None, None, "local");
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.unwrap_or("us-east-1".to_owned())))
+        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .build())
+}
+
+/// Deletes what has expired and what everybody has read. The engine stamps with the machine's clock, so this does too.
+async fn keep_tidy(engine: Option<Arc<Engine>>, gauge: Gauge) {
+    let Some(engine) = engine else { return };
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        let before = runtime::Clock::system().now() - STREAM_RETENTION;
+        let tidied = match gauge.consumed() {
+            Some(consumed) => engine.sweep_expired().await.and(engine.trim_consumed(TABLE, &consumed, before).await),
+            None => Ok(0),
+        };
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "the embedded database was not tidied; the next round will do it");
+        }
+    }
+}

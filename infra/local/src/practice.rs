@@ -1,0 +1,162 @@
+//! The practice payment form (R63): it shows what is due, and "paying" sends the webhook a genuinely signed Stripe
+//! event, over HTTP, like any other sender.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, Query, State},
+    http::{HeaderValue, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use contract::Links;
+use domain::{Quote, payment::Method, quote::Status};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use minijinja::{Environment, UndefinedBehavior, value::Serde};
+use runtime::{
+    Clock, Failure, Reply,
+    caller::{LinkQuery, open},
+};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use store::Store;
+
+/// What the form works with.
+pub(crate) struct Practice {
+    pub(crate) store: Store,
+    pub(crate) links: Links,
+    pub(crate) webhook: String,
+    pub(crate) secret: String,
+    pub(crate) clock: Clock,
+    pub(crate) http: reqwest::Client,
+}
+
+static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut pages = Environment::new();
+    pages.set_undefined_behavior(UndefinedBehavior::Strict);
+    for (name, source) in [("page.html", include_str!("inbox/page.html")), ("pay.html", include_str!("practice/pay.html"))] {
+        pages.add_template(name, source).expect("the templates are part of this program, and a test renders them");
+    }
+    pages
+});
+
+/// The form's routes, at the path of the links to it.
+pub(crate) fn router(practice: Arc<Practice>) -> Router {
+    Router::new().route("/pay/{number}", get(show).post(pay)).with_state(practice)
+}
+
+async fn show(State(practice): State<Arc<Practice>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
+    let quote = open(&practice.store, &practice.links, &number, &link).await?;
+    page(&quote, practice.clock.now()).map_err(|error| Failure::Broken(error.to_string()))
+}
+
+/// The method that the form can practise; `None` when the quote cannot be paid here (R69: no card for AUD).
+fn payable_by(quote: &Quote, now: Timestamp) -> Option<Method> {
+    let open = quote.status(now) == Status::Issued;
+    [Method::Card, Method::Paypal].into_iter().find(|method| open && quote.offer.admits(*method))
+}
+
+fn page(quote: &Quote, now: Timestamp) -> Result<Response, minijinja::Error> {
+    let method = payable_by(quote, now);
+    let lines: Vec<_> =
+        quote.offer.lines.iter().map(|line| format!("{}, up to {} users", line.product_name, line.tier)).collect();
+    let context = json!({
+        "number": quote.number.to_string(),
+        "total": quote.offer.due().to_string(),
+        "seller_reference": quote.number.to_string(),
+        "licensee": quote.offer.customer.company,
+        "bill_to": quote.offer.bill_to().company,
+        "valid_through": quote.offer.valid_through.to_string(),
+        "status": quote.status(now),
+        "method": method,
+        "lines": lines,
+        "failed": quote.history.iter().rev().find_map(|entry| match &entry.event {
+            domain::quote::Event::PaymentFailed { reason, .. } => Some(reason.clone()),
+            _ => None,
+        }),
+    });
+    let mut response = Html(PAGES.get_template("pay.html")?.render(Serde(&context))?).into_response();
+    let policy = HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    );
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+/// Pays, or lets the payment fail, by telling the webhook; then shows what became of it.
+async fn pay(
+    State(practice): State<Arc<Practice>>,
+    Path(number): Path<String>,
+    Query(link): Query<LinkQuery>,
+    form: Bytes,
+) -> Reply {
+    let quote = open(&practice.store, &practice.links, &number, &link).await?;
+    let now = practice.clock.now();
+    if let Some(method) = payable_by(&quote, now) {
+        let event = if &*form == b"outcome=declined" { declined(&quote, method, now) } else { paid(&quote, method, now) };
+        practice.tell(&event, now).await?;
+    }
+    // Back to the same place: a reload shows, and does not pay again.
+    Ok(Redirect::to(&format!("/pay/{}?secret={}", quote.number, link.secret)).into_response())
+}
+
+/// One payment per revision, however often the button is pressed.
+fn intent(quote: &Quote) -> String {
+    format!("pi_practice_{}_{}", quote.number.compact(), quote.offer.revision)
+}
+
+fn event(kind: &str, id: String, object: Value, now: Timestamp) -> Value {
+    json!({
+        "id": id, "object": "event", "type": kind, "livemode": false, "created": now.as_second(),
+        "data": {"object": object},
+    })
+}
+
+fn paid(quote: &Quote, method: Method, now: Timestamp) -> Value {
+    let session = json!({
+        "id": format!("cs_practice_{}_{}", quote.number.compact(), quote.offer.revision),
+        "object": "checkout.session",
+        "client_reference_id": quote.number.to_string(),
+        "metadata": {"quote_number": quote.number.to_string(), "quote_revision": quote.offer.revision.to_string()},
+        "payment_intent": intent(quote),
+        "payment_method_types": [method.as_str()],
+        "payment_status": "paid",
+        "amount_total": quote.offer.total,
+        "currency": quote.offer.currency.code().to_ascii_lowercase(),
+    });
+    event("checkout.session.completed", format!("evt_{}", runtime::reply::unique()), session, now)
+}
+
+fn declined(quote: &Quote, method: Method, now: Timestamp) -> Value {
+    let failed = json!({
+        "id": format!("pi_practice_{}", runtime::reply::unique()),
+        "object": "payment_intent",
+        "metadata": {"quote_number": quote.number.to_string()},
+        "payment_method_types": [method.as_str()],
+        "amount": quote.offer.total,
+        "amount_received": 0,
+        "currency": quote.offer.currency.code().to_ascii_lowercase(),
+        "last_payment_error": {"code": "card_declined"},
+    });
+    event("payment_intent.payment_failed", format!("evt_{}", runtime::reply::unique()), failed, now)
+}
+
+impl Practice {
+    async fn tell(&self, event: &Value, now: Timestamp) -> Result<(), Failure> {
+        let body = event.to_string();
+        let time = now.as_second();
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("HMAC takes a key of any length");
+        mac.update(format!("{time}.{body}").as_bytes());
+        let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let request = self.http.post(&self.webhook).header("stripe-signature", format!("t={time},v1={signature}"));
+        let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await;
+        match answer {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(Failure::Unavailable(format!("the webhook answered {}", answer.status()))),
+            Err(error) => Err(Failure::Unavailable(format!("the webhook did not answer: {}", error.without_url()))),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The secrets of the embedded home: made at the first start, kept in the data directory for its owner alone.
+
+use std::{io, path::Path};
+
+use crate::durable;
+
+/// The secret in `secrets/{name}`, made by `make` if there is none. `true` when it was made now.
+pub(crate) fn kept(data_dir: &Path, name: &str, make: impl FnOnce() -> String) -> io::Result<(String, bool)> {
+    let folder = data_dir.join("secrets");
+    durable::private_dir(&folder)?;
+    let file = folder.join(name);
+    match std::fs::read_to_string(&file) {
+        Ok(secret) => Ok((secret, false)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            let secret = make();
+            durable::write(&file, secret.as_bytes())?;
+            Ok((secret, true))
+        }
+        Err(cause) => Err(io::Error::new(cause.kind(), format!("{}: {cause}", file.display()))),
+    }
+}
+
+/// 244 random bits, in hexadecimal.
+pub(crate) fn fresh() -> String {
+    runtime::reply::unique() + &runtime::reply::unique()
+}
