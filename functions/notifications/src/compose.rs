@@ -10,7 +10,7 @@ use domain::{
 };
 use typesetting::Document;
 
-use crate::letter::{Action, Letter};
+use crate::letter::{Action, Item, Letter};
 
 /// A letter on its way.
 pub(crate) struct Outgoing {
@@ -150,7 +150,7 @@ impl Desk<'_> {
     }
 
     /// Each entitlement with its SEN — the handle of its support — and, where there is a key, the way to it.
-    fn items(&self, delivery: &Delivery) -> Vec<String> {
+    fn items(&self, delivery: &Delivery) -> Vec<Item> {
         let item = |one: &Delivered| {
             let line = self.offer.lines.iter().find(|line| line.line == one.line)?;
             let end = license::end(delivery.invoiced_on, line.months).to_string();
@@ -159,9 +159,8 @@ impl Desk<'_> {
                 Kind::Term => "entitlement.term",
                 Kind::Subscription => "entitlement.subscription",
             };
-            let words = self.fill(key, &[("product", &line.product_name), ("tier", &line.tier.to_string()), ("end", &end)]);
-            let way = if one.key { format!(" — {}", self.links.license(&one.sen)) } else { String::new() };
-            Some(format!("{}: {words}{way}", one.sen))
+            let text = self.fill(key, &[("product", &line.product_name), ("tier", &line.tier.to_string()), ("end", &end)]);
+            Some(Item { sen: one.sen.to_string(), text, url: one.key.then(|| self.links.license(&one.sen)) })
         };
         delivery.entitlements.iter().filter_map(item).collect()
     }

@@ -23,7 +23,7 @@ pub(crate) struct Letter {
     pub(crate) subject: String,
     pub(crate) greeting: String,
     pub(crate) paragraphs: Vec<String>,
-    pub(crate) items: Vec<String>,
+    pub(crate) items: Vec<Item>,
     /// Paragraphs behind the items.
     pub(crate) after: Vec<String>,
     pub(crate) action: Option<Action>,
@@ -31,6 +31,15 @@ pub(crate) struct Letter {
     pub(crate) closing: String,
     pub(crate) signature: String,
     pub(crate) support: String,
+}
+
+/// An entitlement in a letter.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Item {
+    pub(crate) sen: String,
+    pub(crate) text: String,
+    /// Where its key is read; a subscription has none.
+    pub(crate) url: Option<String>,
 }
 
 /// The one thing that a letter asks its reader to do.
@@ -119,7 +128,10 @@ impl Letter {
             subject: text(),
             greeting: text(),
             paragraphs: vec![text()],
-            items: vec![text()],
+            items: vec![
+                Item { sen: text(), text: text(), url: Some("https://vendor.example".to_owned()) },
+                Item { sen: text(), text: text(), url: None },
+            ],
             after: vec![text()],
             action: Some(Action { label: text(), url: "https://vendor.example".to_owned() }),
             small: vec![text()],
