@@ -1,1 +1,54 @@
-//! (being built)
+//! What the tests stand on: a [`World`] is one home of one's own, with helpers that read like the trade.
+
+mod answer;
+pub mod golden;
+mod letters;
+pub mod pdf;
+mod quote;
+pub mod stripe;
+mod world;
+
+pub use answer::{Answer, errors};
+pub use letters::{Attachment, Letter, Letters};
+pub use quote::Quote;
+pub use world::{Stored, World};
+
+use serde_json::Value;
+
+/// The instant at which worlds stand still, unless they are told otherwise.
+pub const NOW: &str = "2026-11-22T10:00:00Z";
+
+/// The example vendor's folder.
+pub const VENDOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/vendor");
+
+/// The README's example request: a reseller in Berlin buys three products for a customer in San Francisco.
+pub fn example() -> Value {
+    serde_json::from_str(include_str!("../../infra/vendor/examples/quote.json")).expect("the example is JSON")
+}
+
+/// The example with one line alone: so many users of a product, for twelve months where it is sold by the term.
+pub fn example_of(product: &str, users: u32) -> Value {
+    let mut request = example();
+    request["lines"] = serde_json::json!([{ "kind": "new", "product": product, "users": users }]);
+    if product != "tracker-server" {
+        request["lines"][0]["term_months"] = 12.into();
+    }
+    request
+}
+
+/// A copy of `request` with the member at each JSON pointer set: `null` takes it away.
+///
+/// Members that are not there yet are made; an index must exist.
+pub fn with<const N: usize>(request: &Value, changes: [(&str, Value); N]) -> Value {
+    let mut changed = request.clone();
+    for (pointer, value) in changes {
+        let (parent, member) = pointer.rsplit_once('/').unwrap_or_else(|| panic!("{pointer} is not a pointer"));
+        let parent = changed.pointer_mut(parent).unwrap_or_else(|| panic!("there is no {pointer} in the request"));
+        match parent {
+            Value::Object(members) if value.is_null() => drop(members.remove(member)),
+            Value::Object(members) => drop(members.insert(member.to_owned(), value)),
+            other => other[member.parse::<usize>().expect("an index")] = value,
+        }
+    }
+    changed
+}

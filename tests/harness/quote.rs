@@ -1,0 +1,64 @@
+use serde_json::Value;
+
+/// A quote as it was answered.
+#[derive(Debug, Clone)]
+pub struct Quote(pub Value);
+
+impl Quote {
+    fn text(&self, pointer: &str) -> &str {
+        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {pointer} in {:#}", self.0))
+    }
+
+    /// Its number.
+    pub fn number(&self) -> &str {
+        self.text("/number")
+    }
+
+    /// Its revision.
+    pub fn revision(&self) -> i64 {
+        self.0["revision"].as_i64().expect("a revision")
+    }
+
+    /// To pay, in minor units.
+    pub fn total(&self) -> i64 {
+        self.0["total"].as_i64().expect("a total")
+    }
+
+    /// Its currency's code.
+    pub fn currency(&self) -> &str {
+        self.text("/currency")
+    }
+
+    /// The link that shows it.
+    pub fn link(&self) -> &str {
+        self.text("/links/self")
+    }
+
+    /// The link to its PDF.
+    pub fn document(&self) -> &str {
+        self.text("/links/document")
+    }
+
+    /// The link to the payment form.
+    pub fn pay(&self) -> &str {
+        self.text("/links/pay")
+    }
+
+    /// The secret in its links.
+    pub fn secret(&self) -> &str {
+        self.link().rsplit_once("secret=").expect("a link has a secret").1
+    }
+
+    /// Its payment methods: by name, whether it may be used, or else why not.
+    pub fn methods(&self) -> Vec<(&str, Result<(), &str>)> {
+        let methods = self.0["payment_methods"].as_array().expect("payment methods");
+        let one = |method: &'_ Value| -> (&str, Result<(), &str>) {
+            let name = method.get("method").and_then(Value::as_str).expect("a method has a name");
+            match method.pointer("/reason/code").and_then(Value::as_str) {
+                None => (name, Ok(())),
+                Some(reason) => (name, Err(reason)),
+            }
+        };
+        methods.iter().map(one).collect()
+    }
+}

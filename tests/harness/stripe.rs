@@ -1,0 +1,96 @@
+//! Stripe's side: events as it documents them, signed as it signs them.
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::Quote;
+
+/// A payment as Stripe knows it. Told by several events, it is still one payment.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// `pi_…`
+    pub intent: String,
+    /// The amount that was captured, in minor units.
+    pub amount: i64,
+    /// The currency, in Stripe's lower case.
+    pub currency: String,
+    /// `card`, `paypal` …
+    pub method: &'static str,
+    /// When it happened, by Stripe's clock.
+    pub at: Timestamp,
+    /// What the payment page knew: quote number and revision.
+    pub metadata: Value,
+}
+
+impl Payment {
+    /// A card payment of exactly what a quote asks for, made at `at`, in Stripe's test mode.
+    pub fn of(quote: &Quote, at: &str) -> Self {
+        Self {
+            intent: format!("pi_{}_{}", quote.number().replace('-', ""), quote.revision()),
+            amount: quote.total(),
+            currency: quote.currency().to_lowercase(),
+            method: "card",
+            at: at.parse().expect("an instant"),
+            metadata: json!({"quote_number": quote.number(), "quote_revision": quote.revision().to_string()}),
+        }
+    }
+
+    /// The same with another intent: another payment.
+    pub fn named(self, intent: &str) -> Self {
+        Self { intent: intent.to_owned(), ..self }
+    }
+
+    fn event(&self, kind: &str, object: Value) -> Value {
+        json!({
+            "id": format!("evt_{kind}_{}", self.intent), "object": "event", "api_version": "2026-01-28", "type": kind,
+            "livemode": false, "created": self.at.as_second(), "data": {"object": object},
+        })
+    }
+
+    /// `checkout.session.completed`, paid.
+    pub fn checkout_completed(&self) -> Value {
+        self.event(
+            "checkout.session.completed",
+            json!({
+                "id": format!("cs_{}", self.intent), "object": "checkout.session", "mode": "payment",
+                "client_reference_id": self.metadata.get("quote_number"), "metadata": self.metadata,
+                "payment_intent": self.intent, "payment_method_types": [self.method], "payment_status": "paid",
+                "amount_total": self.amount, "currency": self.currency,
+            }),
+        )
+    }
+
+    /// `payment_intent.succeeded`.
+    pub fn intent_succeeded(&self) -> Value {
+        self.event(
+            "payment_intent.succeeded",
+            json!({
+                "id": self.intent, "object": "payment_intent", "metadata": self.metadata, "amount": self.amount,
+                "amount_received": self.amount, "currency": self.currency, "payment_method_types": [self.method],
+            }),
+        )
+    }
+
+    /// `charge.refunded`, with `total` minor units gone back in all.
+    pub fn refunded(&self, total: i64) -> Value {
+        self.event(
+            "charge.refunded",
+            json!({
+                "id": format!("ch_{}", self.intent), "object": "charge", "metadata": self.metadata,
+                "payment_intent": self.intent, "amount": self.amount, "amount_refunded": total, "currency": self.currency,
+            }),
+        )
+    }
+}
+
+/// The `Stripe-Signature` header for `body`: HMAC-SHA-256 of `{t}.{body}` (stripe.com/docs/webhooks/signature).
+pub fn signature(secret: &str, at: Timestamp, body: &[u8]) -> String {
+    let time = at.as_second();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(format!("{time}.").as_bytes());
+    mac.update(body);
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={time},v1={hex}")
+}

@@ -1,0 +1,292 @@
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use local::{Home, Settings};
+use mail_parser::MessageParser;
+use reqwest::Method;
+use runtime::Configuration;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::keys::{PARTITION, SORT};
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, task::spawn_blocking, time::timeout};
+
+use crate::{Answer, Letter, Letters, NOW, Quote, VENDOR, stripe};
+
+/// A letter with its PDF takes under a second even unoptimised; a machine that is busy with other tests takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Everything in the table, by partition and sort key.
+pub type Stored = BTreeMap<String, HashMap<String, AttributeValue>>;
+
+/// One home of a test's own, in a directory of its own, reached over HTTP as by anybody else.
+///
+/// A test ends with [`World::close`], which fails when work was left over or when a letter was sent that the test never
+/// looked at. A world that is dropped without it fails the test as well.
+pub struct World {
+    dir: TempDir,
+    vendor: PathBuf,
+    listen: SocketAddr,
+    now: Timestamp,
+    running: Option<Running>,
+    http: reqwest::Client,
+    seen: HashSet<String>,
+}
+
+/// A home in a runtime of its own, so that it can be ended like a process.
+struct Running {
+    home: Home,
+    runtime: Runtime,
+}
+
+impl World {
+    /// A new world, with its clock standing at [`NOW`].
+    pub async fn new() -> Self {
+        Self::at(NOW).await
+    }
+
+    /// A new world, with its clock standing at `now`.
+    pub async fn at(now: &str) -> Self {
+        Self::of_vendor(now, VENDOR.into()).await
+    }
+
+    /// A new world of the vendor whose folder is `vendor`.
+    pub async fn of_vendor(now: &str, vendor: PathBuf) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let now = now.parse().expect("an instant");
+        let (listen, running) = loop {
+            let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()));
+            // Somebody else may have the port.
+            match start(listen, dir.path(), &vendor, now).await {
+                Ok(running) => break (listen, running),
+                Err(error) => assert!(error.contains("cannot listen"), "the home does not start: {error}"),
+            }
+        };
+        Self { dir, vendor, listen, now, running: Some(running), http: client(), seen: HashSet::new() }
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the home runs between start and close")
+    }
+
+    /// The home.
+    pub fn home(&self) -> &Home {
+        &self.running().home
+    }
+
+    /// Where it keeps everything.
+    pub fn data(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A request to a path, or to a link as it was given.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = if path.starts_with('/') { format!("{}{path}", self.home().url()) } else { path.to_owned() };
+        self.http.request(method, url)
+    }
+
+    /// The answer to a request.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        Answer::of(request).await
+    }
+
+    /// `GET` of a path or link.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// `POST` of JSON to a path or link.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// `POST /v1/quotes` with an `Idempotency-Key`; the body goes as it is.
+    pub async fn post_with_key(&self, key: &str, body: impl Into<String>) -> Answer {
+        self.send(self.request(Method::POST, "/v1/quotes").header("idempotency-key", key).body(body.into())).await
+    }
+
+    /// Asks for a quote that must be issued.
+    pub async fn quote(&self, request: &Value) -> Quote {
+        let answer = self.post("/v1/quotes", request).await;
+        let quote = Quote(answer.expect(201));
+        assert_eq!(answer.header("location"), quote.link(), "a creation says where to find what it created");
+        quote
+    }
+
+    /// The quote as its link shows it now.
+    pub async fn see(&self, quote: &Quote) -> Quote {
+        Quote(self.get(quote.link()).await.expect(200))
+    }
+
+    /// Pays on the practice form, as a person does.
+    pub async fn pay(&self, quote: &Quote) {
+        let page = self.get(quote.pay()).await;
+        assert!(page.text().contains(r#"<form method="post">"#), "the form has nothing to pay with:\n{}", page.text());
+        let paid = self.send(self.request(Method::POST, quote.pay()).body("outcome=paid")).await;
+        assert_eq!(paid.status, 200, "{}", paid.text());
+        assert!(paid.text().contains("This quote is paid."), "{}", paid.text());
+    }
+
+    /// Tells the webhook an event, genuinely signed now.
+    pub async fn stripe(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let signature = stripe::signature(self.home().webhook_secret(), self.now, body.as_bytes());
+        self.send(self.request(Method::POST, "/webhooks/stripe").header("stripe-signature", signature).body(body)).await
+    }
+
+    /// An access token for somebody, from the practice issuer.
+    pub async fn token(&self, email: &str, organization: Option<&str>) -> String {
+        let answer = self.post("/local/tokens", &json!({"email": email, "organization": organization})).await.expect(200);
+        answer["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The answer to a signed-in request.
+    pub async fn with_token(&self, method: Method, path: &str, token: &str) -> Answer {
+        self.send(self.request(method, path).bearer_auth(token)).await
+    }
+
+    /// Moves the clock, and leaves it there.
+    pub async fn set_clock(&mut self, now: &str) {
+        self.now = now.parse().expect("an instant");
+        self.send(self.request(Method::PUT, "/local/clock").json(&json!({ "now": now }))).await.expect(200);
+    }
+
+    /// Waits until nothing is left to do.
+    pub async fn settled(&self) {
+        let idle = timeout(PATIENCE, self.home().idle());
+        idle.await.unwrap_or_else(|_| panic!("there was still work to do after {PATIENCE:?}"));
+    }
+
+    /// Every letter that was sent since the beginning, oldest first, once nothing is left to do.
+    pub async fn inbox(&self) -> Vec<Letter> {
+        #[derive(Deserialize)]
+        struct Inbox {
+            messages: Vec<Letter>,
+        }
+        self.settled().await;
+        let answer = self.send(self.request(Method::GET, "/local/inbox").header("accept", "application/json")).await;
+        let Inbox { mut messages } = serde_json::from_slice(&answer.body).expect("an inbox");
+        for letter in &mut messages {
+            letter.message_id = self.message_id(&letter.id);
+        }
+        messages
+    }
+
+    fn message_id(&self, id: &str) -> String {
+        let file = self.data().join("mail").join(format!("{id}.eml"));
+        let message = std::fs::read(file).expect("a letter is a file");
+        let message = MessageParser::default().parse(&message).expect("a letter is a message");
+        message.message_id().expect("a letter has a Message-ID").to_owned()
+    }
+
+    /// The letters that nobody has looked at yet.
+    pub async fn letters(&mut self) -> Letters {
+        let inbox = self.inbox().await;
+        Letters(inbox.into_iter().filter(|letter| self.seen.insert(letter.id.clone())).collect())
+    }
+
+    /// Says that the letters are not what this test is about.
+    pub async fn ignore_letters(&mut self) {
+        self.letters().await;
+    }
+
+    /// A letter's attachment.
+    pub async fn attachment(&self, letter: &Letter) -> Vec<u8> {
+        let [file] = &letter.attachments[..] else { panic!("one file in {:?}", letter.attachments) };
+        assert_eq!(file.content_type, "application/pdf");
+        let pdf = self.get(&file.url).await.body;
+        assert_eq!(pdf.len(), file.size);
+        pdf
+    }
+
+    /// Everything that is stored, once nothing is left to do.
+    pub async fn stored(&self) -> Stored {
+        self.settled().await;
+        let store = self.home().store();
+        let scan = store.client().scan().table_name(store.table()).consistent_read(true).into_paginator().items().send();
+        let items = scan.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
+        let text = |item: &HashMap<String, AttributeValue>, name: &str| item[name].as_s().expect("keys are texts").clone();
+        items.into_iter().map(|item| (format!("{} {}", text(&item, PARTITION), text(&item, SORT)), item)).collect()
+    }
+
+    /// Ends the home in good order, and starts it again at the same address, with the same clock.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Ends the home in the middle of whatever it does — every task is gone at its next await, and nobody says goodbye —
+    /// and starts it again.
+    pub async fn crash(&mut self) {
+        let Running { home, runtime } = self.running.take().expect("the home runs");
+        // The runtime goes first: what it drops must not be able to finish anything.
+        spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.expect("the runtime ends");
+        drop(home);
+        self.start_again().await;
+    }
+
+    async fn stop(&mut self) {
+        let Running { home, runtime } = self.running.take().expect("the home runs");
+        let ended = spawn_blocking(move || {
+            let ended = runtime.block_on(home.shutdown());
+            runtime.shutdown_timeout(PATIENCE);
+            ended
+        });
+        ended.await.expect("the runtime ends").expect("the home ends in good order");
+    }
+
+    async fn start_again(&mut self) {
+        let running = start(self.listen, self.dir.path(), &self.vendor, self.now).await;
+        self.running = Some(running.expect("the home starts where it was"));
+        // Connections to the home before are dead.
+        self.http = client();
+    }
+
+    /// Ends the test: nothing may be left to do, and every letter must have been looked at.
+    pub async fn close(mut self) {
+        self.letters().await.none();
+        self.stop().await;
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(Running { runtime, .. }) = self.running.take() {
+            runtime.shutdown_background();
+            assert!(std::thread::panicking(), "a test ends with `world.close().await`: nobody has looked at what it left");
+        }
+    }
+}
+
+async fn start(listen: SocketAddr, data: &Path, vendor: &Path, now: Timestamp) -> Result<Running, String> {
+    let environment = Configuration::default();
+    let settings = Settings { listen, data: data.to_owned(), vendor: vendor.to_owned(), now: Some(now), environment };
+    let started = spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        match runtime.block_on(Home::start(settings)) {
+            Ok(home) => Ok(Running { home, runtime }),
+            Err(error) => Err(error.to_string()),
+        }
+    });
+    started.await.expect("the start does not panic")
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("an HTTP client")
+}
+
+/// A port that a restart will find free again: below the ports that outgoing connections take (32768 on Linux, 49152
+/// elsewhere).
+fn next_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 500).unwrap_or_default() * 24;
+    20_000 + (process + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000
+}
