@@ -51,14 +51,10 @@ impl Quote {
 
     /// Its payment methods: by name, whether it may be used, or else why not.
     pub fn methods(&self) -> Vec<(&str, Result<(), &str>)> {
-        let methods = self.0["payment_methods"].as_array().expect("payment methods");
-        let one = |method: &'_ Value| -> (&str, Result<(), &str>) {
-            let name = method.get("method").and_then(Value::as_str).expect("a method has a name");
-            match method.pointer("/reason/code").and_then(Value::as_str) {
-                None => (name, Ok(())),
-                Some(reason) => (name, Err(reason)),
-            }
-        };
-        methods.iter().map(one).collect()
+        fn one(method: &Value) -> (&str, Result<(), &str>) {
+            let name = method["method"].as_str().expect("a method has a name");
+            (name, method.pointer("/reason/code").and_then(Value::as_str).map_or(Ok(()), Err))
+        }
+        self.0["payment_methods"].as_array().expect("payment methods").iter().map(one).collect()
     }
 }

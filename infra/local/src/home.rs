@@ -64,7 +64,7 @@ pub type StartError = Box<dyn Error + Send + Sync>;
 pub struct Home {
     address: SocketAddr,
     data: PathBuf,
-    webhook_secret: NewOrKept,
+    webhook_secret: WebhookSecret,
     clock: MovableClock,
     gauge: Gauge,
     store: Store,
@@ -76,10 +76,10 @@ pub struct Home {
     engine: Option<Arc<Engine>>,
 }
 
-/// A secret, and whether somebody should be told because it is new.
-struct NewOrKept {
+/// What signs webhooks, and whether it is this home's own: then somebody must be told.
+struct WebhookSecret {
     secret: String,
-    new: bool,
+    own: bool,
 }
 
 impl Home {
@@ -107,14 +107,14 @@ impl Home {
 
         let clock = now.map_or_else(MovableClock::following_system, MovableClock::at);
         let webhook_secret = match stripe_secret {
-            Some(secret) => NewOrKept { secret: secret.expose().to_owned(), new: false },
+            Some(secret) => WebhookSecret { secret: secret.expose().to_owned(), own: false },
             None => {
-                let (secret, new) = secrets::kept(&data, "stripe-webhook-secret", || format!("whsec_{}", secrets::fresh()))?;
-                NewOrKept { secret, new }
+                let secret = secrets::kept(&data, "stripe-webhook-secret", || format!("whsec_{}", secrets::fresh()))?;
+                WebhookSecret { secret, own: true }
             }
         };
-        let (link_keys, _) = secrets::kept(&data, "link-keys", || format!("k1:{}", secrets::fresh()))?;
-        let (number_key, _) = secrets::kept(&data, "number-key", secrets::fresh)?;
+        let link_keys = secrets::kept(&data, "link-keys", || format!("k1:{}", secrets::fresh()))?;
+        let number_key = secrets::kept(&data, "number-key", secrets::fresh)?;
         let issuer = {
             let clock = clock.clock();
             Issuer::open(&data, &url, Arc::new(move || clock.now()))?
@@ -203,20 +203,23 @@ impl Home {
     pub fn welcome(&self) -> String {
         let url = self.url();
         let secret = match &self.webhook_secret {
-            NewOrKept { secret, new: true } => {
-                format!("\nA webhook secret was made, and is kept in the data directory:\n  {secret}\n")
+            WebhookSecret { secret, own: true } => {
+                format!("\n  Webhooks are signed with {secret}\n  (its own; set STRIPE_WEBHOOK_SECRET to use yours)\n")
             }
-            _ => String::new(),
+            WebhookSecret { own: false, .. } => String::new(),
         };
         format!(
-            "Sellthrough is at {url}, with its data in {data}.\n{secret}
+            "Sellthrough is at {url}, with its data in {data}.
+
+  {url}/v1/quotes      quotes: POST one
   {url}/local/inbox    every letter it sends
   {url}/local/clock    its clock: PUT {{\"now\": \"2026-12-24T12:00:00Z\"}}
+{secret}
+Try this next, in another terminal:
 
-Try this next:
-  curl -s {url}/v1/quotes -d @infra/vendor/examples/quote.json | tee quote.json
-  open {url}/local/inbox and pay by the link in the letter
-  curl -s -X POST {url}/local/tokens -H 'content-type: application/json' -d '{{\"email\": \"tina@customer.example\"}}'
+  curl -s {url}/v1/quotes -d @infra/vendor/examples/quote.json -o quote.json
+  curl -s -H 'accept: application/json' {url}/local/inbox
+  curl -s -X POST -d outcome=paid \"$(grep -o 'http[^\"]*/pay/[^\"]*' quote.json)\"
 
 Ctrl-C ends it.",
             data = self.data.display(),

@@ -6,6 +6,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use local::{Home, Settings, home::StartError};
 use runtime::{Configuration, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Sellthrough on one machine: quotes, payments, licences, with everything in one directory.
 #[derive(Parser)]
@@ -42,6 +43,10 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings) -> Result<(), StartError> {
     let home = Home::start(settings).await?;
     println!("{}", home.welcome());
-    tokio::signal::ctrl_c().await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
     home.shutdown().await
 }

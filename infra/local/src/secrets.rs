@@ -4,17 +4,17 @@ use std::{io, path::Path};
 
 use crate::durable;
 
-/// The secret in `secrets/{name}`, made by `make` if there is none. `true` when it was made now.
-pub(crate) fn kept(data_dir: &Path, name: &str, make: impl FnOnce() -> String) -> io::Result<(String, bool)> {
+/// The secret in `secrets/{name}`, made by `make` if there is none.
+pub(crate) fn kept(data_dir: &Path, name: &str, make: impl FnOnce() -> String) -> io::Result<String> {
     let folder = data_dir.join("secrets");
     durable::private_dir(&folder)?;
     let file = folder.join(name);
     match std::fs::read_to_string(&file) {
-        Ok(secret) => Ok((secret, false)),
+        Ok(secret) => Ok(secret),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
             let secret = make();
             durable::write(&file, secret.as_bytes())?;
-            Ok((secret, true))
+            Ok(secret)
         }
         Err(cause) => Err(io::Error::new(cause.kind(), format!("{}: {cause}", file.display()))),
     }
