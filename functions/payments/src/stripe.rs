@@ -102,7 +102,7 @@ struct Data {
 struct Session {
     id: String,
     payment_intent: Option<Expandable>,
-    payment_status: String,
+    payment_status: Option<String>,
     amount_total: Option<i64>,
     currency: Option<String>,
     client_reference_id: Option<String>,
@@ -116,8 +116,10 @@ struct Session {
 #[derive(Deserialize)]
 struct Intent {
     id: String,
+    /// What was asked for; what was received is less only when the capture was partial.
     #[serde(default)]
-    amount_received: i64,
+    amount: i64,
+    amount_received: Option<i64>,
     currency: String,
     #[serde(default)]
     metadata: Option<Metadata>,
@@ -181,8 +183,9 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             let session = of::<Session>(object)?;
             // A completed session may still wait for its money: `async_payment_succeeded` follows when it is there.
-            let (Some(amount), Some(currency), "paid") = (session.amount_total, &session.currency, &*session.payment_status)
-            else {
+            let paid =
+                session.payment_status.as_deref().unwrap_or(if event.kind.ends_with("succeeded") { "paid" } else { "unpaid" });
+            let (Some(amount), Some(currency), "paid") = (session.amount_total, &session.currency, paid) else {
                 return Ok(Heard::Ignored);
             };
             let news = News::Succeeded { money: money(amount, currency)?, method: method(&session.payment_method_types) };
@@ -192,7 +195,7 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
         "payment_intent.succeeded" => {
             let intent = of::<Intent>(object)?;
             let news = News::Succeeded {
-                money: money(intent.amount_received, &intent.currency)?,
+                money: money(intent.amount_received.unwrap_or(intent.amount), &intent.currency)?,
                 method: method(&intent.payment_method_types),
             };
             told(&intent.id, reference(intent.metadata.as_ref(), None), news)

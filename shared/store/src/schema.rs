@@ -1,7 +1,12 @@
-//! The table, as DynamoDB is told to make it. On AWS the template says the same; a journey checks that both agree.
+//! The table, as DynamoDB is told to make it where no template does.
 
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification, StreamViewType,
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    client::Waiters,
+    types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification, StreamViewType,
+    },
 };
 
 use crate::{
@@ -9,8 +14,11 @@ use crate::{
     keys::{PARTITION, SORT},
 };
 
+/// AWS takes some seconds to make a table.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Store {
-    /// Makes the table with its stream, unless it is there.
+    /// Makes the table with its stream, unless it is there, and waits until it can be used.
     pub async fn create_table(&self) -> Result<(), Error> {
         const OPERATION: &str = "CreateTable";
         let invalid =
@@ -26,9 +34,13 @@ impl Store {
         let created = create.stream_specification(stream.map_err(invalid)?).send().await;
         use aws_sdk_dynamodb::operation::create_table::CreateTableError::ResourceInUseException;
         match created {
-            Ok(_) => Ok(()),
-            Err(error) if matches!(error.as_service_error(), Some(ResourceInUseException(_))) => Ok(()),
-            Err(error) => Err(Error::of(OPERATION, &error)),
+            Ok(_) => {}
+            Err(error) if matches!(error.as_service_error(), Some(ResourceInUseException(_))) => {}
+            Err(error) => return Err(Error::of(OPERATION, &error)),
         }
+        let usable = self.client.wait_until_table_exists().table_name(&self.table).wait(PATIENCE).await;
+        usable
+            .map(drop)
+            .map_err(|_| Error::Unavailable { operation: OPERATION, reason: "the table is still not active".to_owned() })
     }
 }
