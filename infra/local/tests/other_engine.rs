@@ -1,0 +1,37 @@
+//! `AWS_ENDPOINT_URL_DYNAMODB` names another engine: the home keeps its quotes there, and hears of them from there.
+
+use std::path::Path;
+
+use local::{Home, Settings, engine::Engine};
+use runtime::Configuration;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_engine_is_used_instead_of_the_embedded_one() {
+    let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let engine = Engine::start(there.path()).await.unwrap();
+    let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor");
+    let example = std::fs::read_to_string(vendor.join("examples/quote.json")).unwrap();
+    let home = Home::start(Settings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        data: here.path().to_owned(),
+        vendor,
+        now: None,
+        environment: Configuration::from_pairs([("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())]),
+    })
+    .await
+    .unwrap();
+
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let created = http.post(format!("{}/v1/quotes", home.url())).body(example).send().await.unwrap();
+    assert_eq!(created.status(), 201);
+    home.idle().await;
+
+    let stored = home.store().client().scan().table_name(home.store().table()).send().await.unwrap();
+    assert!(stored.items().iter().any(|item| item["kind"].as_s().is_ok_and(|kind| kind == "quote")));
+    assert!(!here.path().join("sellthrough.db").exists(), "nothing is embedded");
+    let inbox = http.get(format!("{}/local/inbox", home.url())).header("accept", "application/json").send().await.unwrap();
+    assert!(inbox.text().await.unwrap().contains("rita@reseller.example"), "the stream of the other engine was heard");
+
+    home.shutdown().await.unwrap();
+    engine.shutdown().await.unwrap();
+}
