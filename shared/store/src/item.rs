@@ -17,6 +17,8 @@ use domain::{Quote, license::Entitlement, payment::Receipt};
 pub const KIND: &str = "kind";
 /// The attribute that counts an item's writes.
 pub const VERSION: &str = "version";
+/// The attribute by which a put whose answer was lost knows its own write again.
+pub const MARK: &str = "mark";
 /// The attribute that holds the aggregate.
 pub const BODY: &str = "body";
 

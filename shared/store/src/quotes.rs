@@ -1,7 +1,10 @@
 //! Quotes, and the payments that settle them.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+use aws_sdk_dynamodb::{
+    operation::put_item::PutItemError,
+    types::{
+        self, AttributeValue, CancellationReason, KeysAndAttributes, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    },
 };
 use domain::{
     Quote, QuoteNumber,
@@ -18,6 +21,12 @@ use crate::{
 const ABSENT: &str = "attribute_not_exists(pk)";
 const UNCHANGED: &str = "#version = :before";
 
+/// What became of a conditional put.
+enum Put<T> {
+    Done,
+    Refused(Option<T>),
+}
+
 impl Store {
     /// Creates a quote: one conditional write, no read.
     ///
@@ -28,27 +37,43 @@ impl Store {
 
     /// Creates an aggregate's item, or tells which one is there.
     pub(crate) async fn create<T: Item>(&self, aggregate: &T, operation: &'static str) -> Result<Created<T>, Error> {
-        let put = self
+        let existing = match self.put_if(aggregate, ABSENT, operation).await? {
+            Put::Done => return Ok(Created::New),
+            Put::Refused(Some(existing)) => existing,
+            // An engine that does not return the old item is asked for it.
+            Put::Refused(None) => match self.load(&aggregate.key(), operation).await? {
+                Some(existing) => existing,
+                None => return Err(Error::Unavailable { operation, reason: "it was there and is gone".to_owned() }),
+            },
+        };
+        Ok(Created::Exists(Box::new(existing)))
+    }
+
+    /// A conditional put of one item; a refused one tells what is there, where the engine does.
+    ///
+    /// The SDK repeats a request whose answer was lost, and the repetition is refused by its own first write. Each put
+    /// therefore carries a mark of its own, and who finds it there has succeeded.
+    async fn put_if<T: Item>(&self, aggregate: &T, condition: &str, operation: &'static str) -> Result<Put<T>, Error> {
+        let mark = AttributeValue::S(mark());
+        let mut put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item::attributes(aggregate)?))
-            .condition_expression(ABSENT)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = put else { return Ok(Created::New) };
+            .item(item::MARK, mark.clone())
+            .condition_expression(condition)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if condition == UNCHANGED {
+            put = put
+                .expression_attribute_names("#version", item::VERSION)
+                .expression_attribute_values(":before", before(aggregate));
+        }
+        let Err(error) = put.send().await else { return Ok(Put::Done) };
         match error.as_service_error() {
-            Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed)) => {
-                match failed.item() {
-                    Some(existing) => Ok(Created::Exists(Box::new(item::aggregate(existing)?))),
-                    // An engine that does not return the old item is asked for it.
-                    None => match self.load(&aggregate.key(), operation).await? {
-                        Some(existing) => Ok(Created::Exists(Box::new(existing))),
-                        None => Err(Error::Unavailable { operation, reason: "it was there and is gone".to_owned() }),
-                    },
-                }
-            }
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
+                Some(there) if there.get(item::MARK) == Some(&mark) => Ok(Put::Done),
+                there => Ok(Put::Refused(there.map(item::aggregate).transpose()?)),
+            },
             _ => Err(Error::of(operation, &error)),
         }
     }
@@ -67,22 +92,10 @@ impl Store {
 
     /// Commits a change of a quote, if it is still the version that was decided on.
     pub async fn commit(&self, change: &Change) -> Result<Commit, Error> {
-        const OPERATION: &str = "PutItem of a quote";
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item::attributes(&change.next)?))
-            .condition_expression(UNCHANGED)
-            .expression_attribute_names("#version", item::VERSION)
-            .expression_attribute_values(":before", before(&change.next))
-            .send()
-            .await;
-        let Err(error) = put else { return Ok(Commit::Committed) };
-        match error.as_service_error() {
-            Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(_)) => Ok(Commit::Conflict),
-            _ => Err(Error::of(OPERATION, &error)),
-        }
+        Ok(match self.put_if(&change.next, UNCHANGED, "PutItem of a quote").await? {
+            Put::Done => Commit::Committed,
+            Put::Refused(_) => Commit::Conflict,
+        })
     }
 
     /// What is known of a payment, and of the quote that it names: one call.
@@ -131,7 +144,7 @@ impl Store {
 
     /// A put that is conditional on the version before: on absence for the first.
     pub(crate) fn put<T: Item>(&self, aggregate: &T) -> Result<TransactWriteItem, Error> {
-        let put = Put::builder().table_name(&self.table).set_item(Some(item::attributes(aggregate)?));
+        let put = types::Put::builder().table_name(&self.table).set_item(Some(item::attributes(aggregate)?));
         let put = match aggregate.version() {
             1 => put.condition_expression(ABSENT),
             _ => put
@@ -160,4 +173,10 @@ impl Store {
 
 fn before<T: Item>(next: &T) -> AttributeValue {
     AttributeValue::N((next.version() - 1).to_string())
+}
+
+/// The mark of one put, told from every other.
+#[allow(clippy::disallowed_methods, reason = "the mark is about the request, and decides nothing of what is stored")]
+fn mark() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }

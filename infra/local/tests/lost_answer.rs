@@ -1,0 +1,77 @@
+//! A write whose answer is lost is repeated by the SDK, and finds itself: it is done once, and known to be done.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use local::engine::Engine;
+use store::{Commit, Created, Store};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A proxy that hands requests on, and, once it is told to, loses one answer: the engine has done what it was asked, and
+/// the asker's connection breaks.
+async fn losing(engine: &str, lose: Arc<AtomicBool>) -> String {
+    let upstream = engine.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut asker, _) = listener.accept().await.unwrap();
+            let (upstream, lose) = (upstream.clone(), lose.clone());
+            tokio::spawn(async move {
+                let mut engine = TcpStream::connect(upstream).await.unwrap();
+                let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+                loop {
+                    tokio::select! {
+                        read = asker.read(&mut asked) => match read {
+                            Ok(n) if n > 0 => engine.write_all(&asked[..n]).await.unwrap(),
+                            _ => return,
+                        },
+                        read = engine.read(&mut answered) => match read {
+                            // Dropping both ends here is the crash of a connection.
+                            Ok(n) if n > 0 && !lose.swap(false, Ordering::SeqCst) => asker.write_all(&answered[..n]).await.unwrap(),
+                            _ => return,
+                        },
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_lost_answer_neither_repeats_a_write_nor_hides_it() {
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::start(data.path()).await.unwrap();
+    let lose = Arc::new(AtomicBool::new(false));
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url(losing(engine.endpoint(), lose.clone()).await)
+        .build();
+    let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), "sellthrough");
+    store.create_table().await.unwrap();
+
+    let quote: domain::Quote = serde_json::from_str(include_str!("quote.json")).unwrap();
+    lose.store(true, Ordering::SeqCst);
+    assert_eq!(store.create_quote(&quote).await.unwrap(), Created::New, "its own write is not somebody else's");
+    assert!(!lose.load(Ordering::SeqCst), "an answer was lost");
+    assert!(matches!(store.create_quote(&quote).await.unwrap(), Created::Exists(there) if *there == quote), "a repeat is a repeat");
+
+    let mut offer = quote.offer.clone();
+    offer.request_hash = "another".to_owned();
+    let change = quote.revise(offer).unwrap().unwrap();
+    lose.store(true, Ordering::SeqCst);
+    assert_eq!(store.commit(&change).await.unwrap(), Commit::Committed);
+    assert!(!lose.load(Ordering::SeqCst), "an answer was lost");
+    assert_eq!(store.commit(&change).await.unwrap(), Commit::Conflict, "the version has moved on");
+    assert_eq!(store.quote(&quote.number).await.unwrap(), Some(change.next));
+    engine.shutdown().await.unwrap();
+}
