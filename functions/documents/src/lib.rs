@@ -1,6 +1,6 @@
 //! The PDF of a quote, and of the invoice that a paid quote has.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -10,9 +10,9 @@ use axum::{
     routing::get,
 };
 use contract::Links;
-use domain::{Code, Policy, Refusal, link::LinkKeys};
+use domain::{Code, Policy, Refusal};
 use runtime::{
-    Configuration, Failure, Reply, Vendor,
+    Configuration, Failure, Reply, StartError, Vendor,
     caller::{LinkQuery, open},
 };
 use store::Store;
@@ -28,12 +28,9 @@ pub struct Documents {
 
 impl Documents {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's template.
-    pub fn start(configuration: &Configuration, store: Store) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let (vendor, api, pay, keys) = configuration
-            .read(|c| (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS")))?;
-        let vendor = Vendor::open(vendor)?;
+    pub fn start(configuration: &Configuration, store: Store) -> Result<Arc<Self>, StartError> {
+        let (vendor, links) = Vendor::with_links(configuration)?;
         let typesetter = Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?;
-        let links = Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(keys.expose())?);
         Ok(Arc::new(Self { store, policy: vendor.policy()?, links, typesetter }))
     }
 

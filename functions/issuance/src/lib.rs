@@ -3,7 +3,7 @@
 //! A stream record is only a reason to look: what is owed is decided from the quote as it is stored now, so that a
 //! record may come late, twice, or after a refund.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
@@ -17,7 +17,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use licensing::{License, LicenseFile, Signer, SigningError};
-use runtime::{Configuration, Vendor, stream};
+use runtime::{Configuration, StartError, Vendor, stream};
 use store::{Commit, Created, Store, item::QuoteRecord};
 
 const ATTEMPTS: u32 = 8;
@@ -50,11 +50,7 @@ pub enum Failure {
 impl Issuance {
     /// Reads `VENDOR_DIR` and `NUMBER_KEY`, and publishes the signer's key, so that every licence can be verified from
     /// the moment it exists.
-    pub async fn start(
-        configuration: &Configuration,
-        store: Store,
-        signer: Arc<dyn Signer>,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub async fn start(configuration: &Configuration, store: Store, signer: Arc<dyn Signer>) -> Result<Self, StartError> {
         let (vendor, number_key) = configuration.read(|c| (c.required("VENDOR_DIR"), c.secret("NUMBER_KEY")))?;
         let key = signer.key();
         store.publish_key(key.id().as_str(), &serde_json::to_string(key)?).await?;
@@ -110,14 +106,17 @@ impl Issuance {
                 }
                 None => None,
             };
-            match self.store.create_entitlement(&owed).await? {
-                Created::New => break,
-                Created::Exists(there) if (&there.quote, there.line) == (&owed.quote, owed.line) => break,
-                // Another entitlement has this number: once in 10¹⁴.
-                Created::Exists(_) => owed.sen = self.minter.sen(&owed.quote, owed.line, attempt),
+            let ours = match self.store.create_entitlement(&owed).await? {
+                Created::New => true,
+                Created::Exists(there) => (&there.quote, there.line) == (&owed.quote, owed.line),
+            };
+            if ours {
+                return Ok(Delivered { line: owed.line, sen: owed.sen, key: owed.file.is_some() });
             }
+            // Another entitlement has this number: once in 10¹⁴.
+            owed.sen = self.minter.sen(&owed.quote, owed.line, attempt);
         }
-        Ok(Delivered { line: owed.line, sen: owed.sen, key: owed.file.is_some() })
+        Err(Failure::Contended(owed.quote))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Licences for those who may see them, and the public keys that verify them.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
@@ -17,9 +17,9 @@ use domain::{
 };
 use licensing::{JwkSet, PublicKey};
 use runtime::{
-    Clock, Configuration, Failure, Reply,
+    Clock, Configuration, Failure, Reply, StartError,
     identity::{Caller, Verifier},
-    reply::unique,
+    random,
 };
 use store::Store;
 
@@ -32,7 +32,7 @@ pub struct Licenses {
 
 impl Licenses {
     /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`.
-    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (issuer, audience) = configuration.read(|c| (c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE")))?;
         Ok(Arc::new(Self { store, verifier: Verifier::new(issuer, audience, clock.clone())?, clock }))
     }
@@ -76,7 +76,7 @@ async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, 
     let Some(file) = &entitlement.file else {
         return Err(Refusal::new(Code::NoLicenseKey, "A cloud subscription has no key: it is used by signing in.").into());
     };
-    licenses.store.audit_reveal(&entitlement.sen, licenses.clock.now(), &unique(), &caller.subject).await?;
+    licenses.store.audit_reveal(&entitlement.sen, licenses.clock.now(), &random::token(), &caller.subject).await?;
     Ok(Json(RevealView { sen: &entitlement.sen, key_id: &file.key_id, license_file: &file.text }).into_response())
 }
 

@@ -23,22 +23,22 @@ pub(crate) struct Outgoing {
 
 /// The letters that an entry of the quote's history asks for.
 pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Links) -> Vec<Outgoing> {
-    let desk = Desk { quote, offer: &quote.offer, policy, links };
+    let correspondence = Correspondence { quote, offer: &quote.offer, policy, links };
     match &entry.event {
-        Event::Issued { .. } => vec![desk.quote_copy()],
-        Event::Delivered { .. } => quote.delivery().map(|delivery| desk.delivered(delivery)).unwrap_or_default(),
+        Event::Issued { .. } => vec![correspondence.quote_copy()],
+        Event::Delivered { .. } => quote.delivery().map(|delivery| correspondence.delivered(delivery)).unwrap_or_default(),
         Event::PaymentFailed { .. } | Event::Paid { .. } | Event::Refunded { .. } => Vec::new(),
     }
 }
 
-struct Desk<'a> {
+struct Correspondence<'a> {
     quote: &'a Quote,
     offer: &'a Offer,
     policy: &'a Policy,
     links: &'a Links,
 }
 
-impl Desk<'_> {
+impl Correspondence<'_> {
     fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
         self.policy.wording.fill(&self.offer.locale, key, values)
     }
@@ -85,20 +85,15 @@ impl Desk<'_> {
         };
         let to = self.offer.requester().clone();
         let valid_through = self.offer.valid_through.to_string();
-        let mut letter = self.letter(
-            &to,
-            subject,
-            vec![
-                self.fill("letter.quote.body", &[("number", &number), ("total", &total), ("valid_through", &valid_through)]),
-                self.fill(
-                    "letter.quote.customer",
-                    &[("company", &self.offer.bill_to().company), ("licensee", &self.offer.customer.company)],
-                ),
-                self.text(invitation),
-            ],
-        );
+        let body = self.fill("letter.quote.body", &[("number", &number), ("total", &total), ("valid_through", &valid_through)]);
+        let parties = self.offer.reseller.as_ref().map(|reseller| {
+            self.fill("letter.quote.customer", &[("company", &reseller.company), ("licensee", &self.offer.customer.company)])
+        });
+        let paragraphs = [Some(body), parties, Some(self.text(invitation))].into_iter().flatten().collect();
+        let mut letter = self.letter(&to, subject, paragraphs);
         letter.action = Some(Action { label: self.text(label), url });
-        letter.small = vec![self.text("letter.quote.private")];
+        let private = if self.offer.reseller.is_some() { "letter.quote.private_reseller" } else { "letter.quote.private" };
+        letter.small = vec![self.text(private)];
         let document = Some(Document::quote(self.quote, self.policy, &pay));
         Outgoing { role: "quote", to, letter, document }
     }
@@ -115,17 +110,12 @@ impl Desk<'_> {
 
     fn confirmation(&self, delivery: &Delivery) -> Outgoing {
         let to = self.offer.technical_contact.clone();
-        let products: Vec<_> = self.offer.lines.iter().map(|line| line.product_name.as_str()).collect();
-        let subject = self.fill(
-            "letter.confirmation.subject",
-            &[("product", &products.join(", ")), ("seller", &self.policy.seller.legal_name)],
-        );
-        let body = [("purchaser", &*self.offer.bill_to().company), ("licensee", &self.offer.customer.company)];
-        let mut letter = self.letter(&to, subject, vec![self.fill("letter.confirmation.body", &body)]);
+        let subject = self.fill("letter.confirmation.subject", &[("seller", &self.policy.seller.legal_name)]);
+        let body = if self.offer.reseller.is_some() { "letter.confirmation.body" } else { "letter.confirmation.body_own" };
+        let parties = [("purchaser", &*self.offer.bill_to().company), ("licensee", &self.offer.customer.company)];
+        let mut letter = self.letter(&to, subject, vec![self.fill(body, &parties)]);
         letter.items = self.items(delivery);
         letter.after = self.keys_and_subscriptions("letter.confirmation.keys", delivery);
-        letter.action = first_key(delivery)
-            .map(|key| Action { label: self.text("letter.confirmation.button"), url: self.links.license(&key.sen) });
         letter.small = vec![self.fill("letter.confirmation.notice", &[("purchaser", &self.offer.bill_to().company)])];
         Outgoing { role: "confirmation", to, letter, document: None }
     }
@@ -134,16 +124,16 @@ impl Desk<'_> {
         let to = self.offer.requester().clone();
         let (number, total) = (self.quote.number.to_string(), self.total());
         let subject = self.fill("letter.receipt.subject", &[("number", &number)]);
-        let mut letter = self.letter(
-            &to,
-            subject,
-            vec![
-                self.fill("letter.receipt.body", &[("number", &number), ("total", &total), ("invoice", &delivery.invoice)]),
-                self.fill("letter.receipt.delivered", &[("name", &self.offer.technical_contact.name)]),
-            ],
-        );
+        let body = self.fill("letter.receipt.body", &[("number", &number), ("total", &total), ("invoice", &delivery.invoice)]);
+        let technical_contact = &self.offer.technical_contact;
+        let (introduction, keys) = if technical_contact.email == to.email {
+            (self.text("letter.receipt.yours"), "letter.confirmation.keys")
+        } else {
+            (self.fill("letter.receipt.delivered", &[("name", &technical_contact.name)]), "letter.receipt.keys")
+        };
+        let mut letter = self.letter(&to, subject, vec![body, introduction]);
         letter.items = self.items(delivery);
-        letter.after = self.keys_and_subscriptions("letter.receipt.keys", delivery);
+        letter.after = self.keys_and_subscriptions(keys, delivery);
         letter.action =
             Some(Action { label: self.text("letter.receipt.button"), url: self.links.quote(&self.quote.number, self.offer) });
         Outgoing { role: "receipt", to, letter, document: Document::invoice(self.quote, self.policy) }
@@ -153,7 +143,8 @@ impl Desk<'_> {
     fn items(&self, delivery: &Delivery) -> Vec<Item> {
         let item = |one: &Delivered| {
             let line = self.offer.lines.iter().find(|line| line.line == one.line)?;
-            let end = license::end(delivery.invoiced_on, line.months).to_string();
+            // People read "through": the last day that is covered, not the first that is not.
+            let end = license::end(delivery.invoiced_on, line.months).yesterday().unwrap_or(delivery.invoiced_on).to_string();
             let key = match license::kind(line.deployment) {
                 Kind::Perpetual => "entitlement.perpetual",
                 Kind::Term => "entitlement.term",

@@ -18,8 +18,8 @@ use aws_sdk_ses::{
     types::RawMessage,
 };
 use contract::Links;
-use domain::{Policy, Quote, link::LinkKeys, quote::Entry};
-use runtime::{Configuration, Vendor, stream};
+use domain::{Policy, Quote, quote::Entry};
+use runtime::{Configuration, StartError, Vendor, stream};
 use store::{Store, item::QuoteRecord};
 use typesetting::Typesetter;
 
@@ -57,19 +57,13 @@ pub enum Failure {
 
 impl Notifications {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's templates.
-    pub fn start(
-        configuration: &Configuration,
-        store: Store,
-        mail: aws_sdk_ses::Client,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let (vendor, api, pay, keys) = configuration
-            .read(|c| (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS")))?;
-        let vendor = Vendor::open(vendor)?;
+    pub fn start(configuration: &Configuration, store: Store, mail: aws_sdk_ses::Client) -> Result<Self, StartError> {
+        let (vendor, links) = Vendor::with_links(configuration)?;
         Ok(Self {
             store,
             mail,
             policy: vendor.policy()?,
-            links: Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(keys.expose())?),
+            links,
             templates: Templates::new(vendor.file(letter::TEXT)?, vendor.file(letter::HTML)?)?,
             typesetter: Arc::new(Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?),
         })
@@ -110,7 +104,7 @@ impl Notifications {
             }
             None => None,
         };
-        let id = format!("<{}.{}.{role}@{}>", quote.number.compact(), entry.seq, domain_of(self.policy.seller.email.as_str()));
+        let id = format!("<{}.{}.{role}@{}>", quote.number.compact(), entry.seq, self.policy.seller.email.domain());
         let message = self
             .templates
             .message(&outgoing.letter, &outgoing.to, &self.policy.seller, attachment, &id, entry.at)
@@ -122,10 +116,6 @@ impl Notifications {
         tracing::info!(quote = %quote.number, role, "letter sent");
         Ok(())
     }
-}
-
-fn domain_of(address: &str) -> &str {
-    address.rsplit_once('@').map_or("localhost", |(_, domain)| domain)
 }
 
 /// The error's code and none of its text: SES names the address that it refuses.

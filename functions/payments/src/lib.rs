@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{Json, Router, body::Bytes, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
 use domain::payment::{News, Receipt, Settlement, Told, Unapplied, Whereabouts, settle};
-use runtime::{Clock, Configuration, Failure, Reply};
+use runtime::{Clock, Configuration, Failure, Reply, StartError};
 use serde::Serialize;
 use store::{Commit, Store};
 
@@ -27,11 +27,7 @@ pub struct Payments {
 impl Payments {
     /// Reads `STRIPE_WEBHOOK_SECRET`, `STRIPE_WEBHOOK_SECRET_NEXT` (while it rotates) and `STRIPE_ACCEPT_TEST_MODE`.
     /// Refuses to start without a secret.
-    pub fn start(
-        configuration: &Configuration,
-        store: Store,
-        clock: Clock,
-    ) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (secrets, accept_test_mode) = configuration.read(|c| {
             let current = c.secret("STRIPE_WEBHOOK_SECRET");
             let next = c.optional_secret("STRIPE_WEBHOOK_SECRET_NEXT");

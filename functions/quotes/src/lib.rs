@@ -15,15 +15,14 @@ use axum::{
 use contract::{Links, QuoteView, quote::QuoteBody};
 use domain::{
     Policy, Quote, Refusal,
-    link::LinkKeys,
     number::Minter,
     quote::{Issue, Offer},
     request::Origin,
 };
 use runtime::{
-    Clock, Configuration, Failure, Reply, SourceIp, Vendor,
+    Clock, Configuration, Failure, Reply, SourceIp, StartError, Vendor,
     caller::{LinkQuery, open},
-    reply::unique,
+    random,
 };
 use store::{Commit, Created, Store};
 
@@ -43,27 +42,26 @@ pub struct Quotes {
 
 impl Quotes {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS` and `NUMBER_KEY`. Refuses to start on any mistake.
-    pub fn start(
-        configuration: &Configuration,
-        store: Store,
-        clock: Clock,
-    ) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
-        let (vendor, api, pay, link_keys, number_key) = configuration.read(|c| {
-            (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS"), c.secret("NUMBER_KEY"))
-        })?;
-        let links = Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(link_keys.expose())?);
+    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let (vendor, links) = Vendor::with_links(configuration)?;
+        let number_key = configuration.read(|c| c.secret("NUMBER_KEY"))?;
         let minter = Minter::new(number_key.expose().as_bytes());
-        Ok(Arc::new(Self { store, policy: Vendor::open(vendor)?.policy()?, links, minter, clock }))
+        Ok(Arc::new(Self { store, policy: vendor.policy()?, links, minter, clock }))
     }
 
-    /// Reads a body and makes the offer that it asks for.
-    fn offer(&self, body: &QuoteBody, faults: domain::fault::Faults, ip: SourceIp) -> Result<Offer, Refusal> {
+    /// The offer that a body asks for, or everything that is wrong with it.
+    fn offer(&self, body: QuoteBody, ip: SourceIp) -> Result<Offer, Refusal> {
         let issue = Issue {
             origin: Origin { at: self.clock.now(), ip: ip.0 },
             request_hash: idempotency::hash(&body.canonical),
             link_keys: self.links.keys(),
         };
-        Offer::make(&body.request, faults, &self.policy, &issue)
+        Offer::make(&body.request, body.faults, &self.policy, &issue)
+    }
+
+    /// The answer that a request with this key was given before, if it is the same request.
+    fn replay(&self, first: &Quote, key: &IdempotencyKey, request_hash: &str) -> Option<Response> {
+        first.answers(&key.hash, request_hash).then(|| replayed(self.created(first)))
     }
 
     /// The answer to a creation, the same bytes whenever it is given.
@@ -87,40 +85,31 @@ pub fn routes(quotes: Arc<Quotes>) -> Router {
 /// `POST /v1/quotes` — R1–R3, R18–R22.
 async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
     let key = IdempotencyKey::read(&headers)?;
-    let mut body = QuoteBody::read(&body)?;
-    let faults = std::mem::take(&mut body.faults);
-    let offer = match quotes.offer(&body, faults, ip) {
+    let body = QuoteBody::read(&body)?;
+    let request_hash = idempotency::hash(&body.canonical);
+    let offer = match quotes.offer(body, ip) {
         Ok(offer) => offer,
         // The policy may have moved on since the request was first answered: the answer stands.
         Err(refusal) => {
-            let first = match &key {
-                Some(key) => quotes.store.quote(&key.number(&quotes.minter, 0)).await?,
-                None => None,
-            };
-            return match first
-                .filter(|quote| quote.answers(key.as_ref().map(|key| &*key.hash), &idempotency::hash(&body.canonical)))
-            {
-                Some(quote) => Ok(replayed(quotes.created(&quote))),
-                None => Err(refusal.into()),
-            };
+            let Some(key) = key else { return Err(refusal.into()) };
+            let first = quotes.store.quote(&key.number(&quotes.minter, 0)).await?;
+            let replay = first.and_then(|first| quotes.replay(&first, &key, &request_hash));
+            return replay.ok_or_else(|| refusal.into());
         }
     };
     for attempt in 0..ATTEMPTS {
         let number = match &key {
             Some(key) => key.number(&quotes.minter, attempt),
-            None => quotes.minter.quote_from_seed(&unique()),
+            None => quotes.minter.quote_from_seed(&random::token()),
         };
         let quote = Quote::issue(number, offer.clone(), key.as_ref().map(|key| key.hash.clone()));
-        match quotes.store.create_quote(&quote).await? {
-            Created::New => return Ok(quotes.created(&quote)),
-            Created::Exists(first) if first.created_with.is_some() && first.created_with == quote.created_with => {
-                if first.answers(first.created_with.as_deref(), &offer.request_hash) {
-                    return Ok(replayed(quotes.created(&first)));
-                }
-                return Err(IdempotencyKey::reused().into());
+        match (quotes.store.create_quote(&quote).await?, &key) {
+            (Created::New, _) => return Ok(quotes.created(&quote)),
+            (Created::Exists(first), Some(key)) if first.idempotency_key_hash.as_ref() == Some(&key.hash) => {
+                return quotes.replay(&first, key, &request_hash).ok_or_else(|| IdempotencyKey::reused().into());
             }
             // The number is somebody else's: once in 10¹¹ quotes.
-            Created::Exists(_) => {}
+            (Created::Exists(_), _) => {}
         }
     }
     Err(Failure::contended())
@@ -128,9 +117,7 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
 
 /// `POST /v1/quotes/preview`: the price of what `create` would issue. Nothing is stored.
 async fn preview(State(quotes): State<Arc<Quotes>>, ip: SourceIp, body: Bytes) -> Reply {
-    let mut body = QuoteBody::read(&body)?;
-    let faults = std::mem::take(&mut body.faults);
-    let offer = quotes.offer(&body, faults, ip)?;
+    let offer = quotes.offer(QuoteBody::read(&body)?, ip)?;
     Ok(Json(QuoteView::preview(&offer)).into_response())
 }
 
@@ -149,21 +136,20 @@ async fn revise(
     ip: SourceIp,
     body: Bytes,
 ) -> Reply {
-    for _ in 0..ATTEMPTS {
-        let quote = open(&quotes.store, &quotes.links, &number, &link).await?;
-        let mut body = QuoteBody::read(&body)?;
-        let faults = std::mem::take(&mut body.faults);
-        let offer = quotes.offer(&body, faults, ip)?;
-        let Some(change) = quote.revise(offer)? else {
-            return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
-        };
-        if quotes.store.commit(&change).await? == Commit::Committed {
+    let quote = open(&quotes.store, &quotes.links, &number, &link).await?;
+    let offer = quotes.offer(QuoteBody::read(&body)?, ip)?;
+    let Some(change) = quote.revise(offer)? else {
+        return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
+    };
+    match quotes.store.commit(&change).await? {
+        Commit::Committed => {
             let quote = change.next;
             let view = QuoteView::of(&quote, &quotes.links, quotes.clock.now());
-            return Ok(created(&view, &quotes.links.quote(&quote.number, &quote.offer)));
+            Ok(created(&view, &quotes.links.quote(&quote.number, &quote.offer)))
         }
+        // Paid or revised meanwhile: the buyer should look before asking again.
+        Commit::Conflict => Err(Failure::contended()),
     }
-    Err(Failure::contended())
 }
 
 fn created(view: &QuoteView<'_>, location: &str) -> Response {

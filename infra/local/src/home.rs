@@ -1,7 +1,6 @@
 //! The home itself: it plays AWS to the functions, and serves them all at one address.
 
 use std::{
-    error::Error,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,7 +19,7 @@ use licensing::FileSigner;
 use notifications::Notifications;
 use payments::Payments;
 use quotes::Quotes;
-use runtime::{Configuration, clock::MovableClock, shell};
+use runtime::{Configuration, StartError, clock::MovableClock, shell};
 use store::Store;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -57,13 +56,11 @@ pub struct Settings {
     pub environment: Configuration,
 }
 
-/// A failure to start says what to do.
-pub type StartError = Box<dyn Error + Send + Sync>;
-
 /// A running home.
 pub struct Home {
     address: SocketAddr,
     data: PathBuf,
+    vendor: PathBuf,
     webhook_secret: WebhookSecret,
     clock: MovableClock,
     gauge: Gauge,
@@ -90,6 +87,10 @@ impl Home {
             environment.read(|c| (c.optional_secret("STRIPE_WEBHOOK_SECRET"), c.optional("AWS_ENDPOINT_URL_DYNAMODB")))?;
         let (stripe_secret, other_engine) = named;
 
+        if !listen.ip().is_loopback() {
+            let why = "this home shows every letter to whoever reaches it, so it is for this machine alone";
+            return Err(format!("it does not listen on {listen}: {why}. Use 127.0.0.1 or [::1]").into());
+        }
         let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
@@ -171,7 +172,7 @@ impl Home {
         let routes = shell(routes).layer(middleware::from_fn_with_state(gauge.clone(), guard::stand));
         let http = tokio::spawn(serve(listener, routes, stop.subscribe()));
         let tidy = tokio::spawn(keep_tidy(engine.clone(), gauge.clone()));
-        Ok(Self { address, data, webhook_secret, clock, gauge, store, stop, http, tidy, pump, post, engine })
+        Ok(Self { address, data, vendor, webhook_secret, clock, gauge, store, stop, http, tidy, pump, post, engine })
     }
 
     /// Where it is reached, without a slash at the end.
@@ -217,18 +218,21 @@ impl Home {
 {secret}
 Try this next, in another terminal:
 
-  curl -s {url}/v1/quotes -d @infra/vendor/examples/quote.json -o quote.json
+  curl -s {url}/v1/quotes -d @{vendor}/examples/quote.json -o quote.json
   curl -s -H 'accept: application/json' {url}/local/inbox
   curl -s -X POST -d outcome=paid \"$(grep -o 'http[^\"]*/pay/[^\"]*' quote.json)\"
 
 Ctrl-C ends it.",
             data = self.data.display(),
+            vendor = self.vendor.display(),
         )
     }
 
     /// Ends it: requests and batches under way are finished, everything else waits for the next start.
     pub async fn shutdown(self) -> Result<(), StartError> {
         self.tidy.abort();
+        // It holds the engine until it is gone.
+        let _ = self.tidy.await;
         self.stop.send_replace(true);
         if tokio::time::timeout(PATIENCE, self.http).await.is_err() {
             tracing::warn!("a connection was still open at the end");

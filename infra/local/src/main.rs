@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use jiff::Timestamp;
-use local::{Home, Settings, home::StartError};
-use runtime::{Configuration, telemetry};
+use local::{Home, Settings};
+use runtime::{Configuration, StartError, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Sellthrough on one machine: quotes, payments, licences, with everything in one directory.
@@ -28,7 +28,8 @@ struct Flags {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    telemetry::human();
+    // The engine logs every refused condition as a warning: here they are daily business.
+    telemetry::human("info,dynoxide=error");
     let Flags { listen, data, vendor, now } = Flags::parse();
     match run(Settings { listen, data, vendor, now, environment: Configuration::from_env() }).await {
         Ok(()) => ExitCode::SUCCESS,

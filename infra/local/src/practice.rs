@@ -7,8 +7,8 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Path, Query, State},
-    http::{HeaderValue, header},
-    response::{Html, IntoResponse, Redirect, Response},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Redirect},
     routing::get,
 };
 use contract::Links;
@@ -37,7 +37,11 @@ pub(crate) struct Practice {
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     pages.set_undefined_behavior(UndefinedBehavior::Strict);
-    for (name, source) in [("page.html", include_str!("inbox/page.html")), ("pay.html", include_str!("practice/pay.html"))] {
+    for (name, source) in [
+        ("page.html", include_str!("inbox/page.html")),
+        ("pay.html", include_str!("practice/pay.html")),
+        ("missing.html", include_str!("practice/missing.html")),
+    ] {
         pages.add_template(name, source).expect("the templates are part of this program, and a test renders them");
     }
     pages
@@ -49,8 +53,12 @@ pub(crate) fn router(practice: Arc<Practice>) -> Router {
 }
 
 async fn show(State(practice): State<Arc<Practice>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
-    let quote = open(&practice.store, &practice.links, &number, &link).await?;
-    page(&quote, practice.clock.now()).map_err(|error| Failure::Broken(error.to_string()))
+    match open(&practice.store, &practice.links, &number, &link).await {
+        Ok(quote) => page(StatusCode::OK, "pay.html", &form(&quote, practice.clock.now())),
+        // A person is here, often with half a link from a letter: they are told in words, and always in the same ones.
+        Err(Failure::Refused(_)) => page(StatusCode::NOT_FOUND, "missing.html", &Value::Null),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The method that the form can practise; `None` when the quote cannot be paid here (R69: no card for AUD).
@@ -59,11 +67,12 @@ fn payable_by(quote: &Quote, now: Timestamp) -> Option<Method> {
     [Method::Card, Method::Paypal].into_iter().find(|method| open && quote.offer.admits(*method))
 }
 
-fn page(quote: &Quote, now: Timestamp) -> Result<Response, minijinja::Error> {
+/// What the form shows of a quote.
+fn form(quote: &Quote, now: Timestamp) -> Value {
     let method = payable_by(quote, now);
     let lines: Vec<_> =
         quote.offer.lines.iter().map(|line| format!("{}, up to {} users", line.product_name, line.tier)).collect();
-    let context = json!({
+    json!({
         "number": quote.number.to_string(),
         "total": quote.offer.due().to_string(),
         "seller_reference": quote.number.to_string(),
@@ -77,13 +86,14 @@ fn page(quote: &Quote, now: Timestamp) -> Result<Response, minijinja::Error> {
             domain::quote::Event::PaymentFailed { reason, .. } => Some(reason.clone()),
             _ => None,
         }),
-    });
-    let mut response = Html(PAGES.get_template("pay.html")?.render(Serde(&context))?).into_response();
-    let policy = HeaderValue::from_static(
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    );
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    Ok(response)
+    })
+}
+
+fn page(status: StatusCode, name: &str, context: &Value) -> Reply {
+    let html = PAGES.get_template(name).and_then(|page| page.render(Serde(context)));
+    let html = html.map_err(|error| Failure::Broken(error.to_string()))?;
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    Ok((status, [(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
 }
 
 /// Pays, or lets the payment fail, by telling the webhook; then shows what became of it.
@@ -127,12 +137,12 @@ fn paid(quote: &Quote, method: Method, now: Timestamp) -> Value {
         "amount_total": quote.offer.total,
         "currency": quote.offer.currency.code().to_ascii_lowercase(),
     });
-    event("checkout.session.completed", format!("evt_{}", runtime::reply::unique()), session, now)
+    event("checkout.session.completed", format!("evt_{}", runtime::random::token()), session, now)
 }
 
 fn declined(quote: &Quote, method: Method, now: Timestamp) -> Value {
     let failed = json!({
-        "id": format!("pi_practice_{}", runtime::reply::unique()),
+        "id": format!("pi_practice_{}", runtime::random::token()),
         "object": "payment_intent",
         "metadata": {"quote_number": quote.number.to_string()},
         "payment_method_types": [method.as_str()],
@@ -141,7 +151,7 @@ fn declined(quote: &Quote, method: Method, now: Timestamp) -> Value {
         "currency": quote.offer.currency.code().to_ascii_lowercase(),
         "last_payment_error": {"code": "card_declined"},
     });
-    event("payment_intent.payment_failed", format!("evt_{}", runtime::reply::unique()), failed, now)
+    event("payment_intent.payment_failed", format!("evt_{}", runtime::random::token()), failed, now)
 }
 
 impl Practice {

@@ -22,5 +22,5 @@ pub(crate) fn kept(data_dir: &Path, name: &str, make: impl FnOnce() -> String) -
 
 /// 244 random bits, in hexadecimal.
 pub(crate) fn fresh() -> String {
-    runtime::reply::unique() + &runtime::reply::unique()
+    runtime::random::token() + &runtime::random::token()
 }

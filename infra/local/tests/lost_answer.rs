@@ -63,7 +63,10 @@ async fn a_lost_answer_neither_repeats_a_write_nor_hides_it() {
     lose.store(true, Ordering::SeqCst);
     assert_eq!(store.create_quote(&quote).await.unwrap(), Created::New, "its own write is not somebody else's");
     assert!(!lose.load(Ordering::SeqCst), "an answer was lost");
-    assert!(matches!(store.create_quote(&quote).await.unwrap(), Created::Exists(there) if *there == quote), "a repeat is a repeat");
+    assert!(
+        matches!(store.create_quote(&quote).await.unwrap(), Created::Exists(there) if *there == quote),
+        "a repeat is a repeat"
+    );
 
     let mut offer = quote.offer.clone();
     offer.request_hash = "another".to_owned();

@@ -72,6 +72,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         | Code::NotExpected
         | Code::EmailInvalid
         | Code::CountryUnknown
+        | Code::RegionUnknown
         | Code::CurrencyNotOffered
         | Code::ProductUnknown
         | Code::NotPricedInCurrency

@@ -12,7 +12,7 @@ use domain::{
 };
 
 #[path = "../tests/vendor/mod.rs"]
-#[allow(clippy::unwrap_used, reason = "shared with the tests: without the example vendor there is nothing to measure")]
+#[allow(clippy::unwrap_used, unreachable_pub, reason = "shared with the tests: without the example vendor nothing is measured")]
 mod vendor;
 
 const LINES: i64 = 50;

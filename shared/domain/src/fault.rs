@@ -1,5 +1,5 @@
 //! The domain's no. A [`Refusal`] says everything that is wrong, where, and what to do; it changes nothing and is
-//! never worth retrying as it is. The world's failures are errors, and are not here.
+//! never worth retrying as it is. The shell's own codes are in the same list, so that there is one.
 
 use std::fmt;
 
@@ -40,8 +40,10 @@ codes! {
     NotExpected = "not_expected",
     /// Not an e-mail address.
     EmailInvalid = "email_invalid",
-    /// Not an ISO 3166 country or subdivision.
+    /// Not an ISO 3166-1 country.
     CountryUnknown = "country_unknown",
+    /// Not an ISO 3166-2 subdivision of the country.
+    RegionUnknown = "region_unknown",
     /// The vendor has no price book in this currency.
     CurrencyNotOffered = "currency_not_offered",
     /// No product of this name is sold.
@@ -129,17 +131,18 @@ impl Faults {
     /// Takes over `others`, but for those at or below a place that is already faulted: a member that could not be
     /// read is not also missing.
     pub fn absorb(&mut self, others: Faults) {
-        let known = self.0.len();
-        let (first, _) = self.0.split_at(known);
-        let news: Vec<_> = others.0.into_iter().filter(|new| !first.iter().any(|old| covers(old, new))).collect();
+        let news: Vec<_> = others.0.into_iter().filter(|new| !self.0.iter().any(|old| covers(old, new))).collect();
         self.0.extend(news);
     }
 
     /// `Ok(value)` when nothing is wrong. Whoever has no value must have noted why.
-    pub fn or<T>(self, value: Option<T>) -> Result<T, Refusal> {
+    pub fn into_result<T>(self, value: Option<T>) -> Result<T, Refusal> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(Refusal { faults: self.0 }),
+            _ => {
+                debug_assert!(!self.0.is_empty(), "whoever has no value notes why");
+                Err(Refusal { faults: self.0 })
+            }
         }
     }
 }

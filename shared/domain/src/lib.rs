@@ -11,6 +11,7 @@ pub mod money;
 pub mod number;
 pub mod party;
 pub mod payment;
+mod place;
 pub mod policy;
 pub mod price;
 pub mod quote;

@@ -56,6 +56,11 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What stands behind the `@`.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or(&self.0, |(_, domain)| domain)
+    }
 }
 
 impl PartialEq for Email {

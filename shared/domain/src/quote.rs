@@ -40,7 +40,7 @@ pub struct Quote {
     pub history: Vec<Entry>,
     /// Which request created it, when that carried an `Idempotency-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created_with: Option<String>,
+    pub idempotency_key_hash: Option<String>,
 }
 
 /// What a revision offers. It never changes once it is issued.
@@ -263,7 +263,7 @@ impl Offer {
         let mut faults = Faults::default();
         let order = request.check(policy, &issue.origin, today, &mut faults);
         read.absorb(faults);
-        let order = read.or(order)?;
+        let order = read.into_result(order)?;
         let priced = price::price(&order, policy, today)
             .map_err(|error| Refusal::at(Code::NotPricedInCurrency, "/lines", error.to_string()))?;
         let valid_through = today.saturating_add(policy.validity_days.days());
@@ -327,8 +327,8 @@ fn start_of_day(day: Date, zone: &TimeZone) -> Timestamp {
 }
 
 impl Quote {
-    /// Issues a quote. `created_with` names the request when it may be repeated.
-    pub fn issue(number: QuoteNumber, offer: Offer, created_with: Option<String>) -> Self {
+    /// Issues a quote. `idempotency_key_hash` names the request that may be repeated.
+    pub fn issue(number: QuoteNumber, offer: Offer, idempotency_key_hash: Option<String>) -> Self {
         let entry = Entry {
             seq: 1,
             at: offer.issued_at,
@@ -345,7 +345,7 @@ impl Quote {
             stage: Stage::Issued,
             payments: Vec::new(),
             history: vec![entry],
-            created_with,
+            idempotency_key_hash,
         }
     }
 
@@ -370,13 +370,13 @@ impl Quote {
     /// The quote as it was when it was created: what a repeated request is answered with.
     pub fn as_created(&self) -> Self {
         let first = self.superseded.first().unwrap_or(&self.offer).clone();
-        Self::issue(self.number.clone(), first, self.created_with.clone())
+        Self::issue(self.number.clone(), first, self.idempotency_key_hash.clone())
     }
 
-    /// Whether this quote is the answer to the request of that `created_with` and hash: then it is given again.
-    pub fn answers(&self, created_with: Option<&str>, request_hash: &str) -> bool {
+    /// Whether this quote is the answer to a request with this key and content: then it is given again.
+    pub fn answers(&self, idempotency_key_hash: &str, request_hash: &str) -> bool {
         let first = self.superseded.first().unwrap_or(&self.offer);
-        created_with.is_some() && self.created_with.as_deref() == created_with && first.request_hash == request_hash
+        self.idempotency_key_hash.as_deref() == Some(idempotency_key_hash) && first.request_hash == request_hash
     }
 
     /// Replaces the offer by a new revision, which voids the old link (R24). `Ok(None)`: the request is the one that

@@ -10,6 +10,7 @@ use crate::{
     Code, Currency, Policy,
     fault::Faults,
     party::{Address, Contact, Email, Party},
+    place,
     policy::{Deployment, Document, Product},
 };
 
@@ -381,7 +382,7 @@ impl LineRequest {
             Some(users) => {
                 let positive = u32::try_from(users).ok().filter(|&users| users > 0);
                 if positive.is_none() {
-                    faults.add(Code::QuantityInvalid, at("users"), "The number of users is a whole number from 1 on.");
+                    faults.add(Code::QuantityInvalid, at("users"), "Give the number of users as a whole number, 1 or more.");
                 }
                 positive
             }
@@ -461,7 +462,7 @@ impl AddressRequest {
         let country = match &self.country {
             None => required(faults, format!("{at}/country")),
             Some(code) => {
-                let known = rust_iso3166::from_alpha2(code).map(|country| country.alpha2);
+                let known = place::is_country(code).then_some(code.as_str());
                 if known.is_none() {
                     faults.add(
                         Code::CountryUnknown,
@@ -483,10 +484,10 @@ impl AddressRequest {
             Some(region) => {
                 let code =
                     if region.starts_with(&format!("{country}-")) { region.to_owned() } else { format!("{country}-{region}") };
-                let known = rust_iso3166::iso3166_2::from_code(&code).is_some();
+                let known = place::is_subdivision(&code);
                 if !known {
                     faults.add(
-                        Code::CountryUnknown,
+                        Code::RegionUnknown,
                         at,
                         format!("ISO 3166-2 has no such subdivision of {country}. Write it as `{country}-…`."),
                     );
@@ -497,7 +498,7 @@ impl AddressRequest {
                 faults.add(
                     Code::Required,
                     at,
-                    format!("In {country} tax depends on the region: give its ISO 3166-2 code, such as `US-CA`."),
+                    format!("Tax in {country} depends on the region: give its ISO 3166-2 code, `{country}-…`."),
                 );
                 None
             }
@@ -529,7 +530,7 @@ fn optional_text(faults: &mut Faults, pointer: &str, given: Option<&str>, longes
 /// A text that can stand in a letter's header, on a document and in a log of the buyer's: bounded, without control
 /// characters and without characters that reverse or hide text. Line breaks are for notes alone.
 fn one_text(faults: &mut Faults, pointer: &str, given: &str, longest: usize, lines: bool) -> Option<String> {
-    let hidden = |c: char| (c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'))) || is_direction_or_separator(c);
+    let hidden = |c: char| (c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'))) || is_invisible(c);
     if given.chars().count() > longest {
         faults.add(Code::ValueInvalid, pointer, format!("This is longer than {longest} characters."));
         None
@@ -537,7 +538,11 @@ fn one_text(faults: &mut Faults, pointer: &str, given: &str, longest: usize, lin
         faults.add(
             Code::ValueInvalid,
             pointer,
-            "This has a line break or another character that cannot be printed. Write it on one plain line.",
+            if lines {
+                "This has a character that cannot be printed: remove it."
+            } else {
+                "This has a line break or another character that cannot be printed. Write it on one plain line."
+            },
         );
         None
     } else {
@@ -545,7 +550,8 @@ fn one_text(faults: &mut Faults, pointer: &str, given: &str, longest: usize, lin
     }
 }
 
-/// Unicode's line and paragraph separators, direction overrides and isolates, and the byte-order mark.
-fn is_direction_or_separator(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+/// What makes a text look other than it is: zero-width spaces, direction marks, overrides and isolates, line and
+/// paragraph separators, the byte-order mark. Joiners are letters' own business in some scripts, and stay.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }

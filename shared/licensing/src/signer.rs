@@ -172,6 +172,7 @@ impl fmt::Debug for FileSigner {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "a signing key is the operating system's randomness and nothing else")]
 fn create(path: &Path) -> Result<(), KeyFileError> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut()).map_err(|error| KeyFileError::io("create", path, error.into()))?;

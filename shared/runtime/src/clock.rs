@@ -7,8 +7,7 @@ use jiff::Timestamp;
 
 /// Tells the time. A cheap handle: clones tell the same time.
 ///
-/// Everything that asks for the time asks a `Clock`, so that a deadline can be lived through in a test, or in a local
-/// process, without waiting for it.
+/// Everything that asks for the time asks a `Clock`, so that a deadline can be lived through without waiting for it.
 #[derive(Clone)]
 pub struct Clock(Source);
 

@@ -49,6 +49,7 @@ pub struct Configuration(BTreeMap<String, String>);
 
 impl Configuration {
     /// The environment of this process as it is now. What is not UTF-8 there counts as not set.
+    #[allow(clippy::disallowed_methods, reason = "this is the door through which the environment comes in")]
     pub fn from_env() -> Self {
         let text =
             |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));

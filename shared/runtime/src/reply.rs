@@ -13,7 +13,7 @@ use contract::{Problem, problem};
 use domain::{Code, Refusal};
 use lambda_http::request::RequestContext;
 
-use crate::identity::IdentityError;
+use crate::{identity::IdentityError, random};
 
 /// The largest body that is read. A quote of a hundred lines has about 20 KB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -152,11 +152,5 @@ fn request_id(request: &Request) -> String {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
         _ => None,
     };
-    gateway.unwrap_or_else(unique)
-}
-
-/// A random text that nobody else has: the one place where handlers get randomness from.
-#[allow(clippy::disallowed_methods, reason = "this is the door through which randomness comes in")]
-pub fn unique() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
+    gateway.unwrap_or_else(random::token)
 }

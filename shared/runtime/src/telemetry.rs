@@ -18,9 +18,13 @@ pub fn start() {
     let _ = structured(filter(), std::io::stdout).try_init();
 }
 
-/// Logs short lines for a person at a terminal to standard error, which leaves standard output to the program.
-pub fn human() {
-    let subscriber = tracing_subscriber::fmt().compact().with_env_filter(filter()).with_writer(std::io::stderr).finish();
+/// Logs short lines for a person at a terminal to standard error, which leaves standard output to the program. `RUST_LOG`
+/// adds to `defaults`, which are written like it: `info,library=error`.
+#[allow(clippy::disallowed_methods, reason = "RUST_LOG is no configuration of ours")]
+pub fn human(defaults: &str) {
+    let wanted = std::env::var_os(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let filter = EnvFilter::builder().parse_lossy(format!("{defaults},{}", wanted.to_string_lossy()));
+    let subscriber = tracing_subscriber::fmt().compact().with_env_filter(filter).with_writer(std::io::stderr).finish();
     let _ = subscriber.try_init();
 }
 

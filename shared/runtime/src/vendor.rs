@@ -6,10 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use contract::Links;
 use domain::{
     Policy,
+    link::LinkKeys,
     policy::{Mistake, Mistakes},
 };
+
+use crate::configuration::Configuration;
 
 /// The text files of a vendor's folder, by their name in it.
 #[derive(Debug, Clone)]
@@ -25,7 +29,18 @@ pub struct VendorError {
     source: io::Error,
 }
 
+/// Why a function does not start: what to mend, for whoever started it.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
 impl Vendor {
+    /// The folder that `VENDOR_DIR` names, and the links of `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`: what every
+    /// function needs that shows a quote to people.
+    pub fn with_links(configuration: &Configuration) -> Result<(Self, Links), StartError> {
+        let (folder, api, pay, keys) = configuration
+            .read(|c| (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS")))?;
+        Ok((Self::open(folder)?, Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(keys.expose())?)))
+    }
+
     /// Reads the folder: every `.toml`, `.typ`, `.txt` and `.html` file, one folder deep.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, VendorError> {
         let mut files = BTreeMap::new();

@@ -1,8 +1,8 @@
 //! DynamoDB and nothing else: one table, one item per aggregate, conditional commits.
 //!
-//! Every write is conditional, so that writing twice is refused or the same. What commits is `Committed`; what lost a
-//! race is `Conflict`: load again, decide again. An [`Error`] means that nobody knows whether the write happened, and
-//! that trying the same again is safe.
+//! Every write of an aggregate is conditional, so that writing twice is refused or the same; a note is written under a
+//! key of its own, so that writing it twice is the same. What commits is `Committed`; what lost a race is `Conflict`:
+//! load again, decide again.
 
 pub mod item;
 pub mod keys;
@@ -35,7 +35,7 @@ impl Store {
         &self.table
     }
 
-    /// The client, for what only the home does: making the table, reading its stream.
+    /// The SDK's client, for the administration of the table.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -61,7 +61,8 @@ pub enum Created<T> {
     Exists(Box<T>),
 }
 
-/// The world's failure. Trying again later is right, and safe.
+/// The world's failure. [`Unavailable`](Error::Unavailable): nobody knows whether a write happened, and trying the same
+/// again is safe. [`Corrupt`](Error::Corrupt): somebody must look.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// DynamoDB did not do it, or did not say so.

@@ -2,6 +2,7 @@
 //! every part of it is sound, or nothing is served and every mistake is reported ([`Mistakes`]).
 
 mod read;
+mod texts;
 
 use jiff::{civil::Date, tz::TimeZone};
 use num_rational::Ratio;

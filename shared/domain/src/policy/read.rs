@@ -12,12 +12,13 @@ use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::{Deployment, Document, MethodPolicy, Policy, PriceBook, PriceTable, Product, Seller, TaxRate, TaxTable};
+use super::{Deployment, Document, MethodPolicy, Policy, PriceBook, PriceTable, Product, Seller, TaxRate, TaxTable, texts::KEYS};
 use crate::{
     Currency,
     money::{Percent, Rounding},
     party::Email,
     payment::Method,
+    place,
     request::LineKind,
     wording::{Wording, places},
 };
@@ -293,6 +294,9 @@ const TAX: &str = "tax.toml";
 const PAYMENT: &str = "payment.toml";
 const LANGUAGES: &str = "languages/";
 
+/// What every method's instructions may name, besides its own `details`.
+const PAYMENT_PLACES: [&str; 5] = ["reference", "amount", "link", "valid_through", "currency"];
+
 impl Policy {
     /// Reads a policy from the vendor's files: names relative to the vendor's folder, with their text. Files of other
     /// rooms (letters, documents, examples) may be among them; what a price depends on is in the version.
@@ -305,6 +309,7 @@ impl Policy {
         let methods = reader.file::<PaymentFile>(PAYMENT).map(|file| reader.methods(file));
         let default = vendor.as_ref().map(|vendor| vendor.languages.default.get_ref().clone());
         let wording = reader.wording(default.as_deref().unwrap_or("en"));
+        reader.instructions(methods.as_deref().unwrap_or_default(), &wording);
         let policy = vendor.and_then(|vendor| {
             let VendorFile { seller, quote, terms, reseller_agreement, invoice, languages: _ } = vendor;
             let seller = reader.seller(seller);
@@ -511,6 +516,14 @@ impl Reader<'_> {
             );
             return None;
         }
+        let dearest = blocks.get_ref().iter().map(|block| block.price).max().unwrap_or(0).max(flat.price);
+        if i128::from(dearest) * i128::from(reach) * i128::from(annual_months) > i128::from(MAX_PRICE) {
+            let what = format!(
+                "a year for {reach} users could cost more than {MAX_PRICE} minor units, which is more than any document can hold"
+            );
+            self.mistake(PRICES, Some(blocks_span), what);
+            return None;
+        }
         sound.into_iter().collect::<Option<Vec<()>>>()?;
         Some(PriceTable::Graduated {
             flat: (flat.users, flat.price),
@@ -548,13 +561,11 @@ impl Reader<'_> {
     fn tax(&mut self, file: TaxFile) -> TaxTable {
         let mut rates: Vec<TaxRate> = Vec::new();
         for raw in file.rate {
-            let country = rust_iso3166::from_alpha2(raw.country.get_ref());
-            if country.is_none() {
+            if !place::is_country(raw.country.get_ref()) {
                 self.mistake(TAX, Some(raw.country.span()), format!("`{}` is not an ISO 3166 country", raw.country.get_ref()));
             }
             if let Some(region) = &raw.region
-                && (rust_iso3166::iso3166_2::from_code(region.get_ref()).is_none()
-                    || !region.get_ref().starts_with(&**raw.country.get_ref()))
+                && (!place::is_subdivision(region.get_ref()) || !region.get_ref().starts_with(&**raw.country.get_ref()))
             {
                 self.mistake(
                     TAX,
@@ -668,6 +679,24 @@ impl Reader<'_> {
         Wording::new(default.to_owned(), languages)
     }
 
+    /// A place that nothing fills would be printed as it is, on the page that says where the money goes.
+    fn instructions(&mut self, methods: &[MethodPolicy], wording: &Wording) {
+        let languages: Vec<_> = wording.languages().map(str::to_owned).collect();
+        for rules in methods {
+            let key = format!("instructions.{}", rules.method.as_str());
+            for language in &languages {
+                let known = |place: &&str| PAYMENT_PLACES.contains(place) || rules.details.iter().any(|(name, _)| name == place);
+                if let Some(place) = places(wording.text(language, &key)).into_iter().find(|place| !known(place)) {
+                    let what = format!(
+                        "`{key}` has the place {{{place}}}: it is neither in the method's `details` nor one of {}",
+                        PAYMENT_PLACES.join(", ")
+                    );
+                    self.mistake(&format!("{LANGUAGES}{language}.toml"), None, what);
+                }
+            }
+        }
+    }
+
     fn flatten(&mut self, file: &str, prefix: &str, table: toml::Table, texts: &mut BTreeMap<String, String>) {
         for (name, value) in table {
             let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
@@ -693,6 +722,3 @@ fn version(files: &BTreeMap<String, String>) -> String {
     }
     hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-/// The texts that documents and letters ask for.
-const KEYS: &[&str] = &include!("keys.in");

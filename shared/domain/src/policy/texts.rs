@@ -1,4 +1,7 @@
-[
+//! The texts that documents and letters ask for: the default language must have every one.
+
+/// Their keys, in the order of the example vendor's file.
+pub(super) const KEYS: &[&str] = &[
     "document.quote",
     "document.invoice",
     "document.page",
@@ -21,10 +24,6 @@
     "fact.currency",
     "fact.po_number",
     "fact.technical_contact",
-    "fact.total",
-    "fact.order",
-    "fact.licensee",
-    "fact.product",
     "column.line",
     "column.description",
     "column.amount",
@@ -66,18 +65,20 @@
     "letter.quote.button_pay",
     "letter.quote.button_view",
     "letter.quote.private",
+    "letter.quote.private_reseller",
     "letter.confirmation.subject",
     "letter.confirmation.body",
+    "letter.confirmation.body_own",
     "letter.confirmation.keys",
     "letter.confirmation.subscriptions",
-    "letter.confirmation.button",
     "letter.confirmation.notice",
     "letter.receipt.subject",
     "letter.receipt.body",
     "letter.receipt.delivered",
+    "letter.receipt.yours",
     "letter.receipt.keys",
     "letter.receipt.button",
     "entitlement.perpetual",
     "entitlement.term",
     "entitlement.subscription",
-]
+];

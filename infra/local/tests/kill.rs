@@ -1,0 +1,175 @@
+//! `kill -9` at any moment loses nothing that was acknowledged, and does nothing twice.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use mail_parser::MessageParser;
+use tempfile::TempDir;
+use tokio::{task::JoinSet, time::timeout};
+
+/// After how many acknowledged quotes the process is killed, each time.
+const KILLS: [usize; 6] = [1, 5, 12, 25, 3, 40];
+const CLIENTS: u32 = 4;
+
+#[tokio::test]
+async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
+    let data = tempfile::tempdir().unwrap();
+    let vendor = plain_vendor();
+    let listen = free_address();
+    let example: Arc<str> = fs::read_to_string(vendor.path().join("examples/quote.json")).unwrap().into();
+    let (asked, answered) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(BTreeMap::new())));
+
+    for acknowledged in KILLS {
+        let mut home = start(listen, data.path(), vendor.path());
+        let enough = answered.lock().unwrap().len() + acknowledged;
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let (asked, answered, example) = (asked.clone(), answered.clone(), example.clone());
+            clients.spawn(async move {
+                let http = client();
+                loop {
+                    let key = asked.fetch_add(1, Ordering::SeqCst);
+                    // An error is the kill: nobody knows what became of this one.
+                    let Some(answer) = ask(&http, listen, key, &example).await else { return };
+                    answered.lock().unwrap().insert(key, answer);
+                }
+            });
+        }
+        while answered.lock().unwrap().len() < enough {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        home.0.kill().unwrap();
+        assert!(!home.0.wait().unwrap().success());
+        clients.join_all().await;
+    }
+
+    let _home = start(listen, data.path(), vendor.path());
+    let http = client();
+    let (answered, asked) = (answered.lock().unwrap().clone(), asked.load(Ordering::SeqCst));
+    assert!(answered.len() < asked as usize, "some requests were under way when it was killed");
+    for (key, answer) in &answered {
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let link = answer.body.split("\"self\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let seen = http.get(link).send().await.unwrap();
+        assert_eq!(seen.status(), 200, "an acknowledged quote is gone");
+        let again = ask(&http, listen, *key, &example).await.unwrap();
+        assert_eq!((&again.body, again.replayed), (&answer.body, true), "a repeated request is answered as the first time");
+    }
+    // What was never answered is asked again, as a client does: whether it had been done or not, it is done once.
+    let mut numbers = Vec::new();
+    for key in 0..asked {
+        let answer = ask(&http, listen, key, &example).await.unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        numbers.push(answer.body.split("\"number\":\"").nth(1).unwrap()[..12].replace("Q-", "").replace('-', ""));
+    }
+
+    // One letter for each quote. A process that died between the mail service's answer and the note of it sends the
+    // letter again, with the same Message-ID: at most one of them with each kill.
+    let mut expected: Vec<_> = numbers.iter().map(|number| format!("{number}.1.quote@vendor.example")).collect();
+    let all_sent = async {
+        while sent(data.path()).len() < expected.len() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(120), all_sent).await.expect("every quote has its letter");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let sent = sent(data.path());
+    expected.sort_unstable();
+    assert_eq!(sent.keys().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    let repeated: Vec<_> = sent.iter().filter(|(_, copies)| **copies > 1).collect();
+    assert!(repeated.len() <= KILLS.len() && repeated.iter().all(|(_, copies)| **copies == 2), "{repeated:?}");
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It is gone already, or goes now; there is nobody left to tell.
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+fn start(listen: SocketAddr, data: &Path, vendor: &Path) -> Running {
+    let mut home = Command::new(env!("CARGO_BIN_EXE_local"))
+        .args(["--now", "2026-11-22T10:00:00Z", "--listen", &listen.to_string(), "--data"])
+        .arg(data)
+        .arg("--vendor")
+        .arg(vendor)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(home.stdout.take().unwrap()).lines().next();
+    let home = Running(home);
+    assert!(told.is_some(), "it says that it serves");
+    home
+}
+
+#[derive(Clone)]
+struct Answer {
+    status: u16,
+    replayed: bool,
+    body: String,
+}
+
+/// `None` when the answer did not come whole.
+async fn ask(http: &reqwest::Client, at: SocketAddr, key: u32, body: &str) -> Option<Answer> {
+    let request = http.post(format!("http://{at}/v1/quotes")).header("idempotency-key", format!("key-{key}"));
+    let answer = request.body(body.to_owned()).send().await.ok()?;
+    let (status, replayed) = (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed"));
+    Some(Answer { status, replayed, body: answer.text().await.ok()? })
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// Message-IDs in the post office, with the number of copies.
+fn sent(data: &Path) -> BTreeMap<String, usize> {
+    let mut sent = BTreeMap::new();
+    for file in fs::read_dir(data.join("mail")).unwrap().map(|file| file.unwrap().path()).filter(is_letter) {
+        let message = fs::read(file).unwrap();
+        let id = MessageParser::default().parse(&message).unwrap().message_id().unwrap().to_owned();
+        *sent.entry(id).or_default() += 1;
+    }
+    sent
+}
+
+fn is_letter(file: &PathBuf) -> bool {
+    file.extension().is_some_and(|extension| extension == "eml")
+}
+
+/// The example vendor with a document that is quick to lay out: this is about many of them.
+fn plain_vendor() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != "documents" {
+            symlink(fs::canonicalize(entry.path()).unwrap(), folder.path().join(entry.file_name())).unwrap();
+        }
+    }
+    fs::create_dir(folder.path().join("documents")).unwrap();
+    let template = "#let data = json(\"document.json\")\n#set document(title: data.title)\n= #data.title\n";
+    fs::write(folder.path().join("documents/document.typ"), template).unwrap();
+    folder
+}
+
+/// An address that is still free when the next process wants it: below the ports that outgoing connections take.
+fn free_address() -> SocketAddr {
+    let mut ports = 18_000..20_000;
+    let free = ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    (Ipv4Addr::LOCALHOST, free.unwrap()).into()
+}

@@ -1,0 +1,278 @@
+//! Whatever anybody sends: reading it never panics, and says of every fault where it is.
+
+mod vendor;
+
+use std::{cell::Cell, sync::LazyLock};
+
+use domain::{
+    Code, Policy, QuoteNumber, Refusal, Sen,
+    fault::{Fault, Faults},
+    link::LinkKeys,
+    number::Minter,
+    party::Email,
+    quote::{Issue, Offer},
+    request::{AcceptRequest, AddressRequest, ContactRequest, LineRequest, MAX_LINES, Origin, PartyRequest, Request},
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+use serde_json::{Value, json};
+
+static POLICY: LazyLock<Policy> = LazyLock::new(vendor::policy);
+
+fn offer(request: &Request) -> Result<Offer, Refusal> {
+    let link_keys = LinkKeys::parse("k1:0123456789abcdef").unwrap();
+    let origin = Origin { at: "2026-11-22T10:00:00Z".parse().unwrap(), ip: None };
+    let issue = Issue { origin, request_hash: "hash".to_owned(), link_keys: &link_keys };
+    Offer::make(request, Faults::default(), &POLICY, &issue)
+}
+
+/// One of the right answers, nothing, or anything at all.
+fn text(right: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
+    prop_oneof![
+        60 => prop::sample::select(right).prop_map(|text| Some(text.to_owned())),
+        1 => Just(None),
+        1 => any::<String>().prop_map(Some),
+        1 => "\\PC{0,300}".prop_map(Some),
+        1 => prop::sample::select(&["", " ", "\r\n", "US-", "-CA", "us", "a@b", "\u{202e}", "1"][..]).prop_map(|text| Some(text.to_owned())),
+    ]
+}
+
+fn number(right: std::ops::Range<i64>) -> impl Strategy<Value = Option<i64>> {
+    prop_oneof![60 => right.prop_map(Some), 1 => Just(None), 1 => any::<i64>().prop_map(Some), 1 => Just(Some(0))]
+}
+
+fn contact() -> impl Strategy<Value = ContactRequest> {
+    (text(&["Carl Customer"]), text(&["carl@customer.example"])).prop_map(|(name, email)| ContactRequest { name, email })
+}
+
+fn address() -> impl Strategy<Value = AddressRequest> {
+    let fitting =
+        [("US", Some("US-CA")), ("US", Some("CA")), ("CA", Some("ON")), ("CA", Some("CA-QC")), ("DE", None), ("JP", None)];
+    let place = prop::sample::select(fitting.to_vec())
+        .prop_map(|(country, region)| (Some(country.to_owned()), region.map(str::to_owned)));
+    let place = prop_oneof![10 => place, 1 => (text(&["US", "DE"]), text(&["US-CA", "CA"]))];
+    (text(&["2 Sample Avenue"]), text(&["Sampleton"]), text(&["94105"]), place)
+        .prop_map(|(street, city, postal_code, (country, region))| AddressRequest { street, city, postal_code, region, country })
+}
+
+/// `technical` is how often a technical contact is named.
+fn party(technical: f64) -> impl Strategy<Value = PartyRequest> {
+    let technical_contact = prop::option::weighted(technical, contact());
+    (text(&["Example Customer Inc."]), contact(), address(), technical_contact)
+        .prop_map(|(company, contact, address, technical_contact)| PartyRequest { company, contact, address, technical_contact })
+        .boxed()
+}
+
+fn line() -> impl Strategy<Value = LineRequest> {
+    let product = text(&["tracker-server", "tracker-data-center", "tracker-cloud"]);
+    let months = prop_oneof![9 => Just(Some(12)), 1 => number(1..48)];
+    (text(&["new"]), product, number(1..120), months).prop_map(|(kind, product, users, term_months)| LineRequest {
+        kind,
+        product,
+        users,
+        term_months,
+    })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let lines = prop_oneof![
+        20 => prop::collection::vec(line(), 1..=4),
+        1 => Just(Vec::new()),
+        1 => prop::collection::vec(line(), MAX_LINES - 1..=MAX_LINES + 1),
+    ];
+    let accept = (text(&["2026-10"]), text(&["2026-10"]))
+        .prop_map(|(terms, reseller_agreement)| AcceptRequest { terms, reseller_agreement });
+    let texts = (
+        text(&["self", "customer"]),
+        text(&["USD", "USD", "USD", "JPY"]),
+        text(&["PO-1"]),
+        text(&["Notes.\nMore."]),
+        text(&["ja-JP"]),
+    );
+    let (reseller, customer) = (prop::option::weighted(0.6, party(0.03)), prop::option::weighted(0.97, party(0.97)));
+    (texts, reseller, customer, lines, accept).prop_map(
+        |((purchasing_for, currency, po_number, notes, locale), reseller, customer, lines, accept)| Request {
+            purchasing_for,
+            currency,
+            reseller,
+            customer,
+            lines,
+            po_number,
+            notes,
+            accept,
+            locale,
+        },
+    )
+}
+
+/// The request as its sender wrote it: every member that was sent.
+fn sent(request: &Request) -> Value {
+    let contact = |contact: &ContactRequest| json!({"name": contact.name, "email": contact.email});
+    let party = |party: &PartyRequest| {
+        let AddressRequest { street, city, postal_code, region, country } = &party.address;
+        json!({
+            "company": party.company, "contact": contact(&party.contact),
+            "address": {"street": street, "city": city, "postal_code": postal_code, "region": region, "country": country},
+            "technical_contact": party.technical_contact.as_ref().map(contact),
+        })
+    };
+    let line = |line: &LineRequest| json!({"kind": line.kind, "product": line.product, "users": line.users, "term_months": line.term_months});
+    json!({
+        "purchasing_for": request.purchasing_for, "currency": request.currency, "po_number": request.po_number,
+        "reseller": request.reseller.as_ref().map(party), "customer": request.customer.as_ref().map(party),
+        "lines": request.lines.iter().map(line).collect::<Vec<_>>(), "notes": request.notes, "locale": request.locale,
+        "accept": {"terms": request.accept.terms, "reseller_agreement": request.accept.reseller_agreement},
+    })
+}
+
+/// A pointer leads to what was sent, or to the one member that should have been; each fault has a word and an advice.
+fn assert_pointer(fault: &Fault, sent: &Value) {
+    let Fault { code, pointer, detail } = fault;
+    assert!(!detail.is_empty());
+    let place = sent.pointer(pointer).unwrap_or_else(|| panic!("there is no {pointer}: {code}"));
+    match code {
+        // Absent, or nothing but white space.
+        Code::Required => assert!(place.is_null() || place.as_str().is_some_and(|text| text.trim().is_empty()), "{fault:?}"),
+        Code::TermsNotAccepted => assert!(pointer.starts_with("/accept/")),
+        Code::LineCount => assert_eq!(pointer, "/lines"),
+        _ => assert!(!place.is_null(), "{fault:?}"),
+    }
+}
+
+/// What is offered is what was asked for, and what is refused has its places. Both happen often enough to be tested.
+#[test]
+fn any_request_is_an_offer_or_is_refused_with_places() {
+    let (offered, refused) = (Cell::new(0), Cell::new(0));
+    let mut runner = TestRunner::new(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() });
+    let result = runner.run(&request(), |request| {
+        let sent = sent(&request);
+        match offer(&request) {
+            Ok(offer) => {
+                offered.set(offered.get() + 1);
+                assert_offered(&offer, &request, &sent);
+            }
+            Err(refusal) => {
+                refused.set(refused.get() + 1);
+                assert_refused(&refusal, &sent);
+            }
+        }
+        Ok(())
+    });
+    assert!(result.is_ok(), "{}", result.unwrap_err());
+    assert!(offered.get() > 50 && refused.get() > 50, "{} offered, {} refused", offered.get(), refused.get());
+}
+
+fn assert_offered(offer: &Offer, request: &Request, sent: &Value) {
+    assert_eq!(offer.lines.len(), request.lines.len());
+    assert!(offer.total >= offer.net && offer.net >= 0);
+    assert_eq!(offer.reseller.is_some(), sent["purchasing_for"] == "customer");
+    for warning in &offer.warnings {
+        assert!(sent.pointer(&warning.pointer).is_some_and(|place| !place.is_null()), "{warning:?}");
+    }
+    let stored = serde_json::to_string(offer).unwrap();
+    assert_eq!(serde_json::from_str::<Offer>(&stored).unwrap(), *offer, "what is stored is read back as it was");
+}
+
+fn assert_refused(refusal: &Refusal, sent: &Value) {
+    assert!(!refusal.faults.is_empty());
+    refusal.faults.iter().for_each(|fault| assert_pointer(fault, sent));
+    let mut faults: Vec<_> = refusal.faults.iter().map(|fault| (&fault.pointer, fault.code.as_str())).collect();
+    faults.sort_unstable();
+    let all = faults.len();
+    faults.dedup();
+    assert_eq!(faults.len(), all, "the same fault is told twice");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every line's faults are told, and each line's with its own index.
+    #[test]
+    fn every_wrong_line_is_reported_under_its_index(wrong in prop::collection::vec(prop::bool::ANY, 1..=MAX_LINES)) {
+        let lines = wrong.iter().map(|wrong| LineRequest {
+            kind: Some("new".to_owned()),
+            product: Some("tracker-server".to_owned()),
+            users: Some(if *wrong { 0 } else { 20 }),
+            term_months: None,
+        });
+        let request = Request { lines: lines.collect(), currency: Some("USD".to_owned()), ..Request::default() };
+        let refusal = offer(&request).unwrap_err();
+        let reported: Vec<_> = refusal.faults.iter().filter(|fault| fault.pointer.starts_with("/lines")).collect();
+        let expected: Vec<_> = wrong.iter().enumerate().filter(|(_, wrong)| **wrong).map(|(i, _)| format!("/lines/{i}/users")).collect();
+        prop_assert_eq!(reported.iter().map(|fault| &fault.pointer).collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+        prop_assert!(reported.iter().all(|fault| fault.code == Code::QuantityInvalid));
+    }
+
+    /// A number is read from its own spelling alone, and anything else is no number.
+    #[test]
+    fn any_text_is_a_number_or_not(text in prop_oneof![any::<String>(), "[qQ2-9A-Za-z \\-]{0,16}", "(Q|SEN)?-?[2-9A-Z\u{130}\u{df}]{0,14}"]) {
+        if let Ok(number) = text.parse::<QuoteNumber>() {
+            prop_assert_eq!(number.to_string().parse(), Ok(number.clone()));
+            prop_assert_eq!(number.compact().len(), 9);
+        }
+        if let Ok(sen) = text.parse::<Sen>() {
+            prop_assert_eq!(sen.to_string().parse(), Ok(sen.clone()));
+            prop_assert_eq!(sen.compact().len(), 11);
+        }
+    }
+
+    /// However people type a number, it is the same number; and a quote's is never a SEN.
+    #[test]
+    fn a_number_survives_how_people_type(seed in any::<String>(), line in any::<u32>(), lower in any::<bool>(), spaces in prop::collection::vec(0..14_usize, 0..4)) {
+        let minter = Minter::new(b"key");
+        let number = minter.quote_from_seed(&seed);
+        let sen = minter.sen(&number, line, 0);
+        let typed = |shown: String| {
+            let mut typed = if lower { shown.to_lowercase() } else { shown };
+            spaces.iter().for_each(|&at| typed.insert(at.min(typed.len()), ' '));
+            typed
+        };
+        prop_assert_eq!(typed(number.to_string()).parse(), Ok(number.clone()));
+        prop_assert_eq!(typed(number.compact().to_owned()).parse(), Ok(number.clone()));
+        prop_assert_eq!(typed(sen.to_string()).parse(), Ok(sen.clone()));
+        prop_assert!(number.to_string().parse::<Sen>().is_err() && sen.to_string().parse::<QuoteNumber>().is_err());
+    }
+
+    /// An address that is accepted can stand in a mail's header as it is.
+    #[test]
+    fn an_accepted_address_is_one_plain_line(text in prop_oneof![any::<String>(), "[a-z.+@\"<>, \\-]{1,40}", "[a-z.\r\n]{1,9}@[a-z.\r\n]{1,12}"]) {
+        if let Some(email) = Email::parse(&text) {
+            prop_assert_eq!(email.as_str(), &text);
+            prop_assert!(text.bytes().all(|b| b.is_ascii_graphic()) && text.matches('@').count() == 1 && !text.contains(['<', '>', ',']));
+        }
+    }
+}
+
+/// A fault says what is wrong, and never repeats what may be personal.
+#[test]
+fn faults_do_not_repeat_what_was_sent() {
+    let marked = |text: &str| Some(format!("{text}\u{7}QZJX"));
+    let contact = || ContactRequest { name: marked("name"), email: marked("e-mail") };
+    let party = || PartyRequest {
+        company: marked("company"),
+        contact: contact(),
+        address: AddressRequest {
+            street: marked("street"),
+            city: marked("city"),
+            postal_code: marked("code"),
+            region: marked("region"),
+            country: marked("country"),
+        },
+        technical_contact: Some(contact()),
+    };
+    let request = Request {
+        purchasing_for: marked("customer"),
+        currency: marked("USD"),
+        reseller: Some(party()),
+        customer: Some(party()),
+        lines: vec![LineRequest { kind: marked("new"), product: marked("x"), users: Some(-98_127), term_months: Some(-98_127) }],
+        po_number: marked("po"),
+        notes: marked("notes"),
+        accept: AcceptRequest { terms: marked("terms"), reseller_agreement: None },
+        locale: marked("en"),
+    };
+    let refusal = offer(&request).unwrap_err();
+    assert!(refusal.faults.len() > 10, "{refusal:?}");
+    for fault in &refusal.faults {
+        assert!(!fault.detail.contains("QZJX") && !fault.detail.contains("98127"), "{fault:?}");
+    }
+}

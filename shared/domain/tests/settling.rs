@@ -1,0 +1,266 @@
+//! `settle` alone, without any storage: what is told twice or in another order ends the same, and no money is lost.
+
+mod vendor;
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Money, Quote, QuoteNumber,
+    fault::Faults,
+    link::LinkKeys,
+    number::Minter,
+    payment::{Method, News, PaymentId, Receipt, Reference, Told, Unapplied, Whereabouts, settle},
+    quote::{Event, Issue, Offer, Stage},
+    request::{AcceptRequest, AddressRequest, ContactRequest, LineRequest, Origin, PartyRequest, Request},
+};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+fn noon() -> Timestamp {
+    "2026-06-10T12:00:00Z".parse().unwrap()
+}
+
+fn quote() -> Quote {
+    let text = |text: &str| Some(text.to_owned());
+    let contact = || ContactRequest { name: text("Carl Customer"), email: text("carl@customer.example") };
+    let address =
+        AddressRequest { street: text("1 Street"), city: text("London"), country: text("GB"), ..AddressRequest::default() };
+    let customer =
+        PartyRequest { company: text("Example Customer Inc."), contact: contact(), address, technical_contact: Some(contact()) };
+    let line = LineRequest { kind: text("new"), product: text("tracker-data-center"), users: Some(500), term_months: Some(12) };
+    let request = Request {
+        purchasing_for: text("self"),
+        currency: text("USD"),
+        customer: Some(customer),
+        lines: vec![line],
+        accept: AcceptRequest { terms: text("2026-10"), reseller_agreement: None },
+        ..Request::default()
+    };
+    let link_keys = LinkKeys::parse("k1:0123456789abcdef").unwrap();
+    let issue = Issue { origin: Origin { at: noon(), ip: None }, request_hash: "hash".to_owned(), link_keys: &link_keys };
+    let offer = Offer::make(&request, Faults::default(), &vendor::policy(), &issue).unwrap();
+    Quote::issue(Minter::new(b"key").quote_from_seed("settling"), offer, None)
+}
+
+/// What is stored: one quote, and the receipts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Books {
+    quote: Quote,
+    receipts: BTreeMap<PaymentId, Receipt>,
+}
+
+impl Books {
+    fn new(quote: &Quote) -> Self {
+        Self { quote: quote.clone(), receipts: BTreeMap::new() }
+    }
+
+    /// Settles one telling as whoever stores would, and says whether anything was written.
+    fn tell(&mut self, told: &Told) -> bool {
+        let receipt = self.receipts.get(&told.payment);
+        let wanted = match receipt.map(|receipt| &receipt.whereabouts) {
+            Some(Whereabouts::Applied { quote }) => Some(quote),
+            _ => told.reference.as_ref().map(|reference| &reference.quote),
+        };
+        let quote = wanted.filter(|number| **number == self.quote.number).map(|_| &self.quote);
+        let settlement = settle(told, receipt, quote, told.at + SignedDuration::from_secs(3));
+        if let Some(next) = &settlement.receipt {
+            assert_eq!(next.version, receipt.map_or(0, |receipt| receipt.version) + 1);
+        }
+        if let Some(change) = &settlement.quote {
+            assert_eq!(change.next.version, self.quote.version + 1, "one write");
+            assert_eq!(change.next.offer, self.quote.offer, "what was issued does not change");
+            self.quote = change.next.clone();
+        }
+        let wrote = settlement.receipt.is_some() || settlement.quote.is_some();
+        self.receipts.extend(settlement.receipt.map(|receipt| (receipt.payment.clone(), receipt)));
+        wrote
+    }
+
+    fn tell_all(told: &[Told], quote: &Quote) -> Self {
+        let mut books = Self::new(quote);
+        told.iter().for_each(|told| {
+            books.tell(told);
+        });
+        books
+    }
+
+    /// What must not depend on the order.
+    fn outcome(&self) -> (Vec<(i64, i64)>, u8, Vec<(Whereabouts, i64)>) {
+        let ledger = self.quote.payments.iter().map(|payment| (payment.amount, payment.refunded)).collect();
+        let stage = match self.quote.stage {
+            Stage::Issued => 0,
+            Stage::Paid { .. } => 1,
+            Stage::Delivered { .. } => 2,
+            Stage::Refunded { .. } => 3,
+        };
+        (ledger, stage, self.receipts.values().map(|receipt| (receipt.whereabouts.clone(), receipt.refunded)).collect())
+    }
+}
+
+/// A payment that may be what the quote asks for, or not.
+#[derive(Debug, Clone)]
+struct Paying {
+    id: PaymentId,
+    money: Money,
+    method: Method,
+    reference: Reference,
+    at: Timestamp,
+}
+
+fn paying(n: usize, quote: &Quote) -> impl Strategy<Value = Paying> + use<> {
+    let due = quote.offer.due();
+    let (number, expires_at) = (quote.number.clone(), quote.offer.expires_at);
+    let stranger = Minter::new(b"key").quote_from_seed("stranger");
+    let right_mostly = |wrong: u32| prop::bool::weighted(f64::from(wrong) / 10.0);
+    (right_mostly(2), right_mostly(1), right_mostly(1), right_mostly(1), right_mostly(1), prop::bool::ANY).prop_map(
+        move |(amount, currency, unknown, revision, late, says_revision)| Paying {
+            id: PaymentId::new("stripe", &format!("pi_{n}")),
+            money: Money::new(
+                if amount { due.minor / 2 } else { due.minor },
+                if currency { "EUR".parse().unwrap() } else { due.currency },
+            ),
+            method: Method::Card,
+            reference: Reference {
+                quote: if unknown { stranger.clone() } else { number.clone() },
+                revision: if revision { Some(2) } else { says_revision.then_some(1) },
+            },
+            at: if late { expires_at } else { noon() },
+        },
+    )
+}
+
+fn news(paying: &Paying) -> impl Strategy<Value = News> + use<> {
+    let Paying { money, method, .. } = *paying;
+    prop_oneof![
+        4 => Just(News::Succeeded { money, method }),
+        1 => Just(News::Failed { reason: "card_declined".to_owned() }),
+        2 => prop::sample::select(vec![money.minor / 3, money.minor])
+            .prop_map(move |total| News::Refunded { total: Money::new(total, money.currency) }),
+    ]
+}
+
+/// What is told of some payments: any news, any number of times, with the reference or without.
+fn tellings(payments: usize, most: usize) -> impl Strategy<Value = (Quote, Vec<Told>)> {
+    let quote = quote();
+    let payings: Vec<_> = (0..payments).map(|n| paying(n, &quote)).collect();
+    payings.prop_flat_map(move |payings| {
+        let quote = quote.clone();
+        let telling = prop::sample::select(payings).prop_flat_map(|paying| {
+            (news(&paying), prop::bool::weighted(0.7)).prop_map(move |(news, named)| Told {
+                payment: paying.id.clone(),
+                at: paying.at,
+                reference: named.then(|| paying.reference.clone()),
+                news,
+            })
+        });
+        (Just(quote), prop::collection::vec(telling, 1..=most))
+    })
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn one_payment_ends_the_same_in_every_order_and_number_of_tellings(
+        ((quote, told), shuffled) in tellings(1, 8).prop_flat_map(|(quote, told)| {
+            // Each at least once more, in any order.
+            let twice: Vec<_> = told.iter().chain(&told).cloned().collect();
+            (Just((quote, told)), Just(twice).prop_shuffle())
+        })
+    ) {
+        let (one, other) = (Books::tell_all(&told, &quote), Books::tell_all(&shuffled, &quote));
+        prop_assert_eq!(one.outcome(), other.outcome());
+    }
+
+    #[test]
+    fn no_money_is_lost_and_none_is_counted_twice((quote, told) in tellings(3, 12)) {
+        let mut books = Books::tell_all(&told, &quote);
+        let arrived: BTreeMap<_, _> = told
+            .iter()
+            .filter_map(|told| match told.news { News::Succeeded { money, .. } => Some((&told.payment, money)), _ => None })
+            .collect();
+        let gone: BTreeMap<_, _> = told.iter().fold(BTreeMap::new(), |mut gone, told| {
+            if let News::Refunded { total } = told.news {
+                let most: &mut i64 = gone.entry(&told.payment).or_default();
+                *most = total.minor.max(*most);
+            }
+            gone
+        });
+
+        prop_assert!(books.quote.payments.len() <= 1, "a quote is paid once");
+        for (id, receipt) in &books.receipts {
+            prop_assert_eq!(receipt.refunded, gone.get(id).copied().unwrap_or(0));
+            let entry = books.quote.payments.iter().find(|entry| entry.payment == *id);
+            match (&receipt.whereabouts, arrived.get(id)) {
+                (Whereabouts::Awaited, None) => prop_assert!(receipt.refunded > 0 && entry.is_none()),
+                (Whereabouts::Unapplied { money, .. }, Some(arrived)) => prop_assert!(money == arrived && entry.is_none()),
+                (Whereabouts::Applied { quote }, Some(arrived)) => {
+                    let entry = entry.expect("an entry of the ledger");
+                    prop_assert_eq!((entry.amount, entry.refunded), (arrived.minor, receipt.refunded));
+                    prop_assert_eq!((*arrived, quote), (books.quote.offer.due(), &books.quote.number));
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+        prop_assert!(arrived.keys().chain(gone.keys()).all(|id| books.receipts.contains_key(*id)), "each has its receipt");
+
+        let history = &books.quote.history;
+        prop_assert!(history.iter().map(|entry| entry.seq).eq(1..=history.len() as u32));
+        let paid = history.iter().filter(|entry| matches!(entry.event, Event::Paid { .. })).count();
+        prop_assert_eq!(paid, books.quote.payments.len());
+
+        let before = books.clone();
+        prop_assert!(!told.iter().any(|told| books.tell(told)), "told again, it writes nothing");
+        prop_assert_eq!(books, before);
+    }
+}
+
+/// The reasons, one by one, in the order in which they are asked for.
+#[test]
+fn each_reason_has_its_money() {
+    let quote = quote();
+    let due = quote.offer.due();
+    let reference = |quote: &QuoteNumber, revision| Some(Reference { quote: quote.clone(), revision });
+    let right = Told {
+        payment: PaymentId::new("stripe", "pi_1"),
+        at: noon(),
+        reference: reference(&quote.number, Some(1)),
+        news: News::Succeeded { money: due, method: Method::Card },
+    };
+    let succeeded = |money: Money, method| News::Succeeded { money, method };
+    let stranger = Minter::new(b"key").quote_from_seed("stranger");
+    let cases = [
+        (Told { reference: None, ..right.clone() }, Unapplied::NoReference),
+        (Told { reference: reference(&stranger, None), ..right.clone() }, Unapplied::QuoteUnknown),
+        (Told { reference: reference(&quote.number, Some(7)), ..right.clone() }, Unapplied::RevisionSuperseded),
+        (Told { at: quote.offer.expires_at, ..right.clone() }, Unapplied::QuoteExpired),
+        (
+            Told { news: succeeded(Money::new(due.minor, "AUD".parse().unwrap()), Method::Card), ..right.clone() },
+            Unapplied::CurrencyMismatch,
+        ),
+        (
+            Told { news: succeeded(Money::new(due.minor + 1, due.currency), Method::Card), ..right.clone() },
+            Unapplied::AmountMismatch,
+        ),
+    ];
+    for (told, reason) in cases {
+        let mut books = Books::new(&quote);
+        assert!(books.tell(&told));
+        assert!(
+            matches!(&books.receipts[&told.payment].whereabouts, Whereabouts::Unapplied { reason: kept, .. } if *kept == reason),
+            "{reason:?}: {books:?}"
+        );
+        assert_eq!(books.quote, quote);
+    }
+    let mut books = Books::new(&quote);
+    assert!(books.tell(&Told { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right.clone() }));
+    assert!(matches!(books.quote.stage, Stage::Paid { .. }), "the last instant counts");
+    let second = Told { payment: PaymentId::new("stripe", "pi_2"), ..right };
+    assert!(books.tell(&second));
+    let kept = &books.receipts[&second.payment].whereabouts;
+    assert!(matches!(kept, Whereabouts::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
+}
