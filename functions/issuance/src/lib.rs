@@ -13,7 +13,7 @@ use domain::{
     Quote, QuoteNumber,
     license::{self, Entitlement, LicenseKey},
     number::Minter,
-    quote::{self, Delivered, Delivery, Stage},
+    quote::{self, Delivered, Delivery},
 };
 use jiff::Timestamp;
 use licensing::{License, LicenseFile, Signer, SigningError};
@@ -79,13 +79,13 @@ impl Issuance {
     async fn deliver(&self, number: &QuoteNumber) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
-            let (Stage::Paid { on }, Some(paid_at)) = (&quote.stage, paid_at(&quote)) else { return Ok(()) };
+            let (Some(on), Some(paid_at)) = (quote.owed_since(), paid_at(&quote)) else { return Ok(()) };
             let mut entitlements = Vec::new();
             for owed in license::owed(&quote, paid_at, |line| self.minter.sen(number, line, 0)) {
                 entitlements.push(self.issue(owed).await?);
             }
             let next = self.store.last_in_series(&self.invoice_series).await? + 1;
-            let delivery = Delivery { invoice: format!("{}-{next:06}", self.invoice_series), invoiced_on: *on, entitlements };
+            let delivery = Delivery { invoice: format!("{}-{next:06}", self.invoice_series), invoiced_on: on, entitlements };
             let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(()) };
             if self.store.commit_numbered(&change, &self.invoice_series, next).await? == Commit::Committed {
                 tracing::info!(quote = %number, lines = quote.offer.lines.len(), "delivered");

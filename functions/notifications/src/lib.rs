@@ -20,7 +20,7 @@ use aws_sdk_ses::{
 use contract::Links;
 use domain::{Policy, Quote, quote::Entry};
 use runtime::{Configuration, StartError, Vendor, stream};
-use store::{Store, item::QuoteRecord};
+use store::{LetterNote, Store, item::QuoteRecord};
 use typesetting::Typesetter;
 
 use crate::{
@@ -55,6 +55,18 @@ pub enum Failure {
     Mail(String),
 }
 
+impl Failure {
+    /// Whether trying the same again can only fail again: the letter cannot be written, or the mail service refuses the
+    /// message itself.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Letter(..) => true,
+            Self::Mail(code) => matches!(&**code, "MessageRejected" | "InvalidParameterValue"),
+            Self::Record(_) | Self::Store(_) => false,
+        }
+    }
+}
+
 impl Notifications {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's templates.
     pub fn start(configuration: &Configuration, store: Store, mail: aws_sdk_ses::Client) -> Result<Self, StartError> {
@@ -81,15 +93,26 @@ impl Notifications {
         let Some(QuoteRecord { new, old }) = QuoteRecord::read(&record)? else { return Ok(()) };
         for entry in new.news_since(old.as_ref()) {
             for outgoing in compose(&new, entry, &self.policy, &self.links) {
-                self.send_once(&new, entry, outgoing).await?;
+                let role = outgoing.role;
+                match self.send_once(&new, entry, outgoing).await {
+                    Err(failure) if failure.is_final() => self.set_aside(&new, entry, role, &failure).await?,
+                    sent => sent?,
+                }
             }
         }
         Ok(())
     }
 
+    /// One letter that can never be sent must not hold up everybody else's. Its note says why it was not.
+    async fn set_aside(&self, quote: &Quote, entry: &Entry, role: &'static str, failure: &Failure) -> Result<(), Failure> {
+        tracing::error!(quote = %quote.number, role, %failure, "a letter that can never be sent was set aside");
+        let note = LetterNote::SetAside { reason: failure.to_string() };
+        Ok(self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?)
+    }
+
     async fn send_once(&self, quote: &Quote, entry: &Entry, outgoing: Outgoing) -> Result<(), Failure> {
         let role = outgoing.role;
-        if self.store.letter_sent(&quote.number, entry.seq, role).await? {
+        if self.store.letter_done(&quote.number, entry.seq, role).await? {
             return Ok(());
         }
         let attachment = match outgoing.document {
@@ -112,7 +135,8 @@ impl Notifications {
         let raw = RawMessage::builder().data(Blob::new(message)).build().map_err(|error| Failure::Letter(role, error.into()))?;
         let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;
         let accepted_as = sent.map_err(|error| Failure::Mail(code(&error)))?;
-        self.store.note_letter(&quote.number, entry.seq, role, entry.at, accepted_as.message_id()).await?;
+        let note = LetterNote::Sent { accepted_as: accepted_as.message_id().to_owned() };
+        self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?;
         tracing::info!(quote = %quote.number, role, "letter sent");
         Ok(())
     }

@@ -86,9 +86,14 @@ pub enum Heard {
 struct Event {
     #[serde(rename = "type")]
     kind: String,
-    created: i64,
     #[serde(default)]
     livemode: bool,
+}
+
+/// What an event that we act on has besides.
+#[derive(Deserialize)]
+struct Details {
+    created: i64,
     data: Data,
 }
 
@@ -166,29 +171,40 @@ impl Expandable {
     }
 }
 
+/// The events that we act on.
+const HEEDED: [&str; 5] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "charge.refunded",
+];
+
 /// Reads a genuine event. `Err` means that it has not the form that Stripe documents: it is not acknowledged, so that
 /// Stripe keeps it and its sender sees it fail.
 pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
     let event: Event = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    if !event.livemode && !accept_test_mode {
+    if !HEEDED.contains(&&*event.kind) || (!event.livemode && !accept_test_mode) {
         return Ok(Heard::Ignored);
     }
-    let at =
-        Timestamp::from_second(event.created).map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a time."))?;
-    let object = event.data.object;
+    let Details { created, data: Data { object } } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let at = Timestamp::from_second(created).map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a time."))?;
     let told = |payment: &str, reference, news| {
         Ok(Heard::Told(Told { payment: PaymentId::new("stripe", payment), at, reference, news }))
     };
     match &*event.kind {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             let session = of::<Session>(object)?;
-            // A completed session may still wait for its money: `async_payment_succeeded` follows when it is there.
+            // A completed session may still wait for its money: `async_payment_succeeded` follows when it is there. A
+            // session over nothing asks for none.
             let paid =
                 session.payment_status.as_deref().unwrap_or(if event.kind.ends_with("succeeded") { "paid" } else { "unpaid" });
-            let (Some(amount), Some(currency), "paid") = (session.amount_total, &session.currency, paid) else {
+            let (Some(amount), Some(currency), "paid") =
+                (session.amount_total, &session.currency, if paid == "no_payment_required" { "paid" } else { paid })
+            else {
                 return Ok(Heard::Ignored);
             };
-            let news = News::Succeeded { money: money(amount, currency)?, method: method(&session.payment_method_types) };
+            let news = News::Succeeded { money: money(amount, currency)?, methods: methods(&session.payment_method_types) };
             let reference = reference(session.metadata.as_ref(), session.client_reference_id.as_deref());
             told(session.payment_intent.as_ref().map_or(&session.id, Expandable::id), reference, news)
         }
@@ -196,7 +212,7 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
             let intent = of::<Intent>(object)?;
             let news = News::Succeeded {
                 money: money(intent.amount_received.unwrap_or(intent.amount), &intent.currency)?,
-                method: method(&intent.payment_method_types),
+                methods: methods(&intent.payment_method_types),
             };
             told(&intent.id, reference(intent.metadata.as_ref(), None), news)
         }
@@ -260,17 +276,15 @@ fn money(amount: i64, currency: &str) -> Result<Money, Refusal> {
     Ok(Money::new(minor, currency))
 }
 
-/// The method, when only one was possible; otherwise a card, Stripe's first.
-fn method(types: &[String]) -> Method {
-    match types {
-        [only] => match &**only {
-            "paypal" => Method::Paypal,
-            "us_bank_account" | "ach_debit" | "ach_credit_transfer" => Method::Ach,
-            "customer_balance" => Method::BankTransfer,
-            _ => Method::Card,
-        },
+/// The methods that were possible: the events do not say which of them was used. Wallets and links are cards.
+fn methods(types: &[String]) -> Vec<Method> {
+    let method = |kind: &String| match &**kind {
+        "paypal" => Method::Paypal,
+        "us_bank_account" | "ach_debit" | "ach_credit_transfer" => Method::Ach,
+        "customer_balance" => Method::BankTransfer,
         _ => Method::Card,
-    }
+    };
+    if types.is_empty() { vec![Method::Card] } else { types.iter().map(method).collect() }
 }
 
 #[cfg(test)]

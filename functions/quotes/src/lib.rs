@@ -136,8 +136,10 @@ async fn revise(
     ip: SourceIp,
     body: Bytes,
 ) -> Reply {
-    let quote = open(&quotes.store, &quotes.links, &number, &link).await?;
-    let offer = quotes.offer(QuoteBody::read(&body)?, ip)?;
+    let body = QuoteBody::read(&body)?;
+    let request_hash = idempotency::hash(&body.canonical);
+    let quote = open_to_revise(&quotes, &number, &link, &request_hash).await?;
+    let offer = quotes.offer(body, ip)?;
     let Some(change) = quote.revise(offer)? else {
         return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
     };
@@ -150,6 +152,18 @@ async fn revise(
         // Paid or revised meanwhile: the buyer should look before asking again.
         Commit::Conflict => Err(Failure::contended()),
     }
+}
+
+/// The quote that the link opens. The link that a revision has voided still opens it for that very request: whoever
+/// did not hear the answer asks again, and has no other link.
+async fn open_to_revise(quotes: &Quotes, number: &str, link: &LinkQuery, request_hash: &str) -> Reply<Quote> {
+    let number = number.parse().map_err(|_| Refusal::not_found())?;
+    let keys = quotes.links.keys();
+    let opened = quotes.store.quote(&number).await?.filter(|quote| {
+        let asked_again = |before: &Offer| quote.offer.request_hash == request_hash && keys.opens(&number, before, &link.secret);
+        keys.opens(&number, &quote.offer, &link.secret) || quote.superseded.last().is_some_and(asked_again)
+    });
+    opened.ok_or_else(|| Refusal::not_found().into())
 }
 
 fn created(view: &QuoteView<'_>, location: &str) -> Response {

@@ -16,9 +16,9 @@ use dynoxide::Database;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::durable;
+use crate::{durable, guard};
 
 /// The database file inside the data directory.
 const DATABASE: &str = "sellthrough.db";
@@ -95,7 +95,7 @@ impl Engine {
         let dir = data_dir.to_owned();
         let (lock, database) = blocking(move || open(&dir)).await?;
         let serving = |cause: io::Error| EngineError::Serving(cause.to_string());
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(serving)?;
+        let listener = guard::hidden_listener().await.map_err(serving)?;
         let endpoint = format!("http://{}", listener.local_addr().map_err(serving)?);
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), async {

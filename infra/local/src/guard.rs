@@ -1,7 +1,10 @@
 //! What stands before every route of the embedded home, and what API Gateway does on AWS: it tells functions the
 //! caller's address, and it serves its own name only.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -10,6 +13,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
+
+use tokio::net::TcpListener;
 
 use crate::pump::Gauge;
 
@@ -35,6 +40,18 @@ pub(crate) async fn stand(
         gauge.nudge();
     }
     response
+}
+
+/// A loopback port for a part that guards nothing itself: the engine answers any page that asks, as DynamoDB's own
+/// local editions do, and the post office takes letters from anybody. Its address is one of sixteen million, drawn anew
+/// at every start, so that a page elsewhere cannot find it. Where a system has one loopback address only, it is that.
+pub(crate) async fn hidden_listener() -> io::Result<TcpListener> {
+    let drawn = u128::from_str_radix(&runtime::random::token(), 16).unwrap_or_default().to_be_bytes();
+    let hidden = Ipv4Addr::new(127, drawn[0], drawn[1], drawn[2].clamp(2, 254));
+    match TcpListener::bind((hidden, 0)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
+    }
 }
 
 /// An address, or `localhost`: names are what DNS can be lied to about.

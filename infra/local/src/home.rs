@@ -260,7 +260,7 @@ async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<
 /// The post office at a loopback address of its own, and SES's client to it.
 async fn post_office(data: &Path) -> Result<((PostOffice, JoinHandle<()>), aws_sdk_ses::Client), StartError> {
     let post = PostOffice::open(data)?;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let listener = guard::hidden_listener().await?;
     let endpoint = format!("http://{}", listener.local_addr()?);
     let router = post.router();
     let server = tokio::spawn(async move {

@@ -1,13 +1,13 @@
 //! `kill -9` at any moment loses nothing that was acknowledged, and does nothing twice.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -15,13 +15,16 @@ use std::{
     time::Duration,
 };
 
+use domain::QuoteNumber;
 use mail_parser::MessageParser;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::timeout};
 
 /// After how many acknowledged quotes the process is killed, each time.
 const KILLS: [usize; 6] = [1, 5, 12, 25, 3, 40];
 const CLIENTS: u32 = 4;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
@@ -47,11 +50,14 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
                 }
             });
         }
-        while answered.lock().unwrap().len() < enough {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        home.0.kill().unwrap();
-        assert!(!home.0.wait().unwrap().success());
+        let load = async {
+            while answered.lock().unwrap().len() < enough {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, load).await.expect("it answers");
+        home.process.kill().unwrap();
+        assert!(!home.process.wait().unwrap().success());
         clients.join_all().await;
     }
 
@@ -61,44 +67,46 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
     assert!(answered.len() < asked as usize, "some requests were under way when it was killed");
     for (key, answer) in &answered {
         assert_eq!(answer.status, 201, "{}", answer.body);
-        let link = answer.body.split("\"self\":\"").nth(1).unwrap().split('"').next().unwrap();
-        let seen = http.get(link).send().await.unwrap();
+        let seen = http.get(answer.quote()["links"]["self"].as_str().unwrap()).send().await.unwrap();
         assert_eq!(seen.status(), 200, "an acknowledged quote is gone");
         let again = ask(&http, listen, *key, &example).await.unwrap();
         assert_eq!((&again.body, again.replayed), (&answer.body, true), "a repeated request is answered as the first time");
     }
     // What was never answered is asked again, as a client does: whether it had been done or not, it is done once.
-    let mut numbers = Vec::new();
+    let mut expected = BTreeSet::new();
     for key in 0..asked {
         let answer = ask(&http, listen, key, &example).await.unwrap();
         assert_eq!(answer.status, 201, "{}", answer.body);
-        numbers.push(answer.body.split("\"number\":\"").nth(1).unwrap()[..12].replace("Q-", "").replace('-', ""));
+        let number: QuoteNumber = answer.quote()["number"].as_str().unwrap().parse().unwrap();
+        expected.insert(format!("{}.1.quote@vendor.example", number.compact()));
     }
 
     // One letter for each quote. A process that died between the mail service's answer and the note of it sends the
     // letter again, with the same Message-ID: at most one of them with each kill.
-    let mut expected: Vec<_> = numbers.iter().map(|number| format!("{number}.1.quote@vendor.example")).collect();
     let all_sent = async {
         while sent(data.path()).len() < expected.len() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(Duration::from_secs(120), all_sent).await.expect("every quote has its letter");
+    timeout(PATIENCE, all_sent).await.expect("every quote has its letter");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let sent = sent(data.path());
-    expected.sort_unstable();
-    assert_eq!(sent.keys().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    assert_eq!(sent.keys().cloned().collect::<BTreeSet<_>>(), expected, "one letter for each quote, and no other");
     let repeated: Vec<_> = sent.iter().filter(|(_, copies)| **copies > 1).collect();
     assert!(repeated.len() <= KILLS.len() && repeated.iter().all(|(_, copies)| **copies == 2), "{repeated:?}");
 }
 
 /// A process that ends with the test.
-struct Running(Child);
+struct Running {
+    process: Child,
+    /// Held, never read: whoever prints needs somebody who could listen.
+    _says: BufReader<ChildStdout>,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
         // It is gone already, or goes now; there is nobody left to tell.
-        let _ = self.0.kill().and_then(|()| self.0.wait());
+        let _ = self.process.kill().and_then(|()| self.process.wait());
     }
 }
 
@@ -112,9 +120,11 @@ fn start(listen: SocketAddr, data: &Path, vendor: &Path) -> Running {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let told = BufReader::new(home.stdout.take().unwrap()).lines().next();
-    let home = Running(home);
-    assert!(told.is_some(), "it says that it serves");
+    let mut says = BufReader::new(home.stdout.take().unwrap());
+    let mut first = String::new();
+    says.read_line(&mut first).unwrap();
+    let home = Running { process: home, _says: says };
+    assert!(first.contains(&format!("http://{listen}")), "it says where it serves: {first:?}");
     home
 }
 
@@ -123,6 +133,12 @@ struct Answer {
     status: u16,
     replayed: bool,
     body: String,
+}
+
+impl Answer {
+    fn quote(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
 }
 
 /// `None` when the answer did not come whole.

@@ -16,9 +16,11 @@ use domain::{
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::{Links, reader::Object};
+use crate::{
+    Links,
+    reader::{Object, Strict},
+};
 
 /// A request's body, read: what it says, what is wrong with its form, and its canonical bytes.
 pub struct QuoteBody {
@@ -33,11 +35,9 @@ pub struct QuoteBody {
 impl QuoteBody {
     /// Reads a body. `Err` only when it is not JSON at all.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let value: Value = serde_json::from_slice(body).map_err(|error| {
-            Refusal::new(
-                Code::MalformedJson,
-                format!("The body is not JSON: see line {}, column {}.", error.line(), error.column()),
-            )
+        let Strict(value) = serde_json::from_slice(body).map_err(|error| {
+            let what = if error.is_data() { "An object of the body has a member twice" } else { "The body is not JSON" };
+            Refusal::new(Code::MalformedJson, format!("{what}: see line {}, column {}.", error.line(), error.column()))
         })?;
         let mut faults = Faults::default();
         let request = Object::new(&value, String::new(), &mut faults).finish(request);

@@ -1,8 +1,73 @@
 //! Reading a JSON body without giving up at the first thing that is wrong: every member of the wrong type, and every
 //! member that nobody reads, is noted with its RFC 6901 pointer.
 
-use domain::{Code, fault::Faults};
-use serde_json::{Map, Value};
+use std::fmt;
+
+use domain::{Code, fault::Faults, request::MAX_LINES};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// A JSON value in which no object has a member twice: of two, one would be silently ignored.
+pub(crate) struct Strict(pub(crate) Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reading).map(Self)
+    }
+}
+
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        // Kept to be refused: no member of a request is one.
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Value, A::Error> {
+        let mut read = Vec::new();
+        while let Some(Strict(value)) = values.next_element()? {
+            read.push(value);
+        }
+        Ok(Value::Array(read))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut read = Map::new();
+        while let Some((name, Strict(value))) = members.next_entry::<String, _>()? {
+            if read.insert(name, value).is_some() {
+                return Err(de::Error::custom("a member is there twice"));
+            }
+        }
+        Ok(Value::Object(read))
+    }
+}
 
 /// An object being read. What nobody has asked for by the end is a fault: nothing that is sent is silently ignored.
 pub(crate) struct Object<'v, 'f> {
@@ -62,6 +127,8 @@ impl<'v, 'f> Object<'v, 'f> {
             self.faults.add(Code::WrongType, pointer, "This must be an array.");
             return Vec::new();
         };
+        // One more than a request may have, so that the rules see that there are too many.
+        let values = &values[..values.len().min(MAX_LINES + 1)];
         let mut read_one = |(i, value)| Object::new(value, format!("{pointer}/{i}"), self.faults).finish(&mut read);
         values.iter().enumerate().map(&mut read_one).collect()
     }

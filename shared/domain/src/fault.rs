@@ -113,6 +113,9 @@ pub struct Fault {
     pub detail: String,
 }
 
+/// As many faults as anybody mends at once: a request of a hundred lines may have one in each.
+const MAX_FAULTS: usize = 200;
+
 /// A collector of faults: rules run on to the end, so that the caller is told everything at once.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
@@ -120,7 +123,20 @@ pub struct Faults(Vec<Fault>);
 impl Faults {
     /// Notes a fault at `pointer`.
     pub fn add(&mut self, code: Code, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Fault { code, pointer: pointer.into(), detail: detail.into() });
+        self.push(Fault { code, pointer: pointer.into(), detail: detail.into() });
+    }
+
+    /// An answer must stay readable, however much is wrong: the last place says that there is more.
+    fn push(&mut self, fault: Fault) {
+        match self.0.len() {
+            0..MAX_FAULTS => self.0.push(fault),
+            MAX_FAULTS => self.0.push(Fault {
+                code: Code::RequestInvalid,
+                pointer: String::new(),
+                detail: "There is more. Mend these first.".to_owned(),
+            }),
+            _ => {}
+        }
     }
 
     /// Whether nothing is wrong so far.
@@ -132,7 +148,9 @@ impl Faults {
     /// read is not also missing.
     pub fn absorb(&mut self, others: Faults) {
         let news: Vec<_> = others.0.into_iter().filter(|new| !self.0.iter().any(|old| covers(old, new))).collect();
-        self.0.extend(news);
+        for new in news {
+            self.push(new);
+        }
     }
 
     /// `Ok(value)` when nothing is wrong. Whoever has no value must have noted why.

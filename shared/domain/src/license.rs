@@ -7,7 +7,7 @@ use crate::{
     QuoteNumber, Sen,
     party::{Contact, Email},
     policy::Deployment,
-    quote::{Quote, Stage},
+    quote::Quote,
 };
 
 /// What an entitlement is.
@@ -88,13 +88,13 @@ pub struct Claims {
 
 impl Entitlement {
     /// Who may see it: the technical contact always (R54), and the purchaser — the organisation, and the person who
-    /// bought, for many unaffiliated resellers are one person (R49).
+    /// bought, for many unaffiliated resellers are one person (R49). The issuer must give organisations their names:
+    /// whoever may choose one can choose the purchaser's.
     pub fn visible_to(&self, claims: &Claims) -> bool {
         let person = claims.email.as_ref().is_some_and(|email| {
             [&self.technical_contact, &self.purchaser_contact].iter().any(|contact| contact.email == *email)
         });
-        let organization =
-            claims.organization.as_ref().is_some_and(|name| name.trim().to_lowercase() == self.purchaser.to_lowercase());
+        let organization = claims.organization.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&self.purchaser));
         person || organization
     }
 }
@@ -117,7 +117,7 @@ pub fn end(start: Date, months: u32) -> Date {
 /// The entitlements that a paid quote owes, one per line, unsigned; none when nothing is owed. `sen` names a line's
 /// number. Deciding it again, at any time, gives the same but for `issued_at`.
 pub fn owed(quote: &Quote, now: Timestamp, sen: impl Fn(u32) -> Sen) -> Vec<Entitlement> {
-    let Stage::Paid { on } = quote.stage else { return Vec::new() };
+    let Some(on) = quote.owed_since() else { return Vec::new() };
     let offer = &quote.offer;
     let bill_to = offer.bill_to();
     offer

@@ -45,11 +45,19 @@ pub struct Party {
 pub struct Email(String);
 
 impl Email {
-    /// `None` unless `text` is a single plain address that a mail header can carry as it is: ASCII, no display
-    /// name, no control character, at most 254 characters (RFC 5321).
+    /// `None` unless `text` is a single plain address that every mail header and mail service carries as it is: ASCII,
+    /// no display name, nothing quoted, a host with a dotted name, at most 254 characters (RFC 5321).
     pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.len() <= 254 && text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains(['<', '>', '"', ',']);
-        (plain && email_address::EmailAddress::is_valid(text) && text.contains('.')).then(|| Self(text.to_owned()))
+        let (local, host) = text.rsplit_once('@')?;
+        let plain = text.len() <= 254 && local.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"(),:;@[\\]".contains(&b));
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let named = host.contains('.') && host.split('.').all(label) && !host.ends_with(|c: char| c.is_ascii_digit());
+        (plain && named && email_address::EmailAddress::is_valid(text)).then(|| Self(text.to_owned()))
     }
 
     /// The address.
@@ -94,6 +102,11 @@ mod tests {
             "a@b.example,c@d.example",
             "\"quoted\"@b.example",
             "é@b.example",
+            "x.y@[1.2.3.4]",
+            "x.y@1.2.3.4",
+            "a.b@localhost",
+            "a@-b.example",
+            "a(b)@c.example",
         ] {
             assert!(Email::parse(no).is_none(), "{no}");
         }

@@ -91,8 +91,8 @@ pub enum News {
     Succeeded {
         /// How much.
         money: Money,
-        /// By which method.
-        method: Method,
+        /// By one of these methods: a provider may say only which were possible.
+        methods: Vec<Method>,
     },
     /// An attempt failed; the buyer may try again.
     Failed {
@@ -143,20 +143,21 @@ pub enum Whereabouts {
     },
 }
 
-/// Why money could not be applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Why money could not be applied, the more telling reasons after the less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unapplied {
     /// It names no quote.
     NoReference,
     /// It names a quote that does not exist.
     QuoteUnknown,
+    /// The quote is paid already, by another payment. It comes before the reasons below, or money that was kept for one
+    /// of them would change its reason when it is told again after another payment.
+    AlreadyPaid,
     /// It was paid after the quote had expired (E26).
     QuoteExpired,
     /// It was paid for a revision that is no longer offered (R24).
     RevisionSuperseded,
-    /// The quote is paid already, by another payment.
-    AlreadyPaid,
     /// The quote is in another currency (E27).
     CurrencyMismatch,
     /// The quote asks for another amount.
@@ -194,7 +195,7 @@ pub struct Settlement {
 /// `quote` is the one that the receipt says was paid, or else the one that the event names, when it exists.
 pub fn settle(told: &Told, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
     match &told.news {
-        News::Succeeded { money, method } => succeeded(told, *money, *method, receipt, quote, now),
+        News::Succeeded { money, methods } => succeeded(told, *money, methods, receipt, quote, now),
         News::Refunded { total } => refunded(told, *total, receipt, quote, now),
         News::Failed { reason } => {
             Settlement { receipt: None, quote: quote.and_then(|quote| quote.payment_failed(&told.payment, reason, now)) }
@@ -205,33 +206,30 @@ pub fn settle(told: &Told, receipt: Option<&Receipt>, quote: Option<&Quote>, now
 fn succeeded(
     told: &Told,
     money: Money,
-    method: Method,
+    methods: &[Method],
     receipt: Option<&Receipt>,
     quote: Option<&Quote>,
     now: Timestamp,
 ) -> Settlement {
-    match receipt.map(|receipt| &receipt.whereabouts) {
-        Some(Whereabouts::Applied { .. }) => return Settlement::default(),
-        // Another event of the same payment may say at last what it was for.
-        Some(Whereabouts::Unapplied { reason: Unapplied::NoReference, .. }) if told.reference.is_some() => {}
-        Some(Whereabouts::Unapplied { .. }) => return Settlement::default(),
-        Some(Whereabouts::Awaited) | None => {}
-    }
     let refunded = receipt.map_or(0, |receipt| receipt.refunded);
-    let unapplied = |reason| {
-        let quote = told.reference.as_ref().map(|reference| reference.quote.clone());
-        (Whereabouts::Unapplied { reason, money, quote, at: told.at }, None)
+    let pays = match (&told.reference, quote) {
+        (None, _) => Err(Unapplied::NoReference),
+        (Some(_), None) => Err(Unapplied::QuoteUnknown),
+        (Some(reference), Some(quote)) => fit(quote, reference, money, methods, told.at).map(|method| (quote, method)),
     };
-    let (whereabouts, change) = match (&told.reference, quote) {
-        (None, _) => unapplied(Unapplied::NoReference),
-        (Some(_), None) => unapplied(Unapplied::QuoteUnknown),
-        (Some(reference), Some(quote)) => match objection(quote, reference, money, method, told.at) {
-            Some(reason) => unapplied(reason),
-            None => {
-                let payment = Payment { payment: told.payment.clone(), amount: money.minor, method, at: told.at, refunded };
-                (Whereabouts::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
-            }
-        },
+    let (whereabouts, change) = match (receipt.map(|receipt| &receipt.whereabouts), pays) {
+        (Some(Whereabouts::Applied { .. }), _) => return Settlement::default(),
+        // Events of one payment may say different things about it. It pays if it does by any of them, whichever comes
+        // first; and if by none, the most telling reason stays.
+        (Some(Whereabouts::Unapplied { reason: known, .. }), Err(reason)) if reason <= *known => return Settlement::default(),
+        (_, Err(reason)) => {
+            let quote = told.reference.as_ref().map(|reference| reference.quote.clone());
+            (Whereabouts::Unapplied { reason, money, quote, at: told.at }, None)
+        }
+        (_, Ok((quote, method))) => {
+            let payment = Payment { payment: told.payment.clone(), amount: money.minor, method, at: told.at, refunded };
+            (Whereabouts::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
+        }
     };
     let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded };
     Settlement { receipt: Some(receipt), quote: change }
@@ -242,6 +240,14 @@ fn refunded(told: &Told, total: Money, receipt: Option<&Receipt>, quote: Option<
         return Settlement::default();
     }
     let whereabouts = receipt.map_or(Whereabouts::Awaited, |receipt| receipt.whereabouts.clone());
+    let paid_in = match &whereabouts {
+        Whereabouts::Awaited => None,
+        Whereabouts::Applied { .. } => quote.map(|quote| quote.offer.currency),
+        Whereabouts::Unapplied { money, .. } => Some(money.currency),
+    };
+    if paid_in.is_some_and(|currency| currency != total.currency) {
+        return Settlement::default();
+    }
     let change = match (&whereabouts, quote) {
         (Whereabouts::Applied { quote: paid }, Some(quote)) if quote.number == *paid => {
             quote.refund(&told.payment, total.minor, now)
@@ -256,23 +262,21 @@ fn next_version(receipt: Option<&Receipt>) -> u64 {
     receipt.map_or(1, |receipt| receipt.version + 1)
 }
 
-/// Why this money does not pay this quote, if so.
-fn objection(quote: &Quote, reference: &Reference, money: Money, method: Method, at: Timestamp) -> Option<Unapplied> {
+/// The method by which this money pays this quote, or why it does not.
+fn fit(quote: &Quote, reference: &Reference, money: Money, methods: &[Method], at: Timestamp) -> Result<Method, Unapplied> {
     let offer = &quote.offer;
     if !matches!(quote.stage, Stage::Issued) {
-        Some(Unapplied::AlreadyPaid)
+        Err(Unapplied::AlreadyPaid)
     } else if reference.revision.is_some_and(|revision| revision != offer.revision) {
-        Some(Unapplied::RevisionSuperseded)
+        Err(Unapplied::RevisionSuperseded)
     } else if at >= offer.expires_at {
-        Some(Unapplied::QuoteExpired)
+        Err(Unapplied::QuoteExpired)
     } else if money.currency != offer.currency {
-        Some(Unapplied::CurrencyMismatch)
+        Err(Unapplied::CurrencyMismatch)
     } else if money.minor != offer.total {
-        Some(Unapplied::AmountMismatch)
-    } else if !offer.admits(method) {
-        Some(Unapplied::MethodNotAllowed)
+        Err(Unapplied::AmountMismatch)
     } else {
-        None
+        methods.iter().copied().find(|method| offer.admits(*method)).ok_or(Unapplied::MethodNotAllowed)
     }
 }
 

@@ -454,9 +454,18 @@ impl Quote {
         Some(self.change(Actor::Provider, Event::PaymentFailed { payment: id.clone(), reason }, now, |_| {}))
     }
 
-    /// Enters what was delivered. `None` unless the quote is paid and nothing was delivered yet.
+    /// The day of the payment, while what the quote sold is owed: it is paid in full, no money of it went back, and
+    /// nothing was delivered yet. When some went back first, a person decides (R78).
+    pub fn owed_since(&self) -> Option<Date> {
+        match self.stage {
+            Stage::Paid { on } if self.payments.iter().all(|payment| payment.refunded == 0) => Some(on),
+            _ => None,
+        }
+    }
+
+    /// Enters what was delivered. `None` unless it is owed.
     pub fn deliver(&self, delivery: Delivery, now: Timestamp) -> Option<Change> {
-        let Stage::Paid { on } = self.stage else { return None };
+        let on = self.owed_since()?;
         let invoice = delivery.invoice.clone();
         Some(self.change(Actor::System, Event::Delivered { invoice }, now, |next| next.stage = Stage::Delivered { on, delivery }))
     }

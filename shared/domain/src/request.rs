@@ -289,11 +289,7 @@ impl Request {
         faults: &mut Faults,
     ) -> Option<Vec<OrderLine<'p>>> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            faults.add(
-                Code::LineCount,
-                "/lines",
-                format!("A quote has 1 to {MAX_LINES} lines; this one has {}.", self.lines.len()),
-            );
+            faults.add(Code::LineCount, "/lines", format!("A quote has 1 to {MAX_LINES} lines."));
             return None;
         }
         let checked: Vec<_> =
@@ -550,8 +546,9 @@ fn one_text(faults: &mut Faults, pointer: &str, given: &str, longest: usize, lin
     }
 }
 
-/// What makes a text look other than it is: zero-width spaces, direction marks, overrides and isolates, line and
-/// paragraph separators, the byte-order mark. Joiners are letters' own business in some scripts, and stay.
+/// What makes a text look other than it is, or makes nothing look like something: zero-width spaces, soft hyphens,
+/// direction marks, overrides and isolates, separators, annotations, tags. Joiners belong to words in some scripts, and
+/// stay.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+    matches!(c, '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }

@@ -1,5 +1,6 @@
 //! Prices, whatever a vendor's tables and a buyer's order are: exact, explained, and the same in every order.
 
+#[allow(clippy::unwrap_used, unreachable_pub, reason = "shared with other tests and with the benchmarks")]
 mod vendor;
 
 use domain::{
@@ -19,12 +20,12 @@ const TERMS: i64 = 120;
 fn policy(prices: [i64; 6], rounding: &str) -> Policy {
     let mut files = vendor::files();
     let all_terms: Vec<_> = (1..=TERMS).collect();
-    let catalogue = files.get_mut("catalogue.toml").unwrap();
+    let catalogue = files.get_mut("catalogue.toml").expect("the catalogue");
     for terms in ["terms = [12, 24, 36]", "terms = [12, 24]"] {
         assert!(catalogue.contains(terms), "the example's catalogue no longer has `{terms}`");
         *catalogue = catalogue.replace(terms, &format!("terms = {all_terms:?}"));
     }
-    let vendor = files.get_mut("vendor.toml").unwrap();
+    let vendor = files.get_mut("vendor.toml").expect("the vendor");
     *vendor = vendor.replace("rounding = \"P-MINOR\"", &format!("rounding = \"{rounding}\""));
     assert!(vendor.contains(rounding));
     let [server, small, large, flat, block, rest] = prices;
@@ -76,10 +77,10 @@ fn request(currency: &str, (country, region): (&str, Option<&str>), lines: Vec<L
 
 fn priced(policy: &Policy, request: &Request) -> Priced {
     let today = date(2026, 11, 22);
-    let origin = Origin { at: "2026-11-22T10:00:00Z".parse().unwrap(), ip: None };
+    let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None };
     let mut faults = Faults::default();
     let order = request.check(policy, &origin, today, &mut faults);
-    price(&order.unwrap_or_else(|| panic!("{faults:?}")), policy, today).unwrap()
+    price(&order.unwrap_or_else(|| panic!("{faults:?}")), policy, today).expect("it was checked")
 }
 
 /// Prices up to a million whole units, many of them odd: what a policy may say of a thousand users.
@@ -170,7 +171,7 @@ proptest! {
 #[test]
 fn the_bounds_of_a_policy_keep_every_amount_within_64_bits() {
     let mut files = vendor::files();
-    let catalogue = files.get_mut("catalogue.toml").unwrap();
+    let catalogue = files.get_mut("catalogue.toml").expect("the catalogue");
     *catalogue = catalogue.replace("terms = [12, 24, 36]", "terms = [120]");
     let rest = "from = 2026-01-01\ntiers = [{ users = 1000000, price = 1000000000000 }]\n";
     let books =
@@ -178,7 +179,7 @@ fn the_bounds_of_a_policy_keep_every_amount_within_64_bits() {
     files.insert("prices.toml".to_owned(), books.concat());
     let tax = files.get_mut("tax.toml").unwrap();
     *tax = tax.replace("percent = \"19\"", "percent = \"100\"");
-    *files.get_mut("catalogue.toml").unwrap() =
+    *files.get_mut("catalogue.toml").expect("the catalogue") =
         files["catalogue.toml"].split("[[product]]").take(3).collect::<Vec<_>>().join("[[product]]");
     let policy = Policy::read(&files).unwrap_or_else(|mistakes| panic!("{mistakes}"));
 

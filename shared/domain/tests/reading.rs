@@ -1,5 +1,6 @@
 //! Whatever anybody sends: reading it never panics, and says of every fault where it is.
 
+#[allow(clippy::unwrap_used, unreachable_pub, reason = "shared with other tests and with the benchmarks")]
 mod vendor;
 
 use std::{cell::Cell, sync::LazyLock};
@@ -19,8 +20,8 @@ use serde_json::{Value, json};
 static POLICY: LazyLock<Policy> = LazyLock::new(vendor::policy);
 
 fn offer(request: &Request) -> Result<Offer, Refusal> {
-    let link_keys = LinkKeys::parse("k1:0123456789abcdef").unwrap();
-    let origin = Origin { at: "2026-11-22T10:00:00Z".parse().unwrap(), ip: None };
+    let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
+    let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None };
     let issue = Issue { origin, request_hash: "hash".to_owned(), link_keys: &link_keys };
     Offer::make(request, Faults::default(), &POLICY, &issue)
 }
@@ -168,8 +169,8 @@ fn assert_offered(offer: &Offer, request: &Request, sent: &Value) {
     for warning in &offer.warnings {
         assert!(sent.pointer(&warning.pointer).is_some_and(|place| !place.is_null()), "{warning:?}");
     }
-    let stored = serde_json::to_string(offer).unwrap();
-    assert_eq!(serde_json::from_str::<Offer>(&stored).unwrap(), *offer, "what is stored is read back as it was");
+    let stored = serde_json::to_string(offer).expect("JSON");
+    assert_eq!(serde_json::from_str::<Offer>(&stored).expect("an offer"), *offer, "what is stored is read back as it was");
 }
 
 fn assert_refused(refusal: &Refusal, sent: &Value) {

@@ -110,7 +110,7 @@ async fn finish(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let (method, path) = (request.method().clone(), matched_path(&request));
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(response.status())) {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(&response)) {
         let problem = Problem { request_id: Some(id.clone()), ..problem };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         *response.body_mut() = Body::from(body);
@@ -134,7 +134,12 @@ fn matched_path(request: &Request) -> String {
 }
 
 /// What the framework refused before a handler saw it.
-fn bare_refusal(status: StatusCode) -> Option<Problem> {
+fn bare_refusal(response: &Response) -> Option<Problem> {
+    let status = response.status();
+    let said = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !(said.is_empty() || said.starts_with("text/plain")) {
+        return None;
+    }
     let (code, detail) = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
             (Code::MethodNotAllowed, "This path does not know that method: see the `Allow` header.")

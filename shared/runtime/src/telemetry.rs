@@ -83,7 +83,7 @@ mod tests {
     fn starting_again_in_any_order_changes_nothing() {
         start();
         assert!(tracing::dispatcher::has_been_set());
-        human();
+        human("info");
         start();
     }
 }

@@ -16,6 +16,7 @@ use aws_sdk_dynamodb::{
 };
 
 pub use item::{Item, RecordError};
+pub use records::LetterNote;
 
 /// The table, through the client of the SDK.
 #[derive(Clone)]

@@ -14,6 +14,21 @@ use crate::{
 
 const PUBLIC_KEY: &str = "public_key";
 
+/// What became of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LetterNote {
+    /// The mail service took it.
+    Sent {
+        /// The service's id for it.
+        accepted_as: String,
+    },
+    /// It can never be sent.
+    SetAside {
+        /// Why: without an address.
+        reason: String,
+    },
+}
+
 impl Store {
     /// Creates an entitlement, at most once: its number follows from quote and line.
     pub async fn create_entitlement(&self, entitlement: &Entitlement) -> Result<Created<Entitlement>, Error> {
@@ -137,30 +152,34 @@ impl Store {
         Ok(got.iter().filter_map(|item| item.get("jwk")?.as_s().ok().cloned()).collect())
     }
 
-    /// Whether a letter is noted as sent.
-    pub async fn letter_sent(&self, number: &QuoteNumber, seq: u32, role: &str) -> Result<bool, Error> {
+    /// Whether a letter is done with: sent, or set aside.
+    pub async fn letter_done(&self, number: &QuoteNumber, seq: u32, role: &str) -> Result<bool, Error> {
         let key = item::of_key(&Key::letter(number, seq, role));
         let got = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
         got.map(|got| got.item().is_some()).map_err(|error| Error::of("GetItem of a letter's note", &error))
     }
 
-    /// Notes that a letter was sent, and under which id the mail service took it.
+    /// Notes what became of a letter. Noting it again is the same.
     pub async fn note_letter(
         &self,
         number: &QuoteNumber,
         seq: u32,
         role: &str,
         at: Timestamp,
-        accepted_as: &str,
+        note: &LetterNote,
     ) -> Result<(), Error> {
+        let (name, value) = match note {
+            LetterNote::Sent { accepted_as } => ("accepted_as", accepted_as),
+            LetterNote::SetAside { reason } => ("set_aside", reason),
+        };
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item::of_key(&Key::letter(number, seq, role))))
             .item(KIND, AttributeValue::S("letter".to_owned()))
-            .item("sent_at", AttributeValue::S(at.to_string()))
-            .item("accepted_as", AttributeValue::S(accepted_as.to_owned()));
+            .item("at", AttributeValue::S(at.to_string()))
+            .item(name, AttributeValue::S(value.clone()));
         put.send().await.map(drop).map_err(|error| Error::of("PutItem of a letter's note", &error))
     }
 }
