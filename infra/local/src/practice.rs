@@ -12,7 +12,7 @@ use axum::{
     routing::get,
 };
 use contract::Links;
-use domain::{Quote, payment::Method, quote::Status};
+use domain::{Code, Quote, Refusal, payment::Method, quote::Status};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
@@ -75,7 +75,7 @@ fn form(quote: &Quote, now: Timestamp) -> Value {
     json!({
         "number": quote.number.to_string(),
         "total": quote.offer.due().to_string(),
-        "seller_reference": quote.number.to_string(),
+        "reference": quote.number.to_string(),
         "licensee": quote.offer.customer.company,
         "bill_to": quote.offer.bill_to().company,
         "valid_through": quote.offer.valid_through.to_string(),
@@ -106,7 +106,11 @@ async fn pay(
     let quote = open(&practice.store, &practice.links, &number, &link).await?;
     let now = practice.clock.now();
     if let Some(method) = payable_by(&quote, now) {
-        let event = if &*form == b"outcome=declined" { declined(&quote, method, now) } else { paid(&quote, method, now) };
+        let event = match &*form {
+            b"" | b"outcome=paid" => paid(&quote, method, now),
+            b"outcome=declined" => declined(&quote, method, now),
+            _ => return Err(Refusal::at(Code::ValueInvalid, "/outcome", "Send `outcome=paid` or `outcome=declined`.").into()),
+        };
         practice.tell(&event, now).await?;
     }
     // Back to the same place: a reload shows, and does not pay again.

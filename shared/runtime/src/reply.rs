@@ -109,7 +109,9 @@ pub fn shell(routes: Router) -> Router {
 async fn finish(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let (method, path) = (request.method().clone(), matched_path(&request));
-    let mut response = next.run(request).await;
+    // In a task of its own, a handler is carried through when its caller has gone, and a panic of its is an answer too.
+    let answered = tokio::spawn(next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| Failure::Broken("a handler panicked".to_owned()).into_response());
     if let Some(problem) = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(&response)) {
         let problem = Problem { request_id: Some(id.clone()), ..problem };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
