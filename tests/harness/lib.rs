@@ -6,20 +6,19 @@ mod letters;
 pub mod pdf;
 mod quote;
 pub mod stripe;
+mod vendor;
 mod world;
 
 pub use answer::{Answer, errors};
 pub use letters::{Attachment, Letter, Letters};
 pub use quote::Quote;
+pub use vendor::{VENDOR, plain_vendor, vendor_with};
 pub use world::{Stored, World};
 
 use serde_json::Value;
 
 /// The instant at which worlds stand still, unless they are told otherwise.
 pub const NOW: &str = "2026-11-22T10:00:00Z";
-
-/// The example vendor's folder.
-pub const VENDOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/vendor");
 
 /// The README's example request: a reseller in Berlin buys three products for a customer in San Francisco.
 pub fn example() -> Value {
@@ -36,10 +35,9 @@ pub fn example_of(product: &str, users: u32) -> Value {
     request
 }
 
-/// A copy of `request` with the member at each JSON pointer set: `null` takes it away.
-///
-/// Members that are not there yet are made; an index must exist.
-pub fn with<const N: usize>(request: &Value, changes: [(&str, Value); N]) -> Value {
+/// A copy of `request` with the member at each JSON pointer set, or taken away by `null`. Members that are not there yet
+/// are made; an index must exist.
+pub fn with<'a>(request: &Value, changes: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let mut changed = request.clone();
     for (pointer, value) in changes {
         let (parent, member) = pointer.rsplit_once('/').unwrap_or_else(|| panic!("{pointer} is not a pointer"));

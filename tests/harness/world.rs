@@ -137,7 +137,7 @@ impl World {
     /// Tells the webhook an event, genuinely signed now.
     pub async fn stripe(&self, event: &Value) -> Answer {
         let body = event.to_string();
-        let signature = stripe::signature(self.home().webhook_secret(), self.now, body.as_bytes());
+        let signature = stripe::signature(self.home().webhook_secret(), self.now, &body);
         self.send(self.request(Method::POST, "/webhooks/stripe").header("stripe-signature", signature).body(body)).await
     }
 

@@ -1,1 +1,44 @@
-//! soon
+//! Answers that others rely on, as a whole.
+
+use serde_json::json;
+use tests::{NOW, World, example, golden::assert_golden, plain_vendor, with};
+
+#[tokio::test]
+async fn what_the_api_answers_is_what_it_always_answered() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let url = world.home().url();
+    let portrait = |text: &str, changing: &[(&str, &str)]| {
+        let text = text.replace(&url, "https://sellthrough.example");
+        let text = changing.iter().fold(text, |text, (value, name)| text.replace(value, name));
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        format!("{value:#}\n")
+    };
+    let quote = world.quote(&example()).await;
+    let names = [(quote.secret(), "‹secret›"), (quote.number(), "‹quote›")];
+    assert_golden("api/quote.json", &portrait(&quote.0.to_string(), &names));
+
+    let faults = [("/currency", json!("CHF")), ("/lines/0/users", json!(0)), ("/customer/technical_contact", json!(null))];
+    let refused = world.post("/v1/quotes", &with(&example(), faults)).await;
+    refused.problem(422, "request_invalid");
+    assert_golden("api/problem.json", &portrait(refused.text(), &[(refused.header("x-request-id"), "‹request›")]));
+
+    let preview = world.post("/v1/quotes/preview", &example()).await;
+    assert_golden("api/preview.json", &portrait(preview.text(), &[]));
+
+    world.pay(&quote).await;
+    world.ignore_letters().await;
+    let paid = world.see(&quote).await;
+    let sens =
+        [&paid.0["licenses"][0], &paid.0["licenses"][1], &paid.0["subscriptions"][0]].map(|one| one["sen"].as_str().unwrap());
+    let sens = [(sens[0], "‹sen 1›"), (sens[1], "‹sen 2›"), (sens[2], "‹sen 3›")];
+    let number: domain::QuoteNumber = quote.number().parse().unwrap();
+    let names: Vec<_> = names.into_iter().chain(sens).chain([(number.compact(), "‹payment›")]).collect();
+    assert_golden("api/paid.json", &portrait(&paid.0.to_string(), &names));
+
+    let token = world.token("tina@customer.example", None).await;
+    let path = format!("/v1/licenses/{}", sens[0].0);
+    let license = world.with_token(reqwest::Method::GET, &path, &token).await;
+    assert_golden("api/license.json", &portrait(license.text(), &names));
+    world.close().await;
+}

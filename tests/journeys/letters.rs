@@ -1,1 +1,73 @@
-//! soon
+//! Letters in both languages, word for word (R22, R82, R115).
+
+use serde_json::json;
+use tests::{Letter, NOW, Quote, World, example, golden::assert_golden, plain_vendor, vendor_with, with};
+
+/// A letter as a golden file: what is made anew in each world is replaced by its name.
+fn portrait(world: &World, quote: &Quote, letter: &Letter) -> String {
+    let mut text =
+        format!("From: {}\nTo: {}\nSubject: {}\n\n{}", letter.from, letter.to, letter.subject, letter.text.replace("\r\n", "\n"));
+    text = text.replace(quote.secret(), "‹secret›").replace(&world.home().url(), "https://sellthrough.example");
+    text = text.replace(quote.number(), "‹quote›");
+    for list in ["licenses", "subscriptions"] {
+        for one in quote.0[list].as_array().unwrap() {
+            text = text.replace(one["sen"].as_str().unwrap(), &format!("‹sen {}›", one["line"]));
+        }
+    }
+    for file in &letter.attachments {
+        text += &format!("\n[{}]\n", file.filename.replace(quote.number(), "‹quote›"));
+    }
+    text
+}
+
+#[tokio::test]
+async fn every_letter_says_what_it_always_said_in_both_languages() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    for language in ["en", "ja"] {
+        let quote = world.quote(&with(&example(), [("/locale", json!(language))])).await;
+        let copy = world.letters().await.only("rita@reseller.example");
+        assert_golden(&format!("letters/quote.{language}.txt"), &portrait(&world, &quote, &copy));
+        world.pay(&quote).await;
+        let mut letters = world.letters().await;
+        let paid = world.see(&quote).await;
+        for (role, recipient) in [("confirmation", "tina@customer.example"), ("receipt", "rita@reseller.example")] {
+            let letter = letters.take(recipient);
+            let text = portrait(&world, &paid, &letter).replace("IN-000002", "IN-000001");
+            assert_golden(&format!("letters/{role}.{language}.txt"), &text);
+            assert!(letter.html.contains(&format!("lang=\"{language}\"")), "{}", letter.html);
+        }
+        letters.none();
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_html_part_says_the_same_as_the_text() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let request = with(&example(), [("/customer/company", json!("Smith & <b>Sons</b> {{ secret }}"))]);
+    let quote = world.quote(&request).await;
+    let letter = world.letters().await.only("rita@reseller.example");
+    assert!(letter.text.contains("Smith & <b>Sons</b> {{ secret }} receives the licence."), "{}", letter.text);
+    assert!(letter.html.contains("Smith &amp; &lt;b&gt;Sons&lt;"), "what a buyer typed is text: {}", letter.html);
+    assert!(letter.html.contains(quote.number()) && letter.html.contains("USD 71,935.50"), "{}", letter.html);
+    assert!(letter.html.replace("&#x2f;", "/").contains(quote.pay()), "{}", letter.html);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r115_what_the_vendor_does_not_speak_is_said_in_the_vendor_s_default_language() {
+    let closing = "closing = \"よろしくお願いいたします。\"\n";
+    let vendor = vendor_with(&[("languages/ja.toml", closing, "")]);
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    for (asked, answered) in [(json!("ja-JP"), "ja"), (json!("fr"), "en"), (json!(null), "en")] {
+        let preview = world.post("/v1/quotes/preview", &with(&example(), [("/locale", asked.clone())])).await.expect(200);
+        assert_eq!(preview["locale"], answered, "{asked}");
+    }
+    // String by string: a letter in Japanese, but for what that language lacks.
+    world.quote(&with(&example(), [("/locale", json!("ja"))])).await;
+    let letter = world.letters().await.only("rita@reseller.example");
+    assert!(letter.text.contains("Rita Seller 様") && letter.text.contains("Kind regards,"), "{}", letter.text);
+    world.close().await;
+}

@@ -3,6 +3,7 @@
 mod answers;
 mod documents;
 mod expiry;
+mod harness;
 mod idempotency;
 mod letters;
 mod money;

@@ -55,9 +55,16 @@ pub(crate) fn router(practice: Arc<Practice>) -> Router {
 async fn show(State(practice): State<Arc<Practice>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
     match open(&practice.store, &practice.links, &number, &link).await {
         Ok(quote) => page(StatusCode::OK, "pay.html", &form(&quote, practice.clock.now())),
-        // A person is here, often with half a link from a letter: they are told in words, and always in the same ones.
-        Err(Failure::Refused(_)) => page(StatusCode::NOT_FOUND, "missing.html", &Value::Null),
-        Err(failure) => Err(failure),
+        Err(failure) => missing(failure),
+    }
+}
+
+/// A person is here, often with half a link from a letter, or on a page of a revision that is void: they are told in
+/// words, and always in the same ones.
+fn missing(failure: Failure) -> Reply {
+    match failure {
+        Failure::Refused(_) => page(StatusCode::NOT_FOUND, "missing.html", &Value::Null),
+        failure => Err(failure),
     }
 }
 
@@ -103,7 +110,10 @@ async fn pay(
     Query(link): Query<LinkQuery>,
     form: Bytes,
 ) -> Reply {
-    let quote = open(&practice.store, &practice.links, &number, &link).await?;
+    let quote = match open(&practice.store, &practice.links, &number, &link).await {
+        Ok(quote) => quote,
+        Err(failure) => return missing(failure),
+    };
     let now = practice.clock.now();
     if let Some(method) = payable_by(&quote, now) {
         let event = match &*form {

@@ -71,8 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn build() -> Result<PathBuf, Box<dyn Error>> {
     let here = std::env::current_exe()?;
     let target = here.ancestors().nth(2).ok_or("this program is not in a target directory")?;
-    let cargo = std::env::var_os("CARGO").ok_or("start this with `cargo run --release -p start`")?;
-    let built = Command::new(cargo)
+    let built = Command::new(env!("CARGO"))
         .args(["build", "--release", "--package", "quotes", "--package", "bare", "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

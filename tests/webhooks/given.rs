@@ -1,0 +1,300 @@
+//! A webhook that somebody can tell things to, quotes that can be paid, and what Stripe tells about a payment.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+};
+use contract::quote::QuoteBody;
+use domain::{
+    Policy, Quote, QuoteNumber,
+    link::LinkKeys,
+    number::Minter,
+    payment::{PaymentId, Receipt},
+    quote::{Issue, Offer},
+    request::Origin,
+};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use local::engine::Engine;
+use payments::Payments;
+use runtime::{Configuration, Vendor, clock::MovableClock, shell};
+use serde_json::{Value, json};
+use store::{
+    Created, Store,
+    item::{self, Attributes},
+    keys::Key,
+};
+use stripe_webhook::Webhook;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+pub(crate) const SECRET: &str = "whsec_example_current";
+const TABLE: &str = "webhooks";
+
+pub(crate) fn instant(text: &str) -> Timestamp {
+    text.parse().expect("a timestamp")
+}
+
+/// When every quote here is issued, and when the clock stands at first: quotes are valid through 2026-07-10.
+pub(crate) fn noon() -> Timestamp {
+    instant("2026-06-10T12:00:00Z")
+}
+
+/// The payments function, as it runs anywhere, on a table of its own.
+pub(crate) struct World {
+    routes: Router,
+    pub(crate) store: Store,
+    pub(crate) hand: MovableClock,
+    policy: Policy,
+    issued: AtomicU32,
+    engine: Engine,
+    home: TempDir,
+}
+
+/// What a telling was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) fn outcome(&self) -> &str {
+        self.body["outcome"].as_str().unwrap_or("none")
+    }
+}
+
+/// Every item of a table, by its key.
+pub(crate) type Table = BTreeMap<(String, String), Attributes>;
+
+impl World {
+    /// Real money only, one secret.
+    pub(crate) async fn new() -> Self {
+        Self::configured([("STRIPE_WEBHOOK_SECRET", SECRET)]).await
+    }
+
+    pub(crate) async fn configured<const N: usize>(settings: [(&str, &str); N]) -> Self {
+        Self::at_home(tempfile::tempdir().expect("a directory"), Configuration::from_pairs(settings)).await
+    }
+
+    async fn at_home(home: TempDir, configuration: Configuration) -> Self {
+        let engine = Engine::start(home.path()).await.expect("the engine");
+        let credentials = aws_sdk_dynamodb::config::Credentials::new("tests", "tests", None, None, "tests");
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .region(aws_sdk_dynamodb::config::Region::new("eu-central-1"))
+            .credentials_provider(credentials)
+            .endpoint_url(engine.endpoint())
+            .build();
+        let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE);
+        store.create_table().await.expect("the table");
+        let hand = MovableClock::at(noon());
+        let payments = Payments::start(&configuration, store.clone(), hand.clock()).expect("the configuration is sound");
+        let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/vendor");
+        let policy = Vendor::open(vendor).expect("the example vendor").policy().expect("a sound policy");
+        Self { routes: shell(payments::routes(payments)), store, hand, policy, issued: AtomicU32::new(0), engine, home }
+    }
+
+    /// The process dies, and another one starts where it was.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self { engine, home, .. } = self;
+        engine.shutdown().await.expect("the engine stops");
+        Self::at_home(home, Configuration::from_pairs([("STRIPE_WEBHOOK_SECRET", SECRET)])).await
+    }
+
+    pub(crate) fn routes(&self) -> Router {
+        self.routes.clone()
+    }
+
+    /// A stored quote for one term licence: USD 49,980.00 with VAT, or in another currency.
+    pub(crate) async fn quote(&self, currency: &str) -> Quote {
+        let quote = self.unstored(currency);
+        assert_eq!(self.store.create_quote(&quote).await.expect("stored"), Created::New);
+        quote
+    }
+
+    /// A quote that nobody stored.
+    pub(crate) fn unstored(&self, currency: &str) -> Quote {
+        let seed = self.issued.fetch_add(1, Ordering::Relaxed).to_string();
+        let number = Minter::new(b"a key of the tests").quote_from_seed(&seed);
+        Quote::issue(number, self.offer(currency, 500, noon()), None)
+    }
+
+    /// An offer for so many users.
+    pub(crate) fn offer(&self, currency: &str, users: u32, at: Timestamp) -> Offer {
+        let example = include_str!("../../infra/vendor/examples/quote.json");
+        let mut request: Value = serde_json::from_str(example).expect("JSON");
+        request["currency"] = json!(currency);
+        request["lines"] = json!([{"kind": "new", "product": "tracker-data-center", "users": users, "term_months": 12}]);
+        let body = QuoteBody::read(request.to_string().as_bytes()).expect("a request");
+        let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("keys");
+        let request_hash = format!("{currency} {users}");
+        let issue = Issue { origin: Origin { at, ip: None }, request_hash, link_keys: &link_keys };
+        Offer::make(&body.request, body.faults, &self.policy, &issue).expect("the example is in order")
+    }
+
+    /// Tells the webhook, as Stripe would now.
+    pub(crate) async fn tell(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let signature = Webhook::generate_test_header(&body, SECRET, Some(self.hand.clock().now().as_second()));
+        self.post(Some(&signature), body).await
+    }
+
+    /// Tells the webhook, with any signature or none.
+    pub(crate) async fn post(&self, signature: Option<&str>, body: impl Into<Body>) -> Answer {
+        let request = Request::post("/webhooks/stripe").header("content-type", "application/json; charset=utf-8");
+        let request = signature.into_iter().fold(request, |request, text| request.header("Stripe-Signature", text));
+        let response = self.routes().oneshot(request.body(body.into()).expect("a request")).await.expect("infallible");
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        Answer { status, body: serde_json::from_slice(&body).expect("JSON") }
+    }
+
+    /// The quote as it is stored.
+    pub(crate) async fn stored(&self, number: &QuoteNumber) -> Quote {
+        self.store.quote(number).await.expect("a read").expect("the quote is there")
+    }
+
+    /// Where a payment went.
+    pub(crate) async fn receipt(&self, paying: &Paying) -> Option<Receipt> {
+        self.store.receipt_and_quote(&paying.id(), None).await.expect("a read").0
+    }
+
+    /// The quote's item and the payment's, byte for byte.
+    pub(crate) async fn items(&self, quote: &Quote, paying: &Paying) -> [Option<Attributes>; 2] {
+        let keys = [Key::quote(&quote.number), Key::receipt(&paying.id())].map(|key| item::of_key(&key));
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).consistent_read(true).build().expect("keys");
+        let got = self.store.client().batch_get_item().request_items(TABLE, wanted).send().await.expect("a read");
+        let found = got.responses.and_then(|mut tables| tables.remove(TABLE)).expect("the table");
+        keys.map(|key| found.iter().find(|item| key.iter().all(|(name, value)| item.get(name) == Some(value))).cloned())
+    }
+
+    /// All that is stored.
+    pub(crate) async fn table(&self) -> Table {
+        let pages = self.store.client().scan().table_name(TABLE).consistent_read(true).into_paginator().items().send();
+        let items = pages.collect::<Result<Vec<_>, _>>().await.expect("a scan");
+        let text = |item: &Attributes, name: &str| item[name].as_s().expect("a text").clone();
+        items.into_iter().map(|item| ((text(&item, store::keys::PARTITION), text(&item, store::keys::SORT)), item)).collect()
+    }
+}
+
+/// A payment at Stripe, from which its events are told.
+#[derive(Debug, Clone)]
+pub(crate) struct Paying {
+    pub(crate) intent: String,
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+    pub(crate) method: &'static str,
+    pub(crate) at: Timestamp,
+    pub(crate) livemode: bool,
+    pub(crate) quote: Option<QuoteNumber>,
+    pub(crate) revision: Option<u32>,
+}
+
+impl Paying {
+    /// A card payment of exactly what the quote asks for.
+    pub(crate) fn of(quote: &Quote) -> Self {
+        Self {
+            intent: format!("pi_{}", quote.number.compact()),
+            amount: quote.offer.total,
+            currency: quote.offer.currency.code().to_ascii_lowercase(),
+            method: "card",
+            at: noon(),
+            livemode: true,
+            quote: Some(quote.number.clone()),
+            revision: Some(quote.offer.revision),
+        }
+    }
+
+    /// Another payment for the same.
+    pub(crate) fn again(self) -> Self {
+        Self { intent: format!("{}_again", self.intent), ..self }
+    }
+
+    /// The same payment, told without saying what it is for.
+    pub(crate) fn unnamed(&self) -> Self {
+        Self { quote: None, revision: None, ..self.clone() }
+    }
+
+    pub(crate) fn id(&self) -> PaymentId {
+        PaymentId::new("stripe", &self.intent)
+    }
+
+    pub(crate) fn succeeded(&self) -> Value {
+        self.event("payment_intent.succeeded", 0, self.payment_intent(self.amount))
+    }
+
+    pub(crate) fn failed(&self) -> Value {
+        let mut intent = self.payment_intent(0);
+        intent["last_payment_error"] = json!({"code": "card_declined", "type": "card_error"});
+        self.event("payment_intent.payment_failed", -60, intent)
+    }
+
+    pub(crate) fn completed(&self) -> Value {
+        self.event("checkout.session.completed", 1, self.session("paid"))
+    }
+
+    /// The checkout is over; the money is under way.
+    pub(crate) fn completed_unpaid(&self) -> Value {
+        self.event("checkout.session.completed", -30, self.session("unpaid"))
+    }
+
+    pub(crate) fn cleared(&self) -> Value {
+        self.event("checkout.session.async_payment_succeeded", 2, self.session("paid"))
+    }
+
+    /// `total` is what went back so far, in all.
+    pub(crate) fn refunded(&self, total: i64) -> Value {
+        let charge = json!({
+            "id": format!("ch_{}", self.intent), "object": "charge", "payment_intent": self.intent, "amount": self.amount,
+            "amount_refunded": total, "refunded": total == self.amount, "currency": self.currency, "metadata": self.metadata(),
+        });
+        self.event("charge.refunded", 3_600, charge)
+    }
+
+    /// Any event; `after` is in seconds after the payment.
+    pub(crate) fn event(&self, kind: &str, after: i64, object: Value) -> Value {
+        json!({
+            "id": format!("evt_{kind}_{}", self.intent), "object": "event", "api_version": "2025-03-31.basil", "type": kind,
+            "created": self.at.as_second() + after, "livemode": self.livemode, "pending_webhooks": 1,
+            "data": {"object": object},
+        })
+    }
+
+    fn payment_intent(&self, received: i64) -> Value {
+        json!({
+            "id": self.intent, "object": "payment_intent", "amount": self.amount, "amount_received": received,
+            "currency": self.currency, "payment_method_types": [self.method], "last_payment_error": null,
+            "metadata": self.metadata(),
+        })
+    }
+
+    /// Names its quote by `client_reference_id` alone, as a payment link does, and its revision in the metadata.
+    fn session(&self, status: &str) -> Value {
+        json!({
+            "id": format!("cs_{}", self.intent), "object": "checkout.session", "payment_intent": self.intent,
+            "payment_status": status, "amount_total": self.amount, "currency": self.currency,
+            "payment_method_types": [self.method],
+            "metadata": self.revision.map_or(json!({}), |revision| json!({"quote_revision": revision.to_string()})),
+            "client_reference_id": self.quote.as_ref().map(ToString::to_string),
+        })
+    }
+
+    fn metadata(&self) -> Value {
+        match (&self.quote, self.revision) {
+            (Some(quote), Some(revision)) => {
+                json!({"quote_number": quote.to_string(), "quote_revision": revision.to_string()})
+            }
+            (Some(quote), None) => json!({"quote_number": quote.to_string()}),
+            (None, _) => json!({}),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! What money does when it arrives: it pays its quote, or it is kept with the reason why not. None is ever lost.
+
+use domain::{
+    Money, Quote,
+    payment::{Method, Unapplied, Whereabouts},
+    quote::{Event, Stage, Status},
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::given::{Paying, SECRET, World, instant, noon};
+
+/// Tells that money arrived, and asserts that it is kept for `reason`, that Stripe is told so, and that nothing else
+/// changed.
+async fn assert_kept(world: &World, paying: &Paying, reason: Unapplied) {
+    let before = world.table().await;
+    let answer = world.tell(&paying.succeeded()).await;
+    assert_eq!(answer.status, 200, "it is ours now: Stripe need not tell it again");
+    assert_eq!((answer.outcome(), &answer.body["reason"]), ("unapplied", &json!(reason)));
+
+    let receipt = world.receipt(paying).await.expect("a receipt");
+    let Whereabouts::Unapplied { reason: kept_for, money, at, .. } = receipt.whereabouts else { panic!("{receipt:?}") };
+    assert_eq!(kept_for, reason);
+    let currency = paying.currency.to_uppercase().parse().expect("a currency");
+    assert_eq!((money, at), (Money::new(paying.amount, currency), paying.at));
+
+    let mut after = world.table().await;
+    assert_eq!(world.tell(&paying.completed()).await.outcome(), "known", "told again, it is the same money");
+    assert_eq!(world.table().await, after);
+    after.retain(|key, _| before.contains_key(key));
+    assert_eq!(after, before, "nothing but the receipt was written");
+}
+
+/// E28, first half: `evt_1` three times, then `evt_2` for the same payment.
+#[tokio::test]
+async fn e28_a_payment_told_four_times_by_two_events_is_one_ledger_entry() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    let evt_1 = paying.succeeded();
+    let mut evt_2 = paying.completed();
+    evt_2["id"] = json!("evt_2");
+    let mut outcomes = Vec::new();
+    for event in [&evt_1, &evt_1, &evt_1, &evt_2] {
+        let answer = world.tell(event).await;
+        assert_eq!(answer.status, 200);
+        outcomes.push(answer.outcome().to_owned());
+    }
+    assert_eq!(outcomes, ["applied", "known", "known", "known"]);
+    let quote = world.stored(&quote.number).await;
+    assert_eq!(quote.payments.len(), 1);
+    assert_eq!((quote.payments[0].amount, &quote.payments[0].payment), (quote.offer.total, &paying.id()));
+    assert_eq!(quote.status(noon()), Status::Paid);
+}
+
+/// E28, second half: the refund arrives first, is parked, and is applied after; the balance is 0.
+#[tokio::test]
+async fn e28_a_refund_told_before_its_payment_waits_for_it() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    assert_eq!(world.tell(&paying.refunded(paying.amount)).await.outcome(), "noted");
+    assert_eq!(world.receipt(&paying).await.expect("a receipt").whereabouts, Whereabouts::Awaited);
+    assert_eq!(world.stored(&quote.number).await, quote, "a refund alone changes no quote");
+
+    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    let quote = world.stored(&quote.number).await;
+    assert_eq!(quote.payments.iter().map(|payment| payment.amount - payment.refunded).sum::<i64>(), 0);
+    assert_eq!(quote.stage, Stage::Refunded { delivery: None }, "so that no key is issued for it");
+}
+
+#[tokio::test]
+async fn a_part_that_went_back_leaves_the_quote_paid() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    world.tell(&paying.succeeded()).await;
+    for (total, outcome) in [(100, "noted"), (100, "known"), (300, "noted"), (200, "known")] {
+        assert_eq!(world.tell(&paying.refunded(total)).await.outcome(), outcome, "{total} in all");
+    }
+    let quote = world.stored(&quote.number).await;
+    assert_eq!((quote.payments[0].refunded, quote.status(noon())), (300, Status::Paid));
+    world.tell(&paying.unnamed().refunded(paying.amount)).await;
+    assert_eq!(world.stored(&quote.number).await.status(noon()), Status::Refunded, "a charge need not name its quote");
+}
+
+#[tokio::test]
+async fn e27_another_amount_pays_nothing() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    for amount in [quote.offer.total - 1, quote.offer.total + 1, 0, quote.offer.total / 100] {
+        let paying = Paying { amount, intent: format!("pi_{amount}"), ..Paying::of(&quote) };
+        assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
+    }
+}
+
+#[tokio::test]
+async fn e27_another_currency_pays_nothing() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    assert_kept(&world, &Paying { currency: "aud".to_owned(), ..Paying::of(&quote) }, Unapplied::CurrencyMismatch).await;
+}
+
+#[tokio::test]
+async fn money_for_a_quote_that_does_not_exist_is_kept() {
+    let world = World::new().await;
+    assert_kept(&world, &Paying::of(&world.unstored("USD")), Unapplied::QuoteUnknown).await;
+}
+
+#[tokio::test]
+async fn money_that_names_no_quote_is_kept_until_another_event_names_it() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    assert_kept(&world, &paying.unnamed(), Unapplied::NoReference).await;
+    assert_eq!(world.tell(&paying.completed()).await.outcome(), "applied");
+    assert_eq!(world.stored(&quote.number).await.status(noon()), Status::Paid);
+}
+
+/// A mistyped number has a wrong check character, and is no number.
+#[tokio::test]
+async fn a_mistyped_number_is_no_reference() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    let mut event = paying.succeeded();
+    let mut mistyped = quote.number.to_string();
+    let last = mistyped.pop().expect("a character");
+    mistyped.push(if last == '2' { '3' } else { '2' });
+    event["data"]["object"]["metadata"]["quote_number"] = json!(mistyped);
+    assert_eq!(world.tell(&event).await.body["reason"], "no_reference");
+    assert_eq!(world.stored(&quote.number).await, quote);
+}
+
+#[tokio::test]
+async fn a_number_may_be_typed_as_people_type_it() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let mut event = Paying::of(&quote).completed();
+    event["data"]["object"]["client_reference_id"] = json!(quote.number.compact().to_lowercase());
+    assert_eq!(world.tell(&event).await.outcome(), "applied");
+}
+
+/// E26: the instant of the payment decides, not the one of its telling.
+#[tokio::test]
+async fn e26_the_last_second_counts_however_late_it_is_told_and_the_next_one_does_not() {
+    let world = World::new().await;
+    let (in_time, late) = (world.quote("USD").await, world.quote("USD").await);
+    assert_eq!(in_time.offer.valid_through.to_string(), "2026-07-10");
+    world.hand.set(instant("2026-07-12T09:00:00Z"));
+
+    let paying = Paying { at: instant("2026-07-10T23:59:59Z"), ..Paying::of(&in_time) };
+    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    let Stage::Paid { on } = world.stored(&in_time.number).await.stage else { panic!("it is paid") };
+    assert_eq!(on.to_string(), "2026-07-10");
+
+    let paying = Paying { at: instant("2026-07-11T00:00:00Z"), ..Paying::of(&late) };
+    assert_kept(&world, &paying, Unapplied::QuoteExpired).await;
+}
+
+#[tokio::test]
+async fn a_second_payment_for_a_paid_quote_is_kept() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let first = Paying::of(&quote);
+    world.tell(&first.succeeded()).await;
+    let second = first.clone().again();
+    assert_kept(&world, &second, Unapplied::AlreadyPaid).await;
+
+    world.tell(&first.refunded(first.amount)).await;
+    let third = second.again();
+    assert_kept(&world, &third, Unapplied::AlreadyPaid).await;
+}
+
+/// R24: a revision voids the old offer, and a payment that began under it.
+#[tokio::test]
+async fn r24_money_for_a_superseded_revision_is_kept() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let offer = world.offer("USD", 1_000, noon() + SignedDuration::from_mins(5));
+    let change = quote.revise(offer).expect("it is not paid").expect("it is another request");
+    assert_eq!(world.store.commit(&change).await.expect("a write"), store::Commit::Committed);
+
+    // Not even if it is of the new offer's amount.
+    let old = Paying { amount: change.next.offer.total, ..Paying::of(&quote) };
+    assert_kept(&world, &old, Unapplied::RevisionSuperseded).await;
+    assert_eq!(world.tell(&Paying::of(&change.next).again().succeeded()).await.outcome(), "applied");
+}
+
+/// R69: Australian dollars are not paid by card.
+#[tokio::test]
+async fn r69_a_card_does_not_pay_australian_dollars_and_a_transfer_does() {
+    let world = World::new().await;
+    let quote = world.quote("AUD").await;
+    assert_kept(&world, &Paying::of(&quote), Unapplied::MethodNotAllowed).await;
+    let transfer = Paying { method: "customer_balance", ..Paying::of(&quote).again() };
+    assert_eq!(world.tell(&transfer.succeeded()).await.outcome(), "applied");
+}
+
+/// A checkout that offers several methods does not say which was used: it pays if the quote admits one of them.
+#[tokio::test]
+async fn one_method_that_the_quote_admits_is_enough() {
+    let world = World::new().await;
+    let quote = world.quote("AUD").await;
+    let mut event = Paying::of(&quote).succeeded();
+    event["data"]["object"]["payment_method_types"] = json!(["card", "customer_balance"]);
+    assert_eq!(world.tell(&event).await.outcome(), "applied");
+    assert_eq!(world.stored(&quote.number).await.payments[0].method, Method::BankTransfer);
+}
+
+/// Two events of one payment that say different things about it: it pays by the one that fits, whichever comes first.
+#[tokio::test]
+async fn a_payment_pays_if_any_of_its_events_says_so() {
+    let world = World::new().await;
+    for fitting_first in [true, false] {
+        let quote = world.quote("USD").await;
+        let fitting = Paying::of(&quote);
+        let partial = Paying { amount: 1, ..fitting.clone() };
+        let mut events = [fitting.succeeded(), partial.completed()];
+        if !fitting_first {
+            events.reverse();
+        }
+        for event in &events {
+            assert_eq!(world.tell(event).await.status, 200);
+        }
+        let quote = world.stored(&quote.number).await;
+        assert_eq!((quote.status(noon()), quote.payments.len()), (Status::Paid, 1));
+    }
+}
+
+/// R70: ACH is for US dollars.
+#[tokio::test]
+async fn r70_ach_pays_us_dollars_alone() {
+    let world = World::new().await;
+    let (dollars, euros) = (world.quote("USD").await, world.quote("EUR").await);
+    let ach = |quote: &Quote| Paying { method: "us_bank_account", ..Paying::of(quote) };
+    assert_eq!(world.tell(&ach(&dollars).succeeded()).await.outcome(), "applied");
+    assert_kept(&world, &ach(&euros), Unapplied::MethodNotAllowed).await;
+}
+
+#[tokio::test]
+async fn a_refund_of_unapplied_money_is_noted_with_it() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying { amount: 100, ..Paying::of(&quote) };
+    assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
+    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "noted");
+    assert_eq!(world.tell(&paying.refunded(100)).await.outcome(), "noted");
+    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "known");
+    let receipt = world.receipt(&paying).await.expect("a receipt");
+    assert_eq!(receipt.refunded, 100);
+    assert!(matches!(receipt.whereabouts, Whereabouts::Unapplied { .. }));
+    assert_eq!(world.stored(&quote.number).await, quote);
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_noted_once_and_the_buyer_may_try_again() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    for outcome in ["noted", "known", "known"] {
+        let answer = world.tell(&paying.failed()).await;
+        assert_eq!((answer.status.as_u16(), answer.outcome()), (200, outcome));
+    }
+    let noted = world.stored(&quote.number).await;
+    assert_eq!(noted.status(noon()), Status::Issued);
+    let events: Vec<_> = noted.history.iter().map(|entry| &entry.event).collect();
+    let failed = Event::PaymentFailed { payment: paying.id(), reason: "card_declined".to_owned() };
+    assert_eq!(events, [&Event::Issued { revision: 1 }, &failed]);
+    assert_eq!(world.receipt(&paying).await, None, "no money, no receipt");
+
+    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    let before = world.table().await;
+    assert_eq!(world.tell(&paying.clone().again().failed()).await.outcome(), "known", "it does not matter any more");
+    assert_eq!(world.table().await, before);
+}
+
+#[tokio::test]
+async fn test_mode_counts_only_where_the_configuration_says_so() {
+    let real = World::new().await;
+    let practice = World::configured([("STRIPE_WEBHOOK_SECRET", SECRET), ("STRIPE_ACCEPT_TEST_MODE", "true")]).await;
+    for (world, outcome) in [(real, "ignored"), (practice, "applied")] {
+        let quote = world.quote("USD").await;
+        let before = world.table().await;
+        let answer = world.tell(&Paying { livemode: false, ..Paying::of(&quote) }.succeeded()).await;
+        assert_eq!((answer.status.as_u16(), answer.outcome()), (200, outcome));
+        assert_eq!(world.table().await != before, outcome == "applied");
+    }
+}
+
+#[tokio::test]
+async fn events_without_use_are_acknowledged_and_nothing_is_stored() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    let before = world.table().await;
+    let useless = [
+        paying.completed_unpaid(),
+        paying.event("payment_intent.created", 0, paying.succeeded()["data"]["object"].clone()),
+        paying.event("charge.succeeded", 0, paying.refunded(0)["data"]["object"].clone()),
+        paying.event("customer.created", 0, json!({"id": "cus_1", "object": "customer", "email": null})),
+        paying.event("something.that.stripe.invents.later", 0, json!(null)),
+    ];
+    for event in useless {
+        let answer = world.tell(&event).await;
+        assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "ignored"), "{}", event["type"]);
+    }
+    assert_eq!(world.table().await, before);
+}
+
+/// It is Stripe's, but not as Stripe documents it: acknowledging it could lose money, so it is not.
+#[tokio::test]
+async fn a_genuine_event_that_cannot_be_read_is_not_acknowledged_and_nothing_is_stored() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    let before = world.table().await;
+    let with = |pointer: &str, value: Value| {
+        let mut event = paying.succeeded();
+        *event.pointer_mut(pointer).expect("a member") = value;
+        event
+    };
+    let unreadable = [
+        json!([]),
+        json!({"type": "payment_intent.succeeded", "livemode": true}),
+        with("/data/object", json!({"id": "pi_1"})),
+        with("/data/object/currency", json!("doubloons")),
+        with("/data/object/amount_received", json!(-1)),
+        with("/data/object/amount_received", json!("4998000")),
+        with("/created", json!(i64::MAX)),
+        with("/data/object/id", json!(7)),
+    ];
+    for event in unreadable {
+        let answer = world.tell(&event).await;
+        assert!(answer.status.is_client_error(), "{event}: {answer:?}");
+        assert!(answer.body["code"].is_string());
+    }
+    assert_eq!(world.table().await, before);
+}

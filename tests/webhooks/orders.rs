@@ -1,0 +1,246 @@
+//! One payment, told by several events in every order and number of deliveries, ends in one and the same state.
+
+use std::{cell::Cell, sync::Arc};
+
+use domain::{
+    Quote,
+    payment::{Receipt, Unapplied, Whereabouts},
+    quote::{Event, Stage},
+};
+use proptest::{
+    bool::weighted,
+    collection::vec,
+    sample::{select, subsequence},
+    strategy::Strategy,
+    test_runner::{Config, FileFailurePersistence, TestRunner},
+};
+use serde_json::Value;
+use store::item;
+use tokio::task::JoinSet;
+
+use crate::given::{Paying, Table, World};
+
+/// What Stripe may tell of one payment; `named` when it says for which quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Failed { named: bool },
+    Succeeded { named: bool },
+    Completed { named: bool },
+    Cleared { named: bool },
+    RefundedInPart { named: bool },
+    RefundedInFull { named: bool },
+}
+
+use Telling::{Cleared, Completed, Failed, RefundedInFull, RefundedInPart, Succeeded};
+
+impl Telling {
+    fn event(self, paying: &Paying) -> Value {
+        let (Failed { named }
+        | Succeeded { named }
+        | Completed { named }
+        | Cleared { named }
+        | RefundedInPart { named }
+        | RefundedInFull { named }) = self;
+        let paying = if named { paying } else { &paying.unnamed() };
+        match self {
+            Failed { .. } => paying.failed(),
+            Succeeded { .. } => paying.succeeded(),
+            Completed { .. } => paying.completed(),
+            Cleared { .. } => paying.cleared(),
+            RefundedInPart { .. } => paying.refunded(paying.amount / 3),
+            RefundedInFull { .. } => paying.refunded(paying.amount),
+        }
+    }
+}
+
+/// Everything that the order must not decide.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    ledger: Vec<(i64, i64)>,
+    stage: &'static str,
+    whereabouts: &'static str,
+    refunded: i64,
+}
+
+/// What must be in the end: it knows what was told, and not when or how often.
+fn predicted(told: &[Telling], amount: i64) -> End {
+    let refunded = |telling: &Telling| match telling {
+        RefundedInPart { .. } => amount / 3,
+        RefundedInFull { .. } => amount,
+        _ => 0,
+    };
+    let refunded = told.iter().map(refunded).max().unwrap_or(0);
+    let success = |telling: &&Telling| matches!(telling, Succeeded { .. } | Completed { .. } | Cleared { .. });
+    let named = |telling: &Telling| matches!(telling, Succeeded { named } | Completed { named } | Cleared { named } if *named);
+    let paid = told.iter().any(named);
+    End {
+        ledger: if paid { vec![(amount, refunded)] } else { vec![] },
+        stage: if !paid {
+            "issued"
+        } else if refunded == amount {
+            "refunded"
+        } else {
+            "paid"
+        },
+        whereabouts: match told.iter().find(success) {
+            _ if paid => "applied",
+            Some(_) => "unapplied: no reference",
+            None if refunded > 0 => "awaited",
+            None => "unknown",
+        },
+        refunded,
+    }
+}
+
+fn found(quote: &Quote, receipt: Option<&Receipt>) -> End {
+    End {
+        ledger: quote.payments.iter().map(|payment| (payment.amount, payment.refunded)).collect(),
+        stage: match quote.stage {
+            Stage::Issued => "issued",
+            Stage::Paid { .. } => "paid",
+            Stage::Refunded { delivery: None } => "refunded",
+            _ => "something else",
+        },
+        whereabouts: match receipt.map(|receipt| &receipt.whereabouts) {
+            Some(Whereabouts::Applied { quote: paid }) if *paid == quote.number => "applied",
+            Some(Whereabouts::Unapplied { reason: Unapplied::NoReference, .. }) => "unapplied: no reference",
+            Some(Whereabouts::Awaited) => "awaited",
+            None => "unknown",
+            Some(_) => "something else",
+        },
+        refunded: receipt.map_or(0, |receipt| receipt.refunded),
+    }
+}
+
+/// The history is gap-free, says once that the quote was paid, and its refunds only ever rise.
+fn assert_history(quote: &Quote) {
+    assert!(quote.history.iter().map(|entry| entry.seq).eq(1..=quote.history.len() as u32), "{:?}", quote.history);
+    let count = |wanted: fn(&Event) -> bool| quote.history.iter().filter(|entry| wanted(&entry.event)).count();
+    assert_eq!(count(|event| matches!(event, Event::Paid { .. })), quote.payments.len());
+    assert!(count(|event| matches!(event, Event::PaymentFailed { .. })) <= 1);
+    let refunds = quote.history.iter().filter_map(|entry| match entry.event {
+        Event::Refunded { total, .. } => Some(total),
+        _ => None,
+    });
+    assert!(refunds.is_sorted_by(|before, after| before < after), "{:?}", quote.history);
+}
+
+/// A delivery, and whether the next one is under way at the same time.
+type Delivery = (Telling, bool);
+
+/// Delivers it all, asserts that every delivery was acknowledged, and says what became of each.
+async fn deliver(world: &Arc<World>, paying: &Paying, deliveries: &[Delivery]) -> Vec<String> {
+    let mut outcomes = Vec::new();
+    for at_once in deliveries.chunk_by(|(_, with_next), _| *with_next) {
+        let mut answers = JoinSet::new();
+        for (telling, _) in at_once {
+            let (world, event) = (world.clone(), telling.event(paying));
+            answers.spawn(async move { world.tell(&event).await });
+        }
+        for answer in answers.join_all().await {
+            assert!(answer.status.is_success() && answer.body["received"] == true, "{answer:?}");
+            outcomes.push(answer.outcome().to_owned());
+        }
+    }
+    outcomes
+}
+
+/// Tells a payment in one way, and then in the same way again.
+async fn check(world: &Arc<World>, deliveries: &[Delivery]) {
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    let told: Vec<_> = deliveries.iter().map(|(telling, _)| *telling).collect();
+    let end = predicted(&told, paying.amount);
+
+    let outcomes = deliver(world, &paying, deliveries).await;
+    let items = world.items(&quote, &paying).await;
+    let [Some(quote_item), receipt_item] = &items else { panic!("the quote is gone") };
+    let stored: Quote = item::aggregate(quote_item).expect("a quote");
+    let receipt = receipt_item.as_ref().map(|item| item::aggregate(item).expect("a receipt"));
+    assert_eq!(found(&stored, receipt.as_ref()), end);
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "applied").count(), end.ledger.len(), "applied once, if at all");
+    assert_history(&stored);
+
+    let outcomes = deliver(world, &paying, deliveries).await;
+    assert!(outcomes.iter().all(|outcome| outcome == "known"), "{outcomes:?}");
+    assert_eq!(world.items(&quote, &paying).await, items, "told again, it changes nothing");
+}
+
+/// Every quote has its item, every payment at most one, and nothing else is stored.
+fn assert_nothing_else(table: &Table, quotes: usize) {
+    let of = |kind: &str| table.keys().filter(|(partition, _)| partition.starts_with(kind)).count();
+    assert_eq!(of("QUOTE#"), quotes);
+    assert!(of("PAYMENT#") <= quotes);
+    assert_eq!(of("QUOTE#") + of("PAYMENT#"), table.len());
+}
+
+const ALL: [Telling; 12] = [
+    Failed { named: false },
+    Failed { named: true },
+    Succeeded { named: false },
+    Succeeded { named: true },
+    Completed { named: false },
+    Completed { named: true },
+    Cleared { named: false },
+    Cleared { named: true },
+    RefundedInPart { named: false },
+    RefundedInPart { named: true },
+    RefundedInFull { named: false },
+    RefundedInFull { named: true },
+];
+
+/// Any of the events, in any order, any number of times, some at once.
+fn deliveries() -> impl Strategy<Value = Vec<Delivery>> {
+    subsequence(&ALL, 1..=6).prop_flat_map(|told| vec((select(told), weighted(0.3)), 1..=8))
+}
+
+/// A thousand cases, or as many as `PROPTEST_CASES` says if that is more. A case that failed is kept beside this file
+/// and is tried first from then on.
+#[test]
+fn one_payment_told_in_any_order_any_number_of_times_is_one_ledger_entry() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let world = Arc::new(runtime.block_on(World::new()));
+    let seeds = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/webhooks/orders.seeds"));
+    let config = Config::default();
+    let cases = config.cases.max(1_000);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: Some(Box::new(seeds)), ..config });
+    let told = Cell::new(0);
+    let result = runner.run(&deliveries(), |deliveries| {
+        told.set(told.get() + 1);
+        runtime.block_on(check(&world, &deliveries));
+        Ok(())
+    });
+    assert!(result.is_ok(), "{}", result.unwrap_err());
+    assert!(told.get() >= 1_000);
+    assert_nothing_else(&runtime.block_on(world.table()), told.get());
+}
+
+/// Every one of the 120 orders of five events that end in a refund, none left to chance.
+#[tokio::test]
+async fn five_events_end_the_same_in_every_order() {
+    let world = Arc::new(World::new().await);
+    let five = [
+        Failed { named: true },
+        Succeeded { named: false },
+        Completed { named: true },
+        RefundedInPart { named: false },
+        RefundedInFull { named: true },
+    ];
+    let orders = orders_of(&five);
+    assert_eq!(orders.len(), 120);
+    for order in &orders {
+        let one_by_one: Vec<_> = order.iter().map(|telling| (*telling, false)).collect();
+        check(&world, &one_by_one).await;
+    }
+    assert_nothing_else(&world.table().await, orders.len());
+}
+
+fn orders_of(tellings: &[Telling]) -> Vec<Vec<Telling>> {
+    let [first, rest @ ..] = tellings else { return vec![vec![]] };
+    let with_first_at = |order: &Vec<Telling>, place| {
+        let mut order = order.clone();
+        order.insert(place, *first);
+        order
+    };
+    orders_of(rest).iter().flat_map(|order| (0..=order.len()).map(move |place| with_first_at(order, place))).collect()
+}

@@ -1,0 +1,108 @@
+//! What happens at the same time, and what happens when the process dies.
+
+use std::{future::poll_fn, task::Poll};
+
+use domain::payment::{Unapplied, Whereabouts};
+
+use crate::given::{Paying, World};
+
+/// E28: the process dies after the commit and before the answer, so Stripe tells it again.
+#[tokio::test]
+async fn what_was_committed_and_not_answered_is_known_when_it_is_told_again() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    let before = world.table().await;
+
+    let world = world.restarted().await;
+    assert_eq!(world.table().await, before, "what was acknowledged is still there");
+    let answer = world.tell(&paying.succeeded()).await;
+    assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "known"));
+    assert_eq!(world.table().await, before);
+}
+
+/// The handler is cut off wherever it waits, one wait later each time, until it is through before it can be cut off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cut_off_at_any_moment_it_is_told_again_and_is_one_ledger_entry() {
+    let world = World::new().await;
+    let mut outcomes = Vec::new();
+    for waits in 0.. {
+        let quote = world.quote("USD").await;
+        let event = Paying::of(&quote).succeeded();
+        let answered = polled(waits, world.tell(&event)).await.is_some();
+
+        outcomes.push(world.tell(&event).await.outcome().to_owned());
+        assert_eq!(world.stored(&quote.number).await.payments.len(), 1, "cut off at wait {waits}");
+        assert_eq!(world.tell(&event).await.outcome(), "known");
+        if answered {
+            break;
+        }
+    }
+    assert!(outcomes.len() > 3, "it waits at least for its reads and for its commit: {outcomes:?}");
+    assert_eq!((&*outcomes[0], outcomes.last().map(String::as_str)), ("applied", Some("known")));
+    assert!(outcomes.iter().all(|outcome| outcome == "applied" || outcome == "known"), "{outcomes:?}");
+}
+
+/// Polls a future so many times, then drops it where it stands.
+async fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
+    let mut future = Box::pin(future);
+    let mut left = times;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_events_of_one_payment_at_once_are_one_ledger_entry() {
+    let world = World::new().await;
+    for _ in 0..100 {
+        let quote = world.quote("USD").await;
+        let paying = Paying::of(&quote);
+        let (succeeded, completed) = (paying.succeeded(), paying.completed());
+        let (one, two) = tokio::join!(world.tell(&succeeded), world.tell(&completed));
+        let mut outcomes = [one.outcome(), two.outcome()];
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, ["applied", "known"]);
+        assert_eq!(world.stored(&quote.number).await.payments.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_payments_at_once_one_pays_and_the_other_is_kept() {
+    let world = World::new().await;
+    for _ in 0..100 {
+        let quote = world.quote("USD").await;
+        let (one, other) = (Paying::of(&quote), Paying::of(&quote).again());
+        let (told_one, told_other) = (one.succeeded(), other.completed());
+        tokio::join!(world.tell(&told_one), world.tell(&told_other));
+
+        let ledger = world.stored(&quote.number).await.payments;
+        let [entry] = &*ledger else { panic!("{ledger:?}") };
+        let (paid, kept) = if entry.payment == one.id() { (one, other) } else { (other, one) };
+        let paid = world.receipt(&paid).await.expect("a receipt").whereabouts;
+        assert_eq!(paid, Whereabouts::Applied { quote: quote.number.clone() });
+        let kept = world.receipt(&kept).await.expect("a receipt").whereabouts;
+        assert!(matches!(kept, Whereabouts::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
+    }
+}
+
+/// A refund that is told while its payment is being entered is neither lost nor parked beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_at_the_same_time_as_its_payment_is_applied() {
+    let world = World::new().await;
+    for _ in 0..100 {
+        let quote = world.quote("USD").await;
+        let paying = Paying::of(&quote);
+        let (succeeded, refunded) = (paying.succeeded(), paying.refunded(paying.amount));
+        tokio::join!(world.tell(&succeeded), world.tell(&refunded));
+        let quote = world.stored(&quote.number).await;
+        assert_eq!(quote.status(paying.at), domain::quote::Status::Refunded);
+        assert_eq!(quote.payments[0].refunded, paying.amount);
+    }
+}
