@@ -1,5 +1,7 @@
 //! Whole stories over HTTP, against the embedded home: what a buyer, a payment provider and a licensee see.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod answers;
 mod documents;
 mod expiry;

@@ -1,12 +1,14 @@
 //! `kill -9` at any moment loses nothing that was acknowledged, and does nothing twice.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -156,7 +158,7 @@ fn client() -> reqwest::Client {
 /// Message-IDs in the post office, with the number of copies.
 fn sent(data: &Path) -> BTreeMap<String, usize> {
     let mut sent = BTreeMap::new();
-    for file in fs::read_dir(data.join("mail")).unwrap().map(|file| file.unwrap().path()).filter(is_letter) {
+    for file in fs::read_dir(data.join("mail")).unwrap().map(|file| file.unwrap().path()).filter(|file| is_letter(file)) {
         let message = fs::read(file).unwrap();
         let id = MessageParser::default().parse(&message).unwrap().message_id().unwrap().to_owned();
         *sent.entry(id).or_default() += 1;
@@ -164,7 +166,7 @@ fn sent(data: &Path) -> BTreeMap<String, usize> {
     sent
 }
 
-fn is_letter(file: &PathBuf) -> bool {
+fn is_letter(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "eml")
 }
 

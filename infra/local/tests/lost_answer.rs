@@ -1,4 +1,5 @@
 //! A write whose answer is lost is repeated by the SDK, and finds itself: it is done once, and known to be done.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 use std::sync::{
     Arc,

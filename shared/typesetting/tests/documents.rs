@@ -1,4 +1,5 @@
 //! Documents laid out with the example vendor's template, read back as a reader of the PDF finds them.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 use std::collections::BTreeSet;
 
