@@ -1,6 +1,5 @@
 //! `kill -9` at any moment loses nothing that was acknowledged, and does nothing twice.
-
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -70,3 +70,30 @@ fn thousandths(value: u64, unit: u64) -> String {
     let shown = value * 1_000 / unit.max(1);
     format!("{}.{:03}", shown / 1_000, shown % 1_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_the_mean_of_both() {
+        assert_eq!(median([5, 1, 3]), 3);
+        assert_eq!(median([8, 1, 4, 3]), 3);
+        assert_eq!(median([]), 0);
+    }
+
+    #[test]
+    fn ratios_are_shown_in_thousandths() {
+        assert_eq!(thousandths(9_532, 8_233), "1.157");
+        assert_eq!(thousandths(1_005_000, 1_000_000), "1.005");
+    }
+
+    #[test]
+    fn pairs_are_compared_turn_by_turn() {
+        let run = |first| Run { asked: 1, first, warm: 1, peak: 1 };
+        let figures = Figures { quotes: vec![run(2), run(30), run(400)], bare: vec![run(1), run(10), run(100)] };
+        let shown = figures.to_string();
+        let row = shown.lines().find(|line| line.contains("first answer")).unwrap();
+        assert!(row.ends_with("3.000    3.000"), "{row}");
+    }
+}

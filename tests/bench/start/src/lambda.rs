@@ -167,3 +167,53 @@ fn event(body: &str) -> Value {
         "isBase64Encoded": false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    /// What a process would send, and the status that it gets.
+    fn send(address: &str, method: &str, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        write!(stream, "{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n").unwrap();
+        write!(stream, "Content-Length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    async fn told(path: &'static str, body: &'static str) -> Result<Told, Box<dyn Error>> {
+        let mut api = RuntimeApi::serve("{}", 1).await.unwrap();
+        let address = api.address().to_owned();
+        let sent = tokio::task::spawn_blocking(move || {
+            assert!(send(&address, "GET", "invocation/next", "").contains("POST /v1/quotes"));
+            assert!(send(&address, "POST", path, body).starts_with("HTTP/1.1 202"));
+        });
+        sent.await.unwrap();
+        api.told().await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_201_is_a_time() {
+        let told = told("invocation/1/response", r#"{"statusCode": 201}"#).await.unwrap();
+        assert!(told.answered > told.asked);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn anything_else_is_an_error_that_says_what_came() {
+        for (path, body) in [
+            ("invocation/1/response", r#"{"statusCode": 503, "body": "unavailable"}"#),
+            ("invocation/1/error", "unavailable"),
+            ("init/error", "unavailable"),
+        ] {
+            let error = told(path, body).await.err().expect("no time").to_string();
+            assert!(error.contains("unavailable"), "{path}: {error}");
+        }
+    }
+}
