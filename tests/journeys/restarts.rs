@@ -83,7 +83,8 @@ async fn assert_done_once(world: &World, quote: &Quote, crashes: bool) {
         format!("{number}.3.receipt@vendor.example rita@reseller.example"),
     ];
     assert_eq!(copies.keys().collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>(), "every letter, under its one Message-ID");
-    let most = if crashes { 2 } else { 1 };
+    // Between two rests of the story there are at most two crashes, and each may repeat a letter.
+    let most = if crashes { 3 } else { 1 };
     assert!(copies.values().all(|copies| (1..=most).contains(copies)), "{copies:?}");
 }
 

@@ -1,6 +1,6 @@
 //! `cargo run`: Sellthrough on one machine.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use jiff::Timestamp;
@@ -40,10 +40,10 @@ async fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "what it serves is told to whoever started it")]
 async fn run(settings: Settings) -> Result<(), StartError> {
     let home = Home::start(settings).await?;
-    println!("{}", home.welcome());
+    // Whoever started it may have stopped listening: the home goes on.
+    let _ = writeln!(std::io::stdout(), "{}", home.welcome());
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,

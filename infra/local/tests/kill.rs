@@ -83,7 +83,7 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
     }
 
     // One letter for each quote. A process that died between the mail service's answer and the note of it sends the
-    // letter again, with the same Message-ID: at most one of them with each kill.
+    // letter again, with the same Message-ID: at most one with each kill, and it may be the same one twice.
     let all_sent = async {
         while sent(data.path()).len() < expected.len() {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -93,8 +93,8 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let sent = sent(data.path());
     assert_eq!(sent.keys().cloned().collect::<BTreeSet<_>>(), expected, "one letter for each quote, and no other");
-    let repeated: Vec<_> = sent.iter().filter(|(_, copies)| **copies > 1).collect();
-    assert!(repeated.len() <= KILLS.len() && repeated.iter().all(|(_, copies)| **copies == 2), "{repeated:?}");
+    let repeated = sent.values().sum::<usize>() - sent.len();
+    assert!(repeated <= KILLS.len(), "{repeated} letters were repeated by {} kills", KILLS.len());
 }
 
 /// A process that ends with the test.

@@ -198,8 +198,15 @@ impl fmt::Display for Fault {
 }
 
 /// Everything that is wrong with a configuration, one line per mistake.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ConfigurationError(Vec<Fault>);
+
+/// As for people: a `main` that returns it prints it so.
+impl fmt::Debug for ConfigurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl ConfigurationError {
     /// The mistakes, in the order in which the settings were read; at least one.

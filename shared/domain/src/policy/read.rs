@@ -40,8 +40,15 @@ pub struct Mistake {
 }
 
 /// Everything that is wrong in the vendor's files. Nothing is served until it is mended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<Mistake>);
+
+/// As for people: a `main` that returns them prints them so.
+impl fmt::Debug for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
