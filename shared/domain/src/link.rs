@@ -1,4 +1,4 @@
-//! The secret in an e-mailed link (design §6): a keyed hash of a quote's number and revision. Nothing is stored, a
+//! The secret in an e-mailed link: a keyed hash of a quote's number and revision. Nothing is stored, a
 //! repeated request answers the same link, and `notifications` writes the same one.
 
 use std::fmt;

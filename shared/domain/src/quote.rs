@@ -1,5 +1,5 @@
 //! A quote, from its issue to the delivery of what it sold. One aggregate: its offer, its ledger and its history are
-//! stored as one item, and every transition is one conditional write of that item (design §4).
+//! stored as one item, and every transition is one conditional write of that item.
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};

@@ -35,7 +35,7 @@ pub struct LinkQuery {
     pub secret: String,
 }
 
-/// The quote that a link opens. What is missing and what the secret does not open are one answer (design §6).
+/// The quote that a link opens. What is missing and what the secret does not open are one answer.
 pub async fn open(store: &Store, links: &Links, number: &str, query: &LinkQuery) -> Reply<Quote> {
     let number: QuoteNumber = number.parse().map_err(|_| Refusal::not_found())?;
     let quote = store.quote(&number).await?;
