@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod answer;
+mod desk;
 pub mod golden;
 mod letters;
 pub mod pdf;
@@ -11,9 +12,10 @@ mod vendor;
 mod world;
 
 pub use answer::{Answer, errors};
+pub use desk::{imported, sen};
 pub use letters::{Attachment, Letter, Letters};
 pub use quote::Quote;
-pub use vendor::{VENDOR, plain_vendor, vendor_with};
+pub use vendor::{Edit, VENDOR, examples_vendor, examples_vendor_with_documents, plain_vendor, vendor_with};
 pub use world::{Stored, World};
 
 use serde_json::Value;

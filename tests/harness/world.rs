@@ -143,13 +143,24 @@ impl World {
 
     /// An access token for somebody, from the practice issuer.
     pub async fn token(&self, email: &str, organization: Option<&str>) -> String {
-        let answer = self.post("/local/tokens", &json!({"email": email, "organization": organization})).await.expect(200);
+        self.token_in(email, organization, &[]).await
+    }
+
+    /// An access token for somebody who belongs to groups.
+    pub async fn token_in(&self, email: &str, organization: Option<&str>, groups: &[&str]) -> String {
+        let identity = json!({"email": email, "organization": organization, "groups": groups});
+        let answer = self.post("/local/tokens", &identity).await.expect(200);
         answer["access_token"].as_str().expect("a token").to_owned()
     }
 
     /// The answer to a signed-in request.
     pub async fn with_token(&self, method: Method, path: &str, token: &str) -> Answer {
         self.send(self.request(method, path).bearer_auth(token)).await
+    }
+
+    /// `POST` of JSON by somebody who is signed in.
+    pub async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
     }
 
     /// Moves the clock, and leaves it there.
@@ -214,6 +225,14 @@ impl World {
         let items = scan.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
         let text = |item: &HashMap<String, AttributeValue>, name: &str| item[name].as_s().expect("keys are texts").clone();
         items.into_iter().map(|item| (format!("{} {}", text(&item, PARTITION), text(&item, SORT)), item)).collect()
+    }
+
+    /// Everything that is stored but the counters of how often something was asked: asking about an entitlement is
+    /// counted, whatever comes of it.
+    pub async fn recorded(&self) -> Stored {
+        let mut stored = self.stored().await;
+        stored.retain(|key, _| !key.starts_with("LIMIT#"));
+        stored
     }
 
     /// Ends the home in good order, and starts it again at the same address, with the same clock.

@@ -10,9 +10,9 @@ use axum::{
     routing::get,
 };
 use contract::Links;
-use domain::{Code, Policy, Refusal};
+use domain::{Code, Refusal, quote::Stage};
 use runtime::{
-    Configuration, Failure, Reply, StartError, Vendor,
+    Clock, Configuration, Failure, Policies, Reply, StartError, Vendor,
     caller::{LinkQuery, open},
 };
 use store::Store;
@@ -21,17 +21,18 @@ use typesetting::{Document, Typesetter};
 /// What the handlers work with.
 pub struct Documents {
     store: Store,
-    policy: Policy,
+    policies: Policies,
     links: Links,
     typesetter: Typesetter,
 }
 
 impl Documents {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's template.
-    pub fn start(configuration: &Configuration, store: Store) -> Result<Arc<Self>, StartError> {
+    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
         let typesetter = Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?;
-        Ok(Arc::new(Self { store, policy: vendor.policy()?, links, typesetter }))
+        let policies = Policies::new(&vendor, store.clone(), clock)?;
+        Ok(Arc::new(Self { store, policies, links, typesetter }))
     }
 
     async fn pdf(self: Arc<Self>, document: Document) -> Reply {
@@ -57,15 +58,18 @@ pub fn routes(documents: Arc<Documents>) -> Router {
 /// `GET /v1/quotes/{number}/document.pdf`, with the secret of the link — R23.
 async fn quote(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
     let quote = open(&documents.store, &documents.links, &number, &link).await?;
+    if matches!(quote.stage, Stage::InReview | Stage::Rejected) {
+        return Err(Refusal::new(Code::NotYetIssued, "There is a quote once a person has looked at the order.").into());
+    }
     let pay = documents.links.pay(&quote.number, &quote.offer);
-    let document = Document::quote(&quote, &documents.policy, &pay);
+    let document = Document::quote(&quote, &*documents.policies.current().await?, &pay);
     documents.pdf(document).await
 }
 
 /// `GET /v1/quotes/{number}/invoice.pdf`, with the secret of the link.
 async fn invoice(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
     let quote = open(&documents.store, &documents.links, &number, &link).await?;
-    match Document::invoice(&quote, &documents.policy) {
+    match Document::invoice(&quote, &*documents.policies.current().await?) {
         Some(document) => documents.pdf(document).await,
         None => Err(Refusal::new(Code::NotYetInvoiced, "There is an invoice once the quote is paid.").into()),
     }

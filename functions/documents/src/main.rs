@@ -1,11 +1,11 @@
 //! Documents on Lambda: wiring and nothing else.
 
-use runtime::{Configuration, aws};
+use runtime::{Clock, Configuration, aws};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::start();
     let configuration = Configuration::from_env();
     let store = aws::store(&configuration, &aws::config().await)?;
-    runtime::serve(documents::routes(documents::Documents::start(&configuration, store)?)).await
+    runtime::serve(documents::routes(documents::Documents::start(&configuration, store, Clock::system())?)).await
 }

@@ -10,14 +10,17 @@ use aws_lambda_events::{
     streams::DynamoDbEventResponse,
 };
 use domain::{
-    Quote, QuoteNumber,
+    Quote, QuoteNumber, Sen,
     license::{self, Entitlement, LicenseKey},
     number::Minter,
+    policy::Deployment,
+    price::Line,
     quote::{self, Delivered, Delivery},
+    request::Holding,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
-use runtime::{Configuration, StartError, Vendor, stream};
+use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
 use store::{Commit, Created, Store, item::QuoteRecord};
 
 const ATTEMPTS: u32 = 8;
@@ -27,7 +30,7 @@ pub struct Issuance {
     store: Store,
     signer: Arc<dyn Signer>,
     minter: Minter,
-    invoice_series: String,
+    policies: Policies,
 }
 
 /// Why something that is owed was not delivered yet. It stays owed, and the record is tried again.
@@ -42,6 +45,9 @@ pub enum Failure {
     /// The signature.
     #[error("the licence could not be signed: {0}")]
     Signing(#[from] SigningError),
+    /// A paid line is about an entitlement that is not there: somebody must look.
+    #[error("{0} is not there any more")]
+    Gone(Sen),
     /// Others kept changing the quote, or the series of invoices.
     #[error("{0} was changed by others at the same time")]
     Contended(QuoteNumber),
@@ -50,12 +56,17 @@ pub enum Failure {
 impl Issuance {
     /// Reads `VENDOR_DIR` and `NUMBER_KEY`, and publishes the signer's key, so that every licence can be verified from
     /// the moment it exists.
-    pub async fn start(configuration: &Configuration, store: Store, signer: Arc<dyn Signer>) -> Result<Self, StartError> {
+    pub async fn start(
+        configuration: &Configuration,
+        store: Store,
+        signer: Arc<dyn Signer>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let (vendor, number_key) = configuration.read(|c| (c.required("VENDOR_DIR"), c.secret("NUMBER_KEY")))?;
         let key = signer.key();
         store.publish_key(key.id().as_str(), &serde_json::to_string(key)?).await?;
-        let invoice_series = Vendor::open(vendor)?.policy()?.invoice_series;
-        Ok(Self { store, signer, minter: Minter::new(number_key.expose().as_bytes()), invoice_series })
+        let policies = Policies::new(&Vendor::open(vendor)?, store.clone(), clock)?;
+        Ok(Self { store, signer, minter: Minter::new(number_key.expose().as_bytes()), policies })
     }
 
     /// Handles a batch of the table's stream.
@@ -77,17 +88,24 @@ impl Issuance {
 
     /// Delivers what a quote owes, if it still owes anything.
     async fn deliver(&self, number: &QuoteNumber) -> Result<(), Failure> {
+        let series = self.policies.current().await?.invoice_series.clone();
         for _ in 0..ATTEMPTS {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
             let (Some(on), Some(paid_at)) = (quote.owed_since(), paid_at(&quote)) else { return Ok(()) };
             let mut entitlements = Vec::new();
-            for owed in license::owed(&quote, paid_at, |line| self.minter.sen(number, line, 0)) {
-                entitlements.push(self.issue(owed).await?);
+            for line in &quote.offer.lines {
+                entitlements.push(match &line.order.held {
+                    None => self.issue(&quote, line, on, paid_at).await?,
+                    Some(held) => self.grant(&quote, line, &held.sen, on, paid_at).await?,
+                });
+                if let Some(source) = &line.order.source {
+                    self.migrate(number, &source.sen).await?;
+                }
             }
-            let next = self.store.last_in_series(&self.invoice_series).await? + 1;
-            let delivery = Delivery { invoice: format!("{}-{next:06}", self.invoice_series), invoiced_on: on, entitlements };
+            let next = self.store.last_in_series(&series).await? + 1;
+            let delivery = Delivery { invoice: format!("{series}-{next:06}"), invoiced_on: on, entitlements };
             let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(()) };
-            if self.store.commit_numbered(&change, &self.invoice_series, next).await? == Commit::Committed {
+            if self.store.commit_numbered(&change, &series, next).await? == Commit::Committed {
                 tracing::info!(quote = %number, lines = quote.offer.lines.len(), "delivered");
                 return Ok(());
             }
@@ -95,28 +113,74 @@ impl Issuance {
         Err(Failure::Contended(number.clone()))
     }
 
-    /// Signs and stores one entitlement. Done again, it finds what it did before: number, statement and — Ed25519
+    /// Signs and stores a new entitlement. Done again, it finds what it did before: number, statement and — Ed25519
     /// being deterministic — signature are the same.
-    async fn issue(&self, mut owed: Entitlement) -> Result<Delivered, Failure> {
-        for attempt in 1..=ATTEMPTS {
-            owed.file = match license_of(&owed, self.signer.key().id().as_str()) {
-                Some(license) => {
-                    let text = LicenseFile::issue(&license, self.signer.as_ref()).await?.as_str().to_owned();
-                    Some(LicenseKey { key_id: license.key_id, text })
-                }
-                None => None,
+    async fn issue(&self, quote: &Quote, line: &Line, on: Date, paid_at: Timestamp) -> Result<Delivered, Failure> {
+        for attempt in 0..ATTEMPTS {
+            // Once in 10¹⁴ another entitlement has this number.
+            let sen = self.minter.sen(&quote.number, line.line, attempt);
+            let owed = self.sign(license::owed(quote, line, on, paid_at, sen)).await?;
+            let stored = match self.store.create_entitlement(&owed).await? {
+                Created::New => owed,
+                Created::Exists(there) if there.has(&quote.number, line.line) => *there,
+                Created::Exists(_) => continue,
             };
-            let ours = match self.store.create_entitlement(&owed).await? {
-                Created::New => true,
-                Created::Exists(there) => (&there.quote, there.line) == (&owed.quote, owed.line),
-            };
-            if ours {
-                return Ok(Delivered { line: owed.line, sen: owed.sen, key: owed.file.is_some() });
+            if line.deployment == Deployment::GovernmentCloud {
+                self.store.hold(&holding(&stored)).await?;
             }
-            // Another entitlement has this number: once in 10¹⁴.
-            owed.sen = self.minter.sen(&owed.quote, owed.line, attempt);
+            return Ok(delivered(line, &stored));
         }
-        Err(Failure::Contended(owed.quote))
+        Err(Failure::Contended(quote.number.clone()))
+    }
+
+    /// Signs and stores what a line makes of an entitlement that there is. Done again, it finds that the line is in it.
+    async fn grant(&self, quote: &Quote, line: &Line, sen: &Sen, on: Date, paid_at: Timestamp) -> Result<Delivered, Failure> {
+        for _ in 0..ATTEMPTS {
+            let Some(there) = self.store.entitlement(sen).await? else { return Err(Failure::Gone(sen.clone())) };
+            let Some(next) = there.granted(quote, line, on, paid_at) else { return Ok(delivered(line, &there)) };
+            let next = self.sign(next).await?;
+            if self.store.update_entitlement(&next).await? == Commit::Committed {
+                if line.deployment == Deployment::GovernmentCloud {
+                    self.store.hold(&holding(&next)).await?;
+                }
+                return Ok(delivered(line, &next));
+            }
+        }
+        Err(Failure::Contended(quote.number.clone()))
+    }
+
+    /// Marks an entitlement as moved to the cloud, so that its unused time is credited once (R62).
+    async fn migrate(&self, quote: &QuoteNumber, source: &Sen) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS {
+            let Some(there) = self.store.entitlement(source).await? else { return Err(Failure::Gone(source.clone())) };
+            let Some(next) = there.migrated(quote) else { return Ok(()) };
+            if self.store.update_entitlement(&next).await? == Commit::Committed {
+                return Ok(());
+            }
+        }
+        Err(Failure::Contended(quote.clone()))
+    }
+
+    async fn sign(&self, mut owed: Entitlement) -> Result<Entitlement, Failure> {
+        if let Some(license) = license_of(&owed, self.signer.key().id().as_str()) {
+            let text = LicenseFile::issue(&license, self.signer.as_ref()).await?.as_str().to_owned();
+            owed.file = Some(LicenseKey { key_id: license.key_id, text });
+        }
+        Ok(owed)
+    }
+}
+
+fn delivered(line: &Line, entitlement: &Entitlement) -> Delivered {
+    Delivered { line: line.line, sen: entitlement.sen.clone(), key: entitlement.file.is_some(), end: entitlement.end() }
+}
+
+/// What keeps the customer from a second subscription to the same government product (R106).
+fn holding(entitlement: &Entitlement) -> Holding {
+    Holding {
+        product: entitlement.product.clone(),
+        licensee: entitlement.licensee.clone(),
+        sen: entitlement.sen.clone(),
+        end: entitlement.end().unwrap_or(Date::MAX),
     }
 }
 
@@ -136,7 +200,7 @@ fn license_of(owed: &Entitlement, key_id: &str) -> Option<License> {
         sen: owed.sen.to_string(),
         product: owed.product.clone(),
         product_name: owed.product_name.clone(),
-        edition: None,
+        edition: owed.edition.clone(),
         tier: Some(owed.tier),
         licensee: owed.licensee.clone(),
         kind,

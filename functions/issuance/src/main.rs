@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lambda_events::dynamodb::Event;
 use lambda_runtime::{LambdaEvent, service_fn};
 use licensing::FileSigner;
-use runtime::{Configuration, aws};
+use runtime::{Clock, Configuration, aws};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -13,8 +13,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let configuration = Configuration::from_env();
     let key = configuration.read(|c| c.required("LICENSE_KEY_FILE"))?;
     let store = aws::store(&configuration, &aws::config().await)?;
-    let issuance = issuance::Issuance::start(&configuration, store, Arc::new(FileSigner::open(key)?)).await?;
-    let issuance = &issuance;
+    let signer = Arc::new(FileSigner::open(key)?);
+    let issuance = &issuance::Issuance::start(&configuration, store, signer, Clock::system()).await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
         Ok::<_, lambda_runtime::Error>(issuance.handle(event.payload).await)
     }))

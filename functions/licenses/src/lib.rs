@@ -34,7 +34,7 @@ impl Licenses {
     /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`.
     pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (issuer, audience) = configuration.read(|c| (c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE")))?;
-        Ok(Arc::new(Self { store, verifier: Verifier::new(issuer, audience, clock.clone())?, clock }))
+        Ok(Arc::new(Self { store, verifier: Verifier::new(issuer, audience, clock.clone()), clock }))
     }
 
     /// Who calls, and the entitlement, if the caller may see it. What is missing and what is not theirs are one
@@ -48,8 +48,8 @@ impl Licenses {
             email: caller.email.as_ref().and_then(|email| Email::parse(email.as_str())),
             organization: caller.organization.clone(),
         };
-        match entitlement.filter(|entitlement| entitlement.visible_to(&claims)) {
-            Some(entitlement) => Ok((caller, entitlement)),
+        match entitlement.as_ref().and_then(|entitlement| entitlement.visible_to(&claims)) {
+            Some(entitlement) => Ok((caller, entitlement.into_owned())),
             None => Err(Refusal::not_found().into()),
         }
     }

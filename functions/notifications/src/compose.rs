@@ -3,9 +3,9 @@
 use contract::Links;
 use domain::{
     Money, Policy, Quote,
+    calendar::months_after,
     license::{self, Kind},
     party::Contact,
-    policy::Deployment,
     quote::{Delivered, Delivery, Entry, Event, Offer},
 };
 use typesetting::Document;
@@ -25,9 +25,11 @@ pub(crate) struct Outgoing {
 pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Links) -> Vec<Outgoing> {
     let correspondence = Correspondence { quote, offer: &quote.offer, policy, links };
     match &entry.event {
+        Event::Submitted { .. } => vec![correspondence.review()],
+        Event::Rejected { reason, .. } => vec![correspondence.rejection(reason)],
         Event::Issued { .. } => vec![correspondence.quote_copy()],
         Event::Delivered { .. } => quote.delivery().map(|delivery| correspondence.delivered(delivery)).unwrap_or_default(),
-        Event::PaymentFailed { .. } | Event::Paid { .. } | Event::Refunded { .. } => Vec::new(),
+        Event::Approved { .. } | Event::PaymentFailed { .. } | Event::Paid { .. } | Event::Refunded { .. } => Vec::new(),
     }
 }
 
@@ -67,6 +69,28 @@ impl Correspondence<'_> {
             signature: seller.legal_name.clone(),
             support: self.fill("letter.support", &[("url", &seller.support_url)]),
         }
+    }
+
+    /// That a person looks at the order first, and by when (R33).
+    fn review(&self) -> Outgoing {
+        let to = self.offer.requester().clone();
+        let number = self.quote.number.to_string();
+        let due = self.offer.review_due.map(|due| due.to_string()).unwrap_or_default();
+        let subject = self.fill("letter.review.subject", &[("number", &number)]);
+        let reasons = self.offer.review.iter().map(|reason| self.text(reason.text_key()));
+        let body = self.fill("letter.review.body", &[("number", &number), ("due", &due)]);
+        let letter = self.letter(&to, subject, std::iter::once(body).chain(reasons).collect());
+        Outgoing { role: "review", to, letter, document: None }
+    }
+
+    /// That a person has refused it, and why (R34).
+    fn rejection(&self, reason: &str) -> Outgoing {
+        let to = self.offer.requester().clone();
+        let number = self.quote.number.to_string();
+        let subject = self.fill("letter.rejection.subject", &[("number", &number)]);
+        let body = self.fill("letter.rejection.body", &[("number", &number), ("reason", reason)]);
+        let letter = self.letter(&to, subject, vec![body]);
+        Outgoing { role: "rejection", to, letter, document: None }
     }
 
     /// The quote copy, to the requester alone: it shows the buying price (R22).
@@ -144,7 +168,8 @@ impl Correspondence<'_> {
         let item = |one: &Delivered| {
             let line = self.offer.lines.iter().find(|line| line.line == one.line)?;
             // People read "through": the last day that is covered, not the first that is not.
-            let end = license::end(delivery.invoiced_on, line.months).yesterday().unwrap_or(delivery.invoiced_on).to_string();
+            let end = one.end.unwrap_or_else(|| months_after(delivery.invoiced_on, line.order.months));
+            let end = end.yesterday().unwrap_or(end).to_string();
             let key = match license::kind(line.deployment) {
                 Kind::Perpetual => "entitlement.perpetual",
                 Kind::Term => "entitlement.term",
@@ -158,7 +183,7 @@ impl Correspondence<'_> {
 
     fn keys_and_subscriptions(&self, keys: &str, delivery: &Delivery) -> Vec<String> {
         let date = delivery.invoiced_on.to_string();
-        let hosted = self.offer.lines.iter().any(|line| line.deployment == Deployment::AnnualCloud);
+        let hosted = self.offer.lines.iter().any(|line| !line.deployment.is_self_managed());
         let keys = first_key(delivery).map(|_| self.text(keys));
         let subscriptions = hosted.then(|| self.fill("letter.confirmation.subscriptions", &[("date", &date)]));
         keys.into_iter().chain(subscriptions).collect()

@@ -18,8 +18,8 @@ use aws_sdk_ses::{
     types::RawMessage,
 };
 use contract::Links;
-use domain::{Policy, Quote, quote::Entry};
-use runtime::{Configuration, StartError, Vendor, stream};
+use domain::{Quote, policy::Seller, quote::Entry};
+use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
 use store::{LetterNote, Store, item::QuoteRecord};
 use typesetting::Typesetter;
 
@@ -32,7 +32,7 @@ use crate::{
 pub struct Notifications {
     store: Store,
     mail: aws_sdk_ses::Client,
-    policy: Policy,
+    policies: Policies,
     links: Links,
     templates: Templates,
     typesetter: Arc<Typesetter>,
@@ -69,12 +69,17 @@ impl Failure {
 
 impl Notifications {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's templates.
-    pub fn start(configuration: &Configuration, store: Store, mail: aws_sdk_ses::Client) -> Result<Self, StartError> {
+    pub fn start(
+        configuration: &Configuration,
+        store: Store,
+        mail: aws_sdk_ses::Client,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
         Ok(Self {
+            policies: Policies::new(&vendor, store.clone(), clock)?,
             store,
             mail,
-            policy: vendor.policy()?,
             links,
             templates: Templates::new(vendor.file(letter::TEXT)?, vendor.file(letter::HTML)?)?,
             typesetter: Arc::new(Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?),
@@ -91,10 +96,11 @@ impl Notifications {
     /// again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
         let Some(QuoteRecord { new, old }) = QuoteRecord::read(&record)? else { return Ok(()) };
+        let policy = self.policies.current().await?;
         for entry in new.news_since(old.as_ref()) {
-            for outgoing in compose(&new, entry, &self.policy, &self.links) {
+            for outgoing in compose(&new, entry, &policy, &self.links) {
                 let role = outgoing.role;
-                match self.send_once(&new, entry, outgoing).await {
+                match self.send_once(&new, entry, &policy.seller, outgoing).await {
                     Err(failure) if failure.is_final() => self.set_aside(&new, entry, role, &failure).await?,
                     sent => sent?,
                 }
@@ -110,7 +116,7 @@ impl Notifications {
         Ok(self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?)
     }
 
-    async fn send_once(&self, quote: &Quote, entry: &Entry, outgoing: Outgoing) -> Result<(), Failure> {
+    async fn send_once(&self, quote: &Quote, entry: &Entry, seller: &Seller, outgoing: Outgoing) -> Result<(), Failure> {
         let role = outgoing.role;
         if self.store.letter_done(&quote.number, entry.seq, role).await? {
             return Ok(());
@@ -127,10 +133,10 @@ impl Notifications {
             }
             None => None,
         };
-        let id = format!("<{}.{}.{role}@{}>", quote.number.compact(), entry.seq, self.policy.seller.email.domain());
+        let id = format!("<{}.{}.{role}@{}>", quote.number.compact(), entry.seq, seller.email.domain());
         let message = self
             .templates
-            .message(&outgoing.letter, &outgoing.to, &self.policy.seller, attachment, &id, entry.at)
+            .message(&outgoing.letter, &outgoing.to, seller, attachment, &id, entry.at)
             .map_err(|error| Failure::Letter(role, error))?;
         let raw = RawMessage::builder().data(Blob::new(message)).build().map_err(|error| Failure::Letter(role, error.into()))?;
         let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;

@@ -2,15 +2,15 @@
 
 use aws_lambda_events::dynamodb::Event;
 use lambda_runtime::{LambdaEvent, service_fn};
-use runtime::{Configuration, aws};
+use runtime::{Clock, Configuration, aws};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::telemetry::start();
     let (configuration, config) = (Configuration::from_env(), aws::config().await);
     let store = aws::store(&configuration, &config)?;
-    let notifications = notifications::Notifications::start(&configuration, store, aws_sdk_ses::Client::new(&config))?;
-    let notifications = &notifications;
+    let mail = aws_sdk_ses::Client::new(&config);
+    let notifications = &notifications::Notifications::start(&configuration, store, mail, Clock::system())?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
         Ok::<_, lambda_runtime::Error>(notifications.handle(event.payload).await)
     }))

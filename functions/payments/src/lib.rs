@@ -6,7 +6,10 @@ pub mod stripe;
 use std::sync::Arc;
 
 use axum::{Json, Router, body::Bytes, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
-use domain::payment::{News, Receipt, Settlement, Told, Unapplied, Whereabouts, settle};
+use domain::{
+    payment::{News, Receipt, Told, Unapplied, Whereabouts},
+    settlement::{Settlement, settle},
+};
 use runtime::{Clock, Configuration, Failure, Reply, StartError};
 use serde::Serialize;
 use store::{Commit, Store};

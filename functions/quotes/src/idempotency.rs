@@ -2,22 +2,26 @@
 
 use axum::http::HeaderMap;
 use domain::{Code, QuoteNumber, Refusal, number::Minter};
+use runtime::identity::Caller;
 use sha2::{Digest, Sha256};
 
-/// Anyone may quote, so that all callers are one: keys must be unique by themselves, as UUIDs are.
+/// Whoever does not sign in. All of them are one caller, so that their keys must be unique by themselves, as UUIDs are.
 const ANYONE: &str = "anyone";
 const LONGEST: usize = 255;
 
 /// A key, as it was sent, without the quotation marks that the draft asks for.
 pub(crate) struct IdempotencyKey {
     key: String,
+    /// Whose key it is: the same key of another is another.
+    owner: String,
     /// What is stored of it.
     pub(crate) hash: String,
 }
 
 impl IdempotencyKey {
     /// Reads the header; `None` when it was not sent.
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Option<Self>, Refusal> {
+    pub(crate) fn read(headers: &HeaderMap, caller: Option<&Caller>) -> Result<Option<Self>, Refusal> {
+        let owner = caller.map_or(ANYONE.to_owned(), |caller| format!("subject:{}", caller.subject));
         let mut values = headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else { return Ok(None) };
         let malformed = || {
@@ -31,12 +35,13 @@ impl IdempotencyKey {
             None => text,
         };
         let sound = (1..=LONGEST).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
-        sound.then(|| Some(Self { key: key.to_owned(), hash: hash(format!("{ANYONE}\n{key}").as_bytes()) })).ok_or_else(malformed)
+        let hash = hash(format!("{owner}\n{key}").as_bytes());
+        sound.then(|| Some(Self { key: key.to_owned(), owner, hash })).ok_or_else(malformed)
     }
 
     /// The number of the quote that this key creates.
     pub(crate) fn number(&self, minter: &Minter, attempt: u32) -> QuoteNumber {
-        minter.quote_for_key(ANYONE, &self.key, attempt)
+        minter.quote_for_key(&self.owner, &self.key, attempt)
     }
 
     /// The refusal of a key that stands for another request.
@@ -47,7 +52,7 @@ impl IdempotencyKey {
 
 /// SHA-256, in hexadecimal.
 pub(crate) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]
@@ -59,7 +64,7 @@ mod tests {
         for value in values {
             headers.append("idempotency-key", value.parse().unwrap());
         }
-        IdempotencyKey::read(&headers).map(|key| key.map(|key| key.key)).map_err(|refusal| refusal.code())
+        IdempotencyKey::read(&headers, None).map(|key| key.map(|key| key.key)).map_err(|refusal| refusal.code())
     }
 
     #[test]

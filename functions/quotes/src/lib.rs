@@ -1,6 +1,9 @@
-//! Quote creation, and everything a buyer does to a quote.
+//! Quote creation, and everything a buyer does to a quote or to find out what one would cost.
 
 mod idempotency;
+mod limits;
+mod lookup;
+mod published;
 
 use std::sync::Arc;
 
@@ -14,14 +17,15 @@ use axum::{
 };
 use contract::{Links, QuoteView, quote::QuoteBody};
 use domain::{
-    Policy, Quote, Refusal,
+    Quote, Refusal, Sen,
     number::Minter,
     quote::{Issue, Offer},
     request::Origin,
 };
 use runtime::{
-    Clock, Configuration, Failure, Reply, SourceIp, StartError, Vendor,
+    Clock, Configuration, Failure, Policies, Reply, SourceIp, StartError, Vendor,
     caller::{LinkQuery, open},
+    identity::{Caller, Verifier},
     random,
 };
 use store::{Commit, Created, Store};
@@ -34,29 +38,46 @@ const ATTEMPTS: u32 = 5;
 /// What the handlers work with.
 pub struct Quotes {
     store: Store,
-    policy: Policy,
+    policies: Policies,
     links: Links,
     minter: Minter,
+    verifier: Verifier,
     clock: Clock,
 }
 
 impl Quotes {
-    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS` and `NUMBER_KEY`. Refuses to start on any mistake.
+    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS`, `NUMBER_KEY`, `OIDC_ISSUER` and `OIDC_AUDIENCE`.
+    /// Refuses to start on any mistake.
     pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
-        let number_key = configuration.read(|c| c.secret("NUMBER_KEY"))?;
+        let (number_key, issuer, audience) =
+            configuration.read(|c| (c.secret("NUMBER_KEY"), c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE")))?;
         let minter = Minter::new(number_key.expose().as_bytes());
-        Ok(Arc::new(Self { store, policy: vendor.policy()?, links, minter, clock }))
+        let verifier = Verifier::new(issuer, audience, clock.clone());
+        let policies = Policies::new(&vendor, store.clone(), clock.clone())?;
+        Ok(Arc::new(Self { store, policies, links, minter, verifier, clock }))
     }
 
     /// The offer that a body asks for, or everything that is wrong with it.
-    fn offer(&self, body: QuoteBody, ip: SourceIp) -> Result<Offer, Refusal> {
+    async fn offer(&self, body: &QuoteBody, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
+        let policy = self.policies.current().await?;
+        let wanted = body.request.wants(&policy);
+        // Whoever names an entitlement may be guessing (R28).
+        let named: Vec<_> = wanted.entitlements.iter().map(Sen::compact).collect();
+        self.admit(&named, ip, caller).await?;
+        let organization = caller.and_then(|caller| caller.organization.as_deref());
+        let facts = self.store.facts(&wanted, organization).await?;
         let issue = Issue {
             origin: Origin { at: self.clock.now(), ip: ip.0 },
             request_hash: idempotency::hash(&body.canonical),
             link_keys: self.links.keys(),
         };
-        Offer::make(&body.request, body.faults, &self.policy, &issue)
+        Ok(Offer::make(&body.request, body.faults.clone(), &facts, &policy, &issue)?)
+    }
+
+    /// Whoever signed in. Anyone may quote; members of a programme say who they are, and pay less.
+    async fn caller(&self, headers: &HeaderMap) -> Reply<Option<Caller>> {
+        Ok(self.verifier.optional_caller(headers).await?)
     }
 
     /// The answer that a request with this key was given before, if it is the same request.
@@ -79,23 +100,28 @@ pub fn routes(quotes: Arc<Quotes>) -> Router {
         .route("/v1/quotes/preview", post(preview))
         .route("/v1/quotes/{number}", get(view))
         .route("/v1/quotes/{number}/revisions", post(revise))
+        .route("/v1/entitlements/lookup", post(lookup::lookup))
+        .route("/v1/pricing", get(published::pricing))
+        .route("/v1/payment-methods", get(published::payment_methods))
         .with_state(quotes)
 }
 
 /// `POST /v1/quotes` — R1–R3, R18–R22.
 async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
-    let key = IdempotencyKey::read(&headers)?;
+    let caller = quotes.caller(&headers).await?;
+    let key = IdempotencyKey::read(&headers, caller.as_ref())?;
     let body = QuoteBody::read(&body)?;
     let request_hash = idempotency::hash(&body.canonical);
-    let offer = match quotes.offer(body, ip) {
+    let offer = match quotes.offer(&body, ip, caller.as_ref()).await {
         Ok(offer) => offer,
-        // The policy may have moved on since the request was first answered: the answer stands.
-        Err(refusal) => {
+        // The policy, or what the customer has, may have moved on since the request was first answered: the answer stands.
+        Err(Failure::Refused(refusal)) => {
             let Some(key) = key else { return Err(refusal.into()) };
             let first = quotes.store.quote(&key.number(&quotes.minter, 0)).await?;
             let replay = first.and_then(|first| quotes.replay(&first, &key, &request_hash));
             return replay.ok_or_else(|| refusal.into());
         }
+        Err(failure) => return Err(failure),
     };
     for attempt in 0..ATTEMPTS {
         let number = match &key {
@@ -116,8 +142,9 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
 }
 
 /// `POST /v1/quotes/preview`: the price of what `create` would issue. Nothing is stored.
-async fn preview(State(quotes): State<Arc<Quotes>>, ip: SourceIp, body: Bytes) -> Reply {
-    let offer = quotes.offer(QuoteBody::read(&body)?, ip)?;
+async fn preview(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
+    let caller = quotes.caller(&headers).await?;
+    let offer = quotes.offer(&QuoteBody::read(&body)?, ip, caller.as_ref()).await?;
     Ok(Json(QuoteView::preview(&offer)).into_response())
 }
 
@@ -134,12 +161,14 @@ async fn revise(
     Path(number): Path<String>,
     Query(link): Query<LinkQuery>,
     ip: SourceIp,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Reply {
+    let caller = quotes.caller(&headers).await?;
     let body = QuoteBody::read(&body)?;
     let request_hash = idempotency::hash(&body.canonical);
     let quote = open_to_revise(&quotes, &number, &link, &request_hash).await?;
-    let offer = quotes.offer(body, ip)?;
+    let offer = quotes.offer(&body, ip, caller.as_ref()).await?;
     let Some(change) = quote.revise(offer)? else {
         return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
     };

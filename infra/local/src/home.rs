@@ -10,6 +10,7 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, middleware};
 use contract::Links;
+use desk::Desk;
 use documents::Documents;
 use domain::link::LinkKeys;
 use issuance::Issuance;
@@ -19,7 +20,7 @@ use licensing::FileSigner;
 use notifications::Notifications;
 use payments::Payments;
 use quotes::Quotes;
-use runtime::{Configuration, StartError, clock::MovableClock, shell};
+use runtime::{Configuration, Policies, StartError, Vendor, clock::MovableClock, shell};
 use store::Store;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -134,15 +135,19 @@ impl Home {
             ("OIDC_AUDIENCE", issuer::AUDIENCE),
         ]);
 
+        // Here the folder is what the vendor edits: a changed one counts from the next start on.
+        Policies::new(&Vendor::open(&vendor)?, store.clone(), clock.clock())?.take_folder().await?;
+
         let (post, mail) = post_office(&data).await?;
         let signer = Arc::new(FileSigner::open_or_create(data.join("license-key.pem"))?);
-        let issuance = Arc::new(Issuance::start(&configuration, store.clone(), signer).await?);
-        let notifications = Arc::new(Notifications::start(&configuration, store.clone(), mail)?);
+        let issuance = Arc::new(Issuance::start(&configuration, store.clone(), signer, clock.clock()).await?);
+        let notifications = Arc::new(Notifications::start(&configuration, store.clone(), mail, clock.clock())?);
         let routes = Router::new()
             .merge(quotes::routes(Quotes::start(&configuration, store.clone(), clock.clock())?))
             .merge(payments::routes(Payments::start(&configuration, store.clone(), clock.clock())?))
             .merge(licenses::routes(Licenses::start(&configuration, store.clone(), clock.clock())?))
-            .merge(documents::routes(Documents::start(&configuration, store.clone())?))
+            .merge(desk::routes(Desk::start(&configuration, store.clone(), clock.clock())?))
+            .merge(documents::routes(Documents::start(&configuration, store.clone(), clock.clock())?))
             .merge(practice::router(Arc::new(Practice {
                 store: store.clone(),
                 links: Links::new(&url, &pay, LinkKeys::parse(&link_keys)?),

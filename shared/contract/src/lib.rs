@@ -1,7 +1,10 @@
 //! What others can see: request bodies, answers, problems and links. Snake case, integer minor units, RFC 3339 UTC.
 
+pub mod desk;
 pub mod license;
 pub mod links;
+pub mod lookup;
+pub mod pricing;
 pub mod problem;
 pub mod quote;
 mod reader;

@@ -15,6 +15,8 @@ pub struct LicenseView<'e> {
     pub kind: Kind,
     pub product: &'e str,
     pub name: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edition: Option<&'e str>,
     pub tier: u32,
     pub licensee: &'e str,
     pub purchaser: &'e str,
@@ -37,6 +39,7 @@ impl<'e> From<&'e Entitlement> for LicenseView<'e> {
             kind: entitlement.kind,
             product: &entitlement.product,
             name: &entitlement.product_name,
+            edition: entitlement.edition.as_deref(),
             tier: entitlement.tier,
             licensee: &entitlement.licensee,
             purchaser: &entitlement.purchaser,

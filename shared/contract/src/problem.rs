@@ -57,10 +57,18 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
     match code {
         Code::MalformedJson | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
         Code::SignInRequired => (401, "Sign in required"),
+        Code::StaffOnly => (403, "For vendor staff"),
         Code::NotFound => (404, "Not found"),
         Code::MethodNotAllowed => (405, "Method not allowed"),
-        Code::QuotePaid | Code::RevisionLimit | Code::NotYetInvoiced | Code::NoLicenseKey => (409, "Not possible in this state"),
+        Code::QuotePaid
+        | Code::RevisionLimit
+        | Code::NotYetInvoiced
+        | Code::NotYetIssued
+        | Code::NoLicenseKey
+        | Code::NotInReview
+        | Code::RecordChanged => (409, "Not possible in this state"),
         Code::BodyTooLarge => (413, "Body too large"),
+        Code::TooManyRequests => (429, "Too many requests"),
         Code::Internal => (500, "Internal error"),
         Code::Unavailable => (503, "Try again later"),
         Code::IdempotencyKeyReused => (422, "Key used before"),
@@ -80,6 +88,25 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         | Code::QuantityInvalid
         | Code::NoTierForQuantity
         | Code::TermNotOffered
+        | Code::NotOnSale
+        | Code::EditionUnknown
+        | Code::EntitlementNotMatched
+        | Code::LicenseeDiffers
+        | Code::EntitlementEnded
+        | Code::GradeDiffers
+        | Code::UpgradeNotHigher
+        | Code::MidtermDowngradeNoCredit
+        | Code::DowngradeNotLower
+        | Code::DowngradeTooEarly
+        | Code::MaintenanceCapExceeded
+        | Code::RenewalTooLate
+        | Code::CotermDateInvalid
+        | Code::MonthlyCloudNotResellable
+        | Code::MixedBillingPeriods
+        | Code::GovFamilyNotSelfService
+        | Code::SubscriptionExists
+        | Code::SegmentUnknown
+        | Code::PolicyUnsound
         | Code::LineCount
         | Code::TermsNotAccepted => (422, "The request cannot be fulfilled as it is"),
     }

@@ -1,25 +1,26 @@
 //! `POST /v1/quotes` and what it answers.
 
 use domain::{
-    Code, Quote, QuoteNumber, Refusal, Sen,
+    Quote, QuoteNumber, Refusal, Sen,
     fault::Faults,
-    payment::{Method, MethodRefusal},
-    policy::Deployment,
-    price::{Line, Rule},
-    quote::{Entry, Offer, Status},
-    request::{AcceptRequest, AddressRequest, ContactRequest, LineRequest, PartyRequest, Request, Warning},
-};
-use domain::{
+    method::MethodRefusal,
+    money::Percent,
     party::{Address, Contact, Party},
-    quote::Channel,
-    request::PurchasingFor,
+    payment::Method,
+    policy::{LineKind, Situs},
+    price::{Line, LineNote, MigrationRefusal, Rule, SegmentClaim},
+    quote::{Entry, Offer, Status},
+    request::{
+        AcceptRequest, AddressRequest, ContactRequest, LineRequest, PartyRequest, PurchasingFor, Request, ReviewReason,
+        SegmentRequest, TaxRequest, Warning,
+    },
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
 use crate::{
     Links,
-    reader::{Object, Strict},
+    reader::{self, Object},
 };
 
 /// A request's body, read: what it says, what is wrong with its form, and its canonical bytes.
@@ -35,10 +36,7 @@ pub struct QuoteBody {
 impl QuoteBody {
     /// Reads a body. `Err` only when it is not JSON at all.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let Strict(value) = serde_json::from_slice(body).map_err(|error| {
-            let what = if error.is_data() { "An object of the body has a member twice" } else { "The body is not JSON" };
-            Refusal::new(Code::MalformedJson, format!("{what}: see line {}, column {}.", error.line(), error.column()))
-        })?;
+        let value = reader::parse(body)?;
         let mut faults = Faults::default();
         let request = Object::new(&value, String::new(), &mut faults).finish(request);
         // `Value` keeps the members of an object sorted.
@@ -55,9 +53,25 @@ fn request(object: &mut Object<'_, '_>) -> Request {
         lines: object.objects("lines", |line| LineRequest {
             kind: line.text("kind"),
             product: line.text("product"),
+            edition: line.text("edition"),
             users: line.integer("users"),
             term_months: line.integer("term_months"),
+            until: line.text("until"),
+            sen: line.text("sen"),
+            contact: line.text("contact"),
+            site: line.text("site"),
+            migrates_from: line.text("migrates_from"),
         }),
+        segments: object.objects("segments", |claim| SegmentRequest {
+            segment: claim.text("segment"),
+            evidence: claim.text("evidence"),
+            registration_number: claim.text("registration_number"),
+            country: claim.text("country"),
+            document: claim.text("document"),
+        }),
+        tax: object
+            .object("tax", |tax| TaxRequest { vat_id: tax.text("vat_id"), certificate: tax.text("certificate") })
+            .unwrap_or_default(),
         po_number: object.text("po_number"),
         notes: object.text("notes"),
         accept: object
@@ -100,13 +114,26 @@ pub struct QuoteView<'q> {
     pub revision: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    pub issued_at: Timestamp,
+    /// Absent while a person looks at it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_at: Option<Timestamp>,
     /// The last day on which it can be paid.
-    pub valid_through: Date,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_through: Option<Date>,
     /// The first instant at which it no longer can.
-    pub expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Why a person looks at it first (R32).
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub review_reasons: &'q [ReviewReason],
+    /// The day by which somebody has looked (R33).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_due: Option<Date>,
     pub purchasing_for: PurchasingFor,
-    pub channel_status: Channel,
+    /// `unaffiliated`, or the programme that the seller is a member of.
+    pub channel_status: &'q str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub segments: &'q [SegmentClaim],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reseller: Option<&'q Party>,
     pub customer: CustomerView<'q>,
@@ -115,6 +142,10 @@ pub struct QuoteView<'q> {
     pub net: i64,
     pub taxes: Vec<TaxView<'q>>,
     pub tax: i64,
+    /// Whose address decided about the taxes (R90).
+    pub tax_situs: Situs,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tax_notes: Vec<TaxNoteView<'q>>,
     pub total: i64,
     pub payment_methods: Vec<MethodView>,
     pub accepted: AcceptedView<'q>,
@@ -133,7 +164,7 @@ pub struct QuoteView<'q> {
     pub subscriptions: Vec<EntitlementView<'q>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<&'q str>,
-    pub history: &'q [Entry],
+    pub history: Vec<Entry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<LinksView>,
 }
@@ -153,24 +184,57 @@ pub struct CustomerView<'q> {
 #[allow(missing_docs)]
 pub struct LineView<'q> {
     pub line: u32,
-    pub kind: domain::request::LineKind,
+    pub kind: LineKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sen: Option<&'q Sen>,
     pub product: &'q str,
     pub name: &'q str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edition: Option<&'q str>,
     pub deployment: &'static str,
     pub users: u32,
     pub tier: u32,
-    pub term_months: u32,
+    /// Absent where a date says when it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub term_months: Option<u32>,
+    /// The first day that it covers, if it is paid today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Date>,
+    /// The first day that it no longer covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Date>,
     /// The steps add up to the amount.
-    pub explanation: Vec<StepView>,
+    pub explanation: Vec<StepView<'q>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<NoteView>,
     pub amount: i64,
+}
+
+/// What a reader should know about a line's price.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct NoteView {
+    pub code: &'static str,
+    pub detail: String,
+    /// Minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+}
+
+/// What documents must say about a tax that is not charged.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct TaxNoteView<'q> {
+    pub kind: &'q str,
+    pub number: &'q str,
 }
 
 /// A step of a price.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
-pub struct StepView {
+pub struct StepView<'q> {
     #[serde(flatten)]
-    pub rule: Rule,
+    pub rule: &'q Rule,
     pub detail: String,
     pub amount: i64,
 }
@@ -182,7 +246,7 @@ pub struct TaxView<'q> {
     pub jurisdiction: &'q str,
     pub name: &'q str,
     /// Percent.
-    pub rate: domain::money::Percent,
+    pub rate: Percent,
     pub base: i64,
     pub amount: i64,
 }
@@ -259,10 +323,13 @@ impl<'q> QuoteView<'q> {
         let status = quote.status(now);
         view.number = Some(&quote.number);
         view.status = Some(status);
+        if matches!(status, Status::InReview | Status::Rejected) {
+            (view.issued_at, view.valid_through, view.expires_at) = (None, None, None);
+        }
         view.licenses = entitlements(true);
         view.subscriptions = entitlements(false);
         view.invoice = quote.delivery().map(|delivery| &*delivery.invoice);
-        view.history = &quote.history;
+        view.history = quote.history.iter().map(Entry::for_buyers).collect();
         view.payments = quote
             .payments
             .iter()
@@ -289,11 +356,14 @@ impl<'q> QuoteView<'q> {
             number: None,
             revision: offer.revision,
             status: None,
-            issued_at: offer.issued_at,
-            valid_through: offer.valid_through,
-            expires_at: offer.expires_at,
+            issued_at: Some(offer.issued_at),
+            valid_through: Some(offer.valid_through),
+            expires_at: Some(offer.expires_at),
+            review_reasons: &offer.review,
+            review_due: offer.review_due,
             purchasing_for: offer.purchasing_for,
-            channel_status: offer.channel,
+            channel_status: offer.channel.as_str(),
+            segments: &offer.segments,
             reseller: offer.reseller.as_ref(),
             customer: CustomerView {
                 company: &offer.customer.company,
@@ -316,6 +386,8 @@ impl<'q> QuoteView<'q> {
                 })
                 .collect(),
             tax: offer.taxes.iter().map(|tax| tax.amount).sum(),
+            tax_situs: offer.situs,
+            tax_notes: offer.tax_notes.iter().map(|note| TaxNoteView { kind: &note.kind, number: &note.number }).collect(),
             total: offer.total,
             payment_methods: offer
                 .methods
@@ -343,45 +415,84 @@ impl<'q> QuoteView<'q> {
             licenses: Vec::new(),
             subscriptions: Vec::new(),
             invoice: None,
-            history: &[],
+            history: Vec::new(),
             links: None,
         }
     }
 }
 
 fn line(line: &Line) -> LineView<'_> {
+    let order = &line.order;
     LineView {
         line: line.line,
-        kind: line.kind,
-        product: &line.product,
+        kind: order.kind,
+        sen: order.held.as_ref().map(|held| &held.sen),
+        product: &order.product,
         name: &line.product_name,
-        deployment: match line.deployment {
-            Deployment::SelfManagedPerpetual { .. } => "self_managed_perpetual",
-            Deployment::SelfManagedTerm => "self_managed_term",
-            Deployment::AnnualCloud => "annual_cloud",
-        },
-        users: line.users,
+        edition: order.edition.as_deref(),
+        deployment: line.deployment.as_str(),
+        users: order.users,
         tier: line.tier,
-        term_months: line.months,
-        explanation: line
-            .shown_steps()
-            .map(|(rule, amount)| {
-                let detail = match rule {
-                    Rule::ListPrice { tier } => format!("List price of the tier of {tier} users."),
-                    Rule::Term { months } => format!("{months} months instead of the 12 that the list price covers."),
-                    Rule::Rounding => "Rounded once, by the vendor's policy.".to_owned(),
-                };
-                StepView { rule, detail, amount }
-            })
-            .collect(),
+        term_months: (order.months > 0).then_some(order.months),
+        starts: line.start,
+        ends: line.end,
+        explanation: line.shown_steps().map(|(rule, amount)| StepView { rule, detail: step(rule), amount }).collect(),
+        notes: line.notes.iter().map(note).collect(),
         amount: line.amount,
+    }
+}
+
+fn step(rule: &Rule) -> String {
+    match rule {
+        Rule::ListPrice { tier } => format!("List price of the tier of {tier} users."),
+        Rule::Maintenance { percent } => format!("Maintenance costs {percent} of the list price."),
+        Rule::Term { months } => format!("{months} months instead of the 12 that the list price covers."),
+        Rule::Days { days } => format!("{days} of the 365 days that the list price covers."),
+        Rule::Segment { segment, percent } => format!("{percent} less for the segment `{segment}`."),
+        Rule::UpgradeCredit { sen, tier, days: Some(days) } => {
+            format!("Credit for {days} unused days of the tier of {tier} users of {sen}.")
+        }
+        Rule::UpgradeCredit { sen, tier, days: None } => format!("Credit for the tier of {tier} users of {sen}."),
+        Rule::StepUpCredit { sen, days } => format!("Credit for {days} unused days of {sen}, which moves to the cloud."),
+        Rule::Channel { programme, tier: Some(tier), percent } => format!("{percent} less for `{programme}`, tier `{tier}`."),
+        Rule::Channel { programme, tier: None, percent } => format!("{percent} less for `{programme}`."),
+        Rule::Rounding => "Rounded, by the vendor's policy.".to_owned(),
+    }
+}
+
+fn note(note: &LineNote) -> NoteView {
+    match note {
+        LineNote::RenewalNotSamePartner => NoteView {
+            code: "renewal_not_same_partner",
+            detail: "Renewals are discounted for the member that sold what is renewed.".to_owned(),
+            amount: None,
+        },
+        LineNote::CreditLapsed { amount } => NoteView {
+            code: "credit_lapsed",
+            detail: "The credit is larger than the price. The rest is not paid out.".to_owned(),
+            amount: Some(*amount),
+        },
+        LineNote::MigrationNotApplicable { reason } => {
+            let why = match reason {
+                MigrationRefusal::NotOffered => "there is no such offer for this line today",
+                MigrationRefusal::NotMatched => "there is no such entitlement with this contact and customer",
+                MigrationRefusal::NotActive => "it is not an active self-managed licence, or it was credited before",
+            };
+            NoteView {
+                code: "migration_not_applicable",
+                detail: format!("There is no discount for moving to the cloud: {why}."),
+                amount: None,
+            }
+        }
     }
 }
 
 fn method_refusal(refusal: MethodRefusal, offer: &Offer) -> String {
     match refusal {
         MethodRefusal::MethodNotAllowedForCurrency => format!("Not possible in {}.", offer.currency),
-        MethodRefusal::BelowThreshold => "The order's net is below the amount from which this is offered.".to_owned(),
+        MethodRefusal::MethodNotAllowedForMonthly => "Not possible for monthly cloud.".to_owned(),
+        MethodRefusal::MethodNotAllowedForLine => "Not possible for a product or tier of this order.".to_owned(),
+        MethodRefusal::BelowThreshold => "The order is below the amount from which this is offered.".to_owned(),
         MethodRefusal::NoThresholdForCurrency => format!("Not offered in {}.", offer.currency),
     }
 }

@@ -1,9 +1,9 @@
 //! Reading a JSON body without giving up at the first thing that is wrong: every member of the wrong type, and every
 //! member that nobody reads, is noted with its RFC 6901 pointer.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use domain::{Code, fault::Faults, request::MAX_LINES};
+use domain::{Code, Refusal, fault::Faults, request::MAX_LINES};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -67,6 +67,23 @@ impl<'de> Visitor<'de> for Reading {
         }
         Ok(Value::Object(read))
     }
+}
+
+/// The value of a body. `Err` only when it is not JSON at all, or has a member twice.
+pub(crate) fn parse(body: &[u8]) -> Result<Value, Refusal> {
+    let Strict(value) = serde_json::from_slice(body).map_err(|error| {
+        let what = if error.is_data() { "An object of the body has a member twice" } else { "The body is not JSON" };
+        Refusal::new(Code::MalformedJson, format!("{what}: see line {}, column {}.", error.line(), error.column()))
+    })?;
+    Ok(value)
+}
+
+/// A body's object as `read` reads it, with what is wrong with its form.
+pub(crate) fn read<T>(body: &[u8], read: impl FnOnce(&mut Object<'_, '_>) -> T) -> Result<(T, Faults), Refusal> {
+    let value = parse(body)?;
+    let mut faults = Faults::default();
+    let read = Object::new(&value, String::new(), &mut faults).finish(read);
+    Ok((read, faults))
 }
 
 /// An object being read. What nobody has asked for by the end is a fault: nothing that is sent is silently ignored.
@@ -133,14 +150,55 @@ impl<'v, 'f> Object<'v, 'f> {
         values.iter().enumerate().map(&mut read_one).collect()
     }
 
+    /// An array of texts; empty when it is left out. What is no text among them is as good as an empty one.
+    pub(crate) fn texts(&mut self, name: &'static str) -> Vec<String> {
+        let Some((value, pointer)) = self.member(name) else { return Vec::new() };
+        let Some(values) = value.as_array() else {
+            self.faults.add(Code::WrongType, pointer, "This must be an array.");
+            return Vec::new();
+        };
+        let values = &values[..values.len().min(MAX_LINES + 1)];
+        let mut read_one = |(i, value): (usize, &Value)| {
+            let text = value.as_str();
+            if text.is_none() {
+                self.faults.add(Code::WrongType, format!("{pointer}/{i}"), "This must be a text in quotation marks.");
+            }
+            text.unwrap_or_default().to_owned()
+        };
+        values.iter().enumerate().map(&mut read_one).collect()
+    }
+
+    /// An object whose members the sender names, each a text; `None` when it is left out.
+    pub(crate) fn named_texts(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
+        let (value, pointer) = self.member(name)?;
+        let Some(members) = value.as_object() else {
+            self.faults.add(Code::WrongType, pointer, "This must be an object.");
+            return None;
+        };
+        let mut texts = BTreeMap::new();
+        for (name, value) in members {
+            let text = value.as_str();
+            if text.is_none() {
+                let pointer = format!("{pointer}/{}", escaped(name));
+                self.faults.add(Code::WrongType, pointer, "This must be a text in quotation marks.");
+            }
+            texts.insert(name.clone(), text.unwrap_or_default().to_owned());
+        }
+        Some(texts)
+    }
+
     /// Reads the object with `read`, then faults what it did not ask for.
     pub(crate) fn finish<T>(&mut self, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> T {
         let read = read(self);
         for name in self.members.into_iter().flat_map(Map::keys).filter(|name| !self.asked.contains(&name.as_str())) {
-            let escaped: String = name.chars().take(64).collect::<String>().replace('~', "~0").replace('/', "~1");
             let detail = format!("There is no such member here. There are: {}.", self.asked.join(", "));
-            self.faults.add(Code::UnknownMember, format!("{}/{escaped}", self.pointer), detail);
+            self.faults.add(Code::UnknownMember, format!("{}/{}", self.pointer, escaped(name)), detail);
         }
         read
     }
+}
+
+/// A member's name in a pointer (RFC 6901), cut where nobody reads on.
+pub(crate) fn escaped(name: &str) -> String {
+    name.chars().take(64).collect::<String>().replace('~', "~0").replace('/', "~1")
 }

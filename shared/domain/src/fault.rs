@@ -58,6 +58,42 @@ codes! {
     NoTierForQuantity = "no_tier_for_quantity",
     /// The product is not sold for this number of months.
     TermNotOffered = "term_not_offered",
+    /// The product cannot be ordered in this way on this day (facts 2.4).
+    NotOnSale = "not_on_sale",
+    /// The product has no such edition.
+    EditionUnknown = "edition_unknown",
+    /// Number and contact do not belong together, or one of them is unknown: nobody can tell which (R28).
+    EntitlementNotMatched = "entitlement_not_matched",
+    /// The entitlement is licensed to another organisation than the customer of the order.
+    LicenseeDiffers = "licensee_differs",
+    /// The entitlement has ended: it must be renewed first.
+    EntitlementEnded = "entitlement_ended",
+    /// A renewal and a co-term keep tier and edition.
+    GradeDiffers = "grade_differs",
+    /// An upgrade is to more than there is.
+    UpgradeNotHigher = "upgrade_not_higher",
+    /// There is no credit for less in the middle of a term (E18).
+    MidtermDowngradeNoCredit = "midterm_downgrade_no_credit",
+    /// A downgrade is to less than there is.
+    DowngradeNotLower = "downgrade_not_lower",
+    /// A downgrade can be ordered shortly before the end only (E18).
+    DowngradeTooEarly = "downgrade_too_early",
+    /// It would be covered further ahead than the vendor sells (E16).
+    MaintenanceCapExceeded = "maintenance_cap_exceeded",
+    /// It ended too long ago to be renewed from there (facts 2.7).
+    RenewalTooLate = "renewal_too_late",
+    /// The date is not one to co-term to (R44).
+    CotermDateInvalid = "coterm_date_invalid",
+    /// Resellers cannot buy monthly cloud (R45).
+    MonthlyCloudNotResellable = "monthly_cloud_not_resellable",
+    /// Monthly cloud is not ordered together with anything else (R77).
+    MixedBillingPeriods = "mixed_billing_periods",
+    /// Government products are not sold without a conversation (R105).
+    GovFamilyNotSelfService = "gov_family_not_self_service",
+    /// One subscription to a government product covers all its instances (R106).
+    SubscriptionExists = "subscription_exists",
+    /// There is no such segment to claim.
+    SegmentUnknown = "segment_unknown",
     /// The order has no line, or more than a document can hold.
     LineCount = "line_count",
     /// The current terms, or the current reseller agreement, were not accepted (R6, R21).
@@ -70,10 +106,22 @@ codes! {
     NotFound = "not_found",
     /// Sign in first: no bearer token, or not one that we can accept.
     SignInRequired = "sign_in_required",
+    /// Signed in, but not for this: vendor staff only.
+    StaffOnly = "staff_only",
+    /// Asked too often: wait.
+    TooManyRequests = "too_many_requests",
+    /// The record was changed since it was read.
+    RecordChanged = "record_changed",
+    /// Nothing of the quote waits for a decision.
+    NotInReview = "not_in_review",
+    /// The vendor's policy has mistakes: nothing was published.
+    PolicyUnsound = "policy_unsound",
     /// The quote is paid: it can no longer be revised.
     QuotePaid = "quote_paid",
     /// The quote has too many revisions to keep them all: start a new one.
     RevisionLimit = "revision_limit_reached",
+    /// The document is not there yet: a person looks at the quote first.
+    NotYetIssued = "not_yet_issued",
     /// The document is not there yet: the quote is not paid.
     NotYetInvoiced = "not_yet_invoiced",
     /// A cloud subscription has no key (R53).
@@ -117,7 +165,7 @@ pub struct Fault {
 const MAX_FAULTS: usize = 200;
 
 /// A collector of faults: rules run on to the end, so that the caller is told everything at once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {

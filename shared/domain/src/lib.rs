@@ -4,9 +4,14 @@
 //! A rule is a function of its arguments: `(state, command, policy, now) → change | refusal`.
 //! What is absent is the point: if a rule needs something of the world, a handler brings it in.
 
+pub mod calendar;
+pub mod channel;
+pub mod evidence;
 pub mod fault;
+pub mod import;
 pub mod license;
 pub mod link;
+pub mod method;
 pub mod money;
 pub mod number;
 pub mod party;
@@ -16,6 +21,9 @@ pub mod policy;
 pub mod price;
 pub mod quote;
 pub mod request;
+pub mod settlement;
+pub mod targets;
+pub mod tax;
 pub mod wording;
 
 pub use fault::{Code, Fault, Refusal};

@@ -1,12 +1,19 @@
 //! What a paid quote entitles to: licences for what is installed, subscriptions for what is hosted.
+//!
+//! An entitlement lives on under its SEN: renewals and upgrades change it, and each issues a key of its own. Whoever
+//! bought an issue keeps seeing that issue (R49).
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use std::borrow::Cow;
+
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     QuoteNumber, Sen,
+    calendar::months_after,
     party::{Contact, Email},
-    policy::Deployment,
+    policy::{Deployment, LineKind},
+    price::Line,
     quote::Quote,
 };
 
@@ -27,9 +34,13 @@ pub enum Kind {
 pub struct Entitlement {
     /// Its number.
     pub sen: Sen,
-    /// The quote that sold it.
-    pub quote: QuoteNumber,
-    /// The quote's line.
+    /// Of the stored record: one more with every change.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u64,
+    /// The quote that sold what it is now; none when the desk brought it in from before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<QuoteNumber>,
+    /// That quote's line; 0 without a quote.
     pub line: u32,
     /// What it is.
     pub kind: Kind,
@@ -37,6 +48,9 @@ pub struct Entitlement {
     pub product: String,
     /// The product's name when it was sold.
     pub product_name: String,
+    /// The product's edition; none for a product without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<String>,
     /// The most users.
     pub tier: u32,
     /// The organisation that may use it.
@@ -47,6 +61,9 @@ pub struct Entitlement {
     pub purchaser: String,
     /// The person who bought it.
     pub purchaser_contact: Contact,
+    /// The member of a programme that sold it, as the issuer of its tokens names it (E6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<String>,
     /// The day of the completing payment: it counts from then (R81, R95).
     pub purchased: Date,
     /// The first day without maintenance, for a perpetual licence (R95).
@@ -55,9 +72,58 @@ pub struct Entitlement {
     /// The first day that is not covered, for a term or a subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term_end: Option<Date>,
+    /// The quote by which it moved to the cloud: its unused time is credited once (R62).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated_by: Option<QuoteNumber>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// The signed licence file; a subscription has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<LicenseKey>,
+    /// What was issued under this number before, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Issue>,
+}
+
+fn first() -> u64 {
+    1
+}
+
+fn is_first(version: &u64) -> bool {
+    *version == first()
+}
+
+/// An entitlement as a quote before had made it: its key stays good for what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// The quote that sold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<QuoteNumber>,
+    /// That quote's line.
+    pub line: u32,
+    /// The edition then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<String>,
+    /// The tier then.
+    pub tier: u32,
+    /// Who bought it.
+    pub purchaser: String,
+    /// The person who bought it.
+    pub purchaser_contact: Contact,
+    /// The member of a programme that sold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<String>,
+    /// The day of the completing payment.
+    pub purchased: Date,
+    /// The end of maintenance then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_end: Option<Date>,
+    /// The end of the term then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term_end: Option<Date>,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// Its licence file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<LicenseKey>,
 }
@@ -87,14 +153,133 @@ pub struct Claims {
 }
 
 impl Entitlement {
-    /// Who may see it: the technical contact always (R54), and the purchaser — the organisation, and the person who
-    /// bought, for many unaffiliated resellers are one person (R49). The issuer must give organisations their names:
+    /// What this caller may see of it: the technical contact what it is now, always (R54); who bought what it is now,
+    /// that; and who bought an issue before, what it was then (R49). A purchaser is the organisation, and the person who
+    /// bought, for many unaffiliated resellers are one person. The issuer of tokens must give organisations their names:
     /// whoever may choose one can choose the purchaser's.
-    pub fn visible_to(&self, claims: &Claims) -> bool {
-        let person = claims.email.as_ref().is_some_and(|email| {
-            [&self.technical_contact, &self.purchaser_contact].iter().any(|contact| contact.email == *email)
+    pub fn visible_to(&self, claims: &Claims) -> Option<Cow<'_, Self>> {
+        let technical = claims.email.as_ref().is_some_and(|email| self.technical_contact.email == *email);
+        if technical || claims.bought(&self.purchaser, &self.purchaser_contact, self.partner.as_deref()) {
+            return Some(Cow::Borrowed(self));
+        }
+        let bought = |issue: &&Issue| claims.bought(&issue.purchaser, &issue.purchaser_contact, issue.partner.as_deref());
+        self.earlier.iter().rev().find(bought).map(|issue| Cow::Owned(self.as_issued(issue)))
+    }
+
+    /// The first day that it does not cover: of the term, or of the maintenance.
+    pub fn end(&self) -> Option<Date> {
+        self.term_end.or(self.maintenance_end)
+    }
+
+    /// Whether a line of a quote is in it already.
+    pub fn has(&self, quote: &QuoteNumber, line: u32) -> bool {
+        let is = |known: Option<&QuoteNumber>, of: u32| known == Some(quote) && of == line;
+        is(self.quote.as_ref(), self.line) || self.earlier.iter().any(|issue| is(issue.quote.as_ref(), issue.line))
+    }
+
+    /// It, as it is once a paid line about it is delivered, unsigned; `None` when it was delivered before.
+    ///
+    /// It follows from the entitlement as it is now and not as it was quoted: of two renewals that were both paid, the
+    /// second adds to the first.
+    pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Option<Self> {
+        if self.has(&quote.number, line.line) {
+            return None;
+        }
+        let before = self.end().unwrap_or(on);
+        let planned = line.end.unwrap_or(before);
+        let restarts = line.order.held.as_ref().is_some_and(|held| held.end != planned);
+        let end = match line.order.kind {
+            LineKind::Renewal | LineKind::DowngradeAtRenewal => {
+                let start = if line.deployment.is_self_managed() { before } else { before.max(on) };
+                months_after(start, line.order.months)
+            }
+            LineKind::Upgrade if restarts => before.max(months_after(on, 12)),
+            LineKind::Upgrade | LineKind::New => before,
+            LineKind::RenewAndUpgrade | LineKind::Coterm => before.max(planned),
+        };
+        let tier = match line.order.kind {
+            LineKind::Upgrade | LineKind::RenewAndUpgrade => self.tier.max(line.tier),
+            LineKind::DowngradeAtRenewal => line.tier,
+            LineKind::Renewal | LineKind::Coterm | LineKind::New => self.tier,
+        };
+        let mut earlier = self.earlier.clone();
+        earlier.push(self.issue());
+        Some(Self {
+            version: self.version + 1,
+            edition: line.order.edition.clone(),
+            tier,
+            maintenance_end: self.maintenance_end.map(|_| end),
+            term_end: self.term_end.map(|_| end),
+            earlier,
+            ..self.sold(quote, line, on, now)
+        })
+    }
+
+    /// It, marked as moved to the cloud by a quote; `None` when it is marked.
+    pub fn migrated(&self, by: &QuoteNumber) -> Option<Self> {
+        let marked = Self { version: self.version + 1, migrated_by: Some(by.clone()), ..self.clone() };
+        self.migrated_by.is_none().then_some(marked)
+    }
+
+    /// It, sold by another quote; licensee and technical contact stay who they are.
+    fn sold(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
+        let bill_to = quote.offer.bill_to();
+        Self {
+            quote: Some(quote.number.clone()),
+            line: line.line,
+            purchaser: bill_to.company.clone(),
+            purchaser_contact: bill_to.contact.clone(),
+            partner: quote.offer.channel.organization().map(str::to_owned),
+            purchased: on,
+            issued_at: now,
+            file: None,
+            ..self.clone()
+        }
+    }
+
+    fn issue(&self) -> Issue {
+        Issue {
+            quote: self.quote.clone(),
+            line: self.line,
+            edition: self.edition.clone(),
+            tier: self.tier,
+            purchaser: self.purchaser.clone(),
+            purchaser_contact: self.purchaser_contact.clone(),
+            partner: self.partner.clone(),
+            purchased: self.purchased,
+            maintenance_end: self.maintenance_end,
+            term_end: self.term_end,
+            issued_at: self.issued_at,
+            file: self.file.clone(),
+        }
+    }
+
+    fn as_issued(&self, issue: &Issue) -> Self {
+        Self {
+            quote: issue.quote.clone(),
+            line: issue.line,
+            edition: issue.edition.clone(),
+            tier: issue.tier,
+            purchaser: issue.purchaser.clone(),
+            purchaser_contact: issue.purchaser_contact.clone(),
+            partner: issue.partner.clone(),
+            purchased: issue.purchased,
+            maintenance_end: issue.maintenance_end,
+            term_end: issue.term_end,
+            issued_at: issue.issued_at,
+            file: issue.file.clone(),
+            earlier: Vec::new(),
+            ..self.clone()
+        }
+    }
+}
+
+impl Claims {
+    fn bought(&self, purchaser: &str, contact: &Contact, partner: Option<&str>) -> bool {
+        let person = self.email.as_ref().is_some_and(|email| contact.email == *email);
+        let organization = self.organization.as_ref().is_some_and(|name| {
+            name.eq_ignore_ascii_case(purchaser) || partner.is_some_and(|partner| name.eq_ignore_ascii_case(partner))
         });
-        let organization = claims.organization.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&self.purchaser));
         person || organization
     }
 }
@@ -104,60 +289,38 @@ pub fn kind(deployment: Deployment) -> Kind {
     match deployment {
         Deployment::SelfManagedPerpetual { .. } => Kind::Perpetual,
         Deployment::SelfManagedTerm => Kind::Term,
-        Deployment::AnnualCloud => Kind::Subscription,
+        Deployment::AnnualCloud | Deployment::MonthlyCloud | Deployment::GovernmentCloud => Kind::Subscription,
     }
 }
 
-/// The first day that is not covered, so many months from `start`. The day of the month is kept, or clamped to the
-/// month's end: from 29 February, twelve months end on 28 February (R95).
-pub fn end(start: Date, months: u32) -> Date {
-    start.saturating_add(i64::from(months).months())
-}
-
-/// The entitlements that a paid quote owes, one per line, unsigned; none when nothing is owed. `sen` names a line's
-/// number. Deciding it again, at any time, gives the same but for `issued_at`.
-pub fn owed(quote: &Quote, now: Timestamp, sen: impl Fn(u32) -> Sen) -> Vec<Entitlement> {
-    let Some(on) = quote.owed_since() else { return Vec::new() };
+/// The new entitlement that a line of a paid quote owes, unsigned, under the number `sen`; it counts from `on`. Deciding
+/// it again, at any time, gives the same but for `issued_at`.
+pub fn owed(quote: &Quote, line: &Line, on: Date, now: Timestamp, sen: Sen) -> Entitlement {
     let offer = &quote.offer;
     let bill_to = offer.bill_to();
-    offer
-        .lines
-        .iter()
-        .map(|line| {
-            let (kind, end) = (kind(line.deployment), end(on, line.months));
-            let (maintenance_end, term_end) = if kind == Kind::Perpetual { (Some(end), None) } else { (None, Some(end)) };
-            Entitlement {
-                sen: sen(line.line),
-                quote: quote.number.clone(),
-                line: line.line,
-                kind,
-                product: line.product.clone(),
-                product_name: line.product_name.clone(),
-                tier: line.tier,
-                licensee: offer.customer.company.clone(),
-                technical_contact: offer.technical_contact.clone(),
-                purchaser: bill_to.company.clone(),
-                purchaser_contact: bill_to.contact.clone(),
-                purchased: on,
-                maintenance_end,
-                term_end,
-                issued_at: now,
-                file: None,
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    #[test]
-    fn r95_twelve_months_end_on_the_same_day_or_at_the_month_s_end() {
-        assert_eq!(end(date(2026, 3, 1), 12), date(2027, 3, 1));
-        assert_eq!(end(date(2028, 2, 29), 12), date(2029, 2, 28));
-        assert_eq!(end(date(2027, 2, 28), 12), date(2028, 2, 28));
+    let (kind, end) = (kind(line.deployment), months_after(on, line.order.months));
+    let (maintenance_end, term_end) = if kind == Kind::Perpetual { (Some(end), None) } else { (None, Some(end)) };
+    Entitlement {
+        sen,
+        version: first(),
+        quote: Some(quote.number.clone()),
+        line: line.line,
+        kind,
+        product: line.order.product.clone(),
+        product_name: line.product_name.clone(),
+        edition: line.order.edition.clone(),
+        tier: line.tier,
+        licensee: offer.customer.company.clone(),
+        technical_contact: offer.technical_contact.clone(),
+        purchaser: bill_to.company.clone(),
+        purchaser_contact: bill_to.contact.clone(),
+        partner: offer.channel.organization().map(str::to_owned),
+        purchased: on,
+        maintenance_end,
+        term_end,
+        migrated_by: None,
+        issued_at: now,
+        file: None,
+        earlier: Vec::new(),
     }
 }

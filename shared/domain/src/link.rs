@@ -54,7 +54,7 @@ impl LinkKeys {
 
     /// The secret of an offer's link, or `None` when its key is no longer configured: the link is dead.
     pub fn secret(&self, number: &QuoteNumber, offer: &Offer) -> Option<String> {
-        self.hash(number, offer).map(|hash| hex(&hash[..16]))
+        self.hash(number, offer).map(|hash| hex::encode(&hash[..16]))
     }
 
     /// Whether `secret` opens this offer. Takes the same time wherever they differ.
@@ -73,10 +73,6 @@ impl LinkKeys {
         let (_, key) = self.0.iter().find(|(id, _)| *id == offer.link_key)?;
         Some(keyed_hash(key, "link", &[number.compact(), &offer.revision.to_string()]))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

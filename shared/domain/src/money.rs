@@ -134,10 +134,11 @@ impl fmt::Display for Money {
 pub struct Percent(Decimal);
 
 impl Percent {
-    /// `None` outside 0–100 or with more than six decimals, which no rate in this trade needs.
+    /// `None` outside 0–100 or with more than four decimals, which no rate in this trade needs: so bounded, a price under
+    /// way never outgrows its 128 bits.
     pub fn new(percent: Decimal) -> Option<Self> {
         let percent = percent.normalize();
-        (percent >= Decimal::ZERO && percent <= Decimal::ONE_HUNDRED && percent.scale() <= 6).then_some(Self(percent))
+        (percent >= Decimal::ZERO && percent <= Decimal::ONE_HUNDRED && percent.scale() <= 4).then_some(Self(percent))
     }
 
     /// The share of one: 8.875 % is 71/800.
@@ -172,6 +173,33 @@ impl Rounding {
                 let unit = currency.minor_per_unit();
                 amount((exact / unit).ceil() * unit)
             }
+        }
+    }
+}
+
+/// How a tax becomes whole minor units, by the law of its country (facts 2.10).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// To the nearest, a half upwards: Australia, and wherever nothing else is said.
+    #[default]
+    HalfUp,
+    /// To the nearest, a half downwards: New Zealand.
+    HalfDown,
+    /// Down: possible in Japan.
+    Down,
+    /// Up.
+    Up,
+}
+
+impl Tie {
+    /// `exact` minor units as whole ones.
+    pub fn round(self, exact: Rational) -> i64 {
+        match self {
+            Self::HalfUp => half_up(exact),
+            Self::HalfDown => amount((exact - Ratio::new(1, 2)).ceil()),
+            Self::Down => amount(exact.floor()),
+            Self::Up => amount(exact.ceil()),
         }
     }
 }

@@ -139,6 +139,11 @@ impl Minter {
         Sen(self.mint("sen", &[quote.compact(), &line.to_string(), &attempt.to_string()], SEN_BODY))
     }
 
+    /// What stands for a value that must not be kept as it is: always the same, and only we can make it. Hexadecimal.
+    pub fn seal(&self, what: &str, value: &str) -> String {
+        hex::encode(&keyed_hash(&self.key, "seal", &[what, value])[..16])
+    }
+
     fn mint(&self, purpose: &str, parts: &[&str], body: usize) -> String {
         let hash = keyed_hash(&self.key, purpose, parts);
         // 29²⁴ fits in 128 bits; the modulo bias of 128 bits over 29¹⁰ is nothing.

@@ -1,16 +1,9 @@
-//! Money that a provider tells of: what it was for, where it went, and what happens when it is told again.
-//!
-//! A provider may tell one payment by several events, several times, in any order (facts 2.12). Two aggregates make
-//! that harmless: the quote's ledger holds each payment at most once, and a [`Receipt`] per payment says where the
-//! money went. [`settle`] decides both at once, and its outcome depends on what was told, not on how often.
+//! Money: the ways to pay, what a provider tells of a payment, and where the money of each went.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Currency, Money, QuoteNumber,
-    quote::{Change, Offer, Quote, Stage},
-};
+use crate::{Money, QuoteNumber};
 
 /// A way to pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +25,21 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every method.
+    pub const ALL: [Self; 6] = [Self::Card, Self::Paypal, Self::Check, Self::BankTransfer, Self::Ach, Self::Net30];
+
+    /// The key of its name among the vendor's texts.
+    pub fn name_key(self) -> &'static str {
+        match self {
+            Self::Card => "method.card",
+            Self::Paypal => "method.paypal",
+            Self::Check => "method.check",
+            Self::BankTransfer => "method.bank_transfer",
+            Self::Ach => "method.ach",
+            Self::Net30 => "method.net_30",
+        }
+    }
+
     /// As it is written on the wire and in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -151,6 +159,8 @@ pub enum Unapplied {
     NoReference,
     /// It names a quote that does not exist.
     QuoteUnknown,
+    /// A person has not looked at the quote yet, or has refused it (R32).
+    NotOffered,
     /// The quote is paid already, by another payment. It comes before the reasons below, or money that was kept for one
     /// of them would change its reason when it is told again after another payment.
     AlreadyPaid,
@@ -179,165 +189,4 @@ pub struct Payment {
     pub at: Timestamp,
     /// How much of it went back, in minor units.
     pub refunded: i64,
-}
-
-/// What to write. Nothing to write is an outcome too: it was all known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settlement {
-    /// The receipt as it shall be; its version is the one before, plus one.
-    pub receipt: Option<Receipt>,
-    /// The change of the quote.
-    pub quote: Option<Change>,
-}
-
-/// Decides what one telling means, given what is known of the payment and of the quote that it names or paid.
-///
-/// `quote` is the one that the receipt says was paid, or else the one that the event names, when it exists.
-pub fn settle(told: &Told, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
-    match &told.news {
-        News::Succeeded { money, methods } => succeeded(told, *money, methods, receipt, quote, now),
-        News::Refunded { total } => refunded(told, *total, receipt, quote, now),
-        News::Failed { reason } => {
-            Settlement { receipt: None, quote: quote.and_then(|quote| quote.payment_failed(&told.payment, reason, now)) }
-        }
-    }
-}
-
-fn succeeded(
-    told: &Told,
-    money: Money,
-    methods: &[Method],
-    receipt: Option<&Receipt>,
-    quote: Option<&Quote>,
-    now: Timestamp,
-) -> Settlement {
-    let refunded = receipt.map_or(0, |receipt| receipt.refunded);
-    let pays = match (&told.reference, quote) {
-        (None, _) => Err(Unapplied::NoReference),
-        (Some(_), None) => Err(Unapplied::QuoteUnknown),
-        (Some(reference), Some(quote)) => fit(quote, reference, money, methods, told.at).map(|method| (quote, method)),
-    };
-    let (whereabouts, change) = match (receipt.map(|receipt| &receipt.whereabouts), pays) {
-        (Some(Whereabouts::Applied { .. }), _) => return Settlement::default(),
-        // Events of one payment may say different things about it. It pays if it does by any of them, whichever comes
-        // first; and if by none, the most telling reason stays.
-        (Some(Whereabouts::Unapplied { reason: known, .. }), Err(reason)) if reason <= *known => return Settlement::default(),
-        (_, Err(reason)) => {
-            let quote = told.reference.as_ref().map(|reference| reference.quote.clone());
-            (Whereabouts::Unapplied { reason, money, quote, at: told.at }, None)
-        }
-        (_, Ok((quote, method))) => {
-            let payment = Payment { payment: told.payment.clone(), amount: money.minor, method, at: told.at, refunded };
-            (Whereabouts::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
-        }
-    };
-    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded };
-    Settlement { receipt: Some(receipt), quote: change }
-}
-
-fn refunded(told: &Told, total: Money, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
-    if receipt.is_some_and(|receipt| receipt.refunded >= total.minor) {
-        return Settlement::default();
-    }
-    let whereabouts = receipt.map_or(Whereabouts::Awaited, |receipt| receipt.whereabouts.clone());
-    let paid_in = match &whereabouts {
-        Whereabouts::Awaited => None,
-        Whereabouts::Applied { .. } => quote.map(|quote| quote.offer.currency),
-        Whereabouts::Unapplied { money, .. } => Some(money.currency),
-    };
-    if paid_in.is_some_and(|currency| currency != total.currency) {
-        return Settlement::default();
-    }
-    let change = match (&whereabouts, quote) {
-        (Whereabouts::Applied { quote: paid }, Some(quote)) if quote.number == *paid => {
-            quote.refund(&told.payment, total.minor, now)
-        }
-        _ => None,
-    };
-    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded: total.minor };
-    Settlement { receipt: Some(receipt), quote: change }
-}
-
-fn next_version(receipt: Option<&Receipt>) -> u64 {
-    receipt.map_or(1, |receipt| receipt.version + 1)
-}
-
-/// The method by which this money pays this quote, or why it does not.
-fn fit(quote: &Quote, reference: &Reference, money: Money, methods: &[Method], at: Timestamp) -> Result<Method, Unapplied> {
-    let offer = &quote.offer;
-    if !matches!(quote.stage, Stage::Issued) {
-        Err(Unapplied::AlreadyPaid)
-    } else if reference.revision.is_some_and(|revision| revision != offer.revision) {
-        Err(Unapplied::RevisionSuperseded)
-    } else if at >= offer.expires_at {
-        Err(Unapplied::QuoteExpired)
-    } else if money.currency != offer.currency {
-        Err(Unapplied::CurrencyMismatch)
-    } else if money.minor != offer.total {
-        Err(Unapplied::AmountMismatch)
-    } else {
-        methods.iter().copied().find(|method| offer.admits(*method)).ok_or(Unapplied::MethodNotAllowed)
-    }
-}
-
-/// Whether a quote may be paid by a method, and why not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MethodOffer {
-    /// The method.
-    pub method: Method,
-    /// Why it may not be used; absent when it may.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<MethodRefusal>,
-}
-
-/// Why a method may not be used on a quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MethodRefusal {
-    /// Not in this currency (R69, R70).
-    MethodNotAllowedForCurrency,
-    /// The net is below the currency's threshold (R74).
-    BelowThreshold,
-    /// No threshold is configured in this currency, so the method is not offered (R74).
-    NoThresholdForCurrency,
-}
-
-impl MethodRefusal {
-    /// The stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MethodNotAllowedForCurrency => "method_not_allowed_for_currency",
-            Self::BelowThreshold => "below_threshold",
-            Self::NoThresholdForCurrency => "no_threshold_for_currency",
-        }
-    }
-}
-
-/// Every method of the vendor's, with whether a quote of this net may use it.
-pub fn methods(policy: &crate::Policy, currency: Currency, net: i64) -> Vec<MethodOffer> {
-    let refusal = |rules: &crate::policy::MethodPolicy| {
-        let excluded = rules.currencies.as_ref().is_some_and(|only| !only.contains(&currency))
-            || rules.except_currencies.contains(&currency);
-        if excluded {
-            return Some(MethodRefusal::MethodNotAllowedForCurrency);
-        }
-        let thresholds = rules.minimum_net.as_ref()?;
-        match thresholds.iter().find(|(of, _)| *of == currency) {
-            None => Some(MethodRefusal::NoThresholdForCurrency),
-            Some((_, least)) => (net < *least).then_some(MethodRefusal::BelowThreshold),
-        }
-    };
-    policy.methods.iter().map(|rules| MethodOffer { method: rules.method, refused: refusal(rules) }).collect()
-}
-
-/// The day on which a payment counts, in the vendor's time zone (R81).
-pub fn value_date(at: Timestamp, zone: &TimeZone) -> jiff::civil::Date {
-    at.to_zoned(zone.clone()).date()
-}
-
-impl Offer {
-    /// Whether the offer may be paid by this method.
-    pub fn admits(&self, method: Method) -> bool {
-        self.methods.iter().any(|offer| offer.method == method && offer.refused.is_none())
-    }
 }

@@ -1,43 +1,140 @@
-//! From an order to amounts. A line's price is an exact rational until its one rounding, and every line explains
+//! From what is ordered to amounts. A line's price is an exact rational until it is rounded, and every line explains
 //! itself: each step says what it did and by how much, and the steps add up to the amount.
-
-use std::fmt;
+//!
+//! A price follows from an [`OrderLine`], a [`Basis`] and the policy, and from nothing else: all three are kept with a
+//! quote, so that it can be computed again years later and comes out the same.
 
 use jiff::civil::Date;
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Currency,
-    money::{Percent, Rational, half_up},
-    party::Address,
-    policy::{Deployment, Policy, PriceTable},
-    request::{LineKind, Order, OrderLine},
+    Code, Currency, Policy, Sen,
+    calendar::{days_after, days_between, months_after, term_days},
+    channel::ChannelStatus,
+    money::{Percent, Rational, Rounding, half_up},
+    policy::{Deployment, LineKind, NotSold, Product, Proof, UpgradeTerm},
 };
+
+/// What one line asks for, with the facts about what the customer has that its price depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// What the line does.
+    pub kind: LineKind,
+    /// The product's id.
+    pub product: String,
+    /// The edition wanted; none for a product without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<String>,
+    /// Users wanted: the tier follows from it.
+    pub users: u32,
+    /// Months of the term, or of maintenance; 0 when a date says when it ends.
+    pub months: u32,
+    /// The date that it ends on, for what is not bought by the month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+    /// What the customer has, for everything but `new`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// The self-managed entitlement that this replaces in the cloud (R62).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Held>,
+}
+
+/// An entitlement that the customer had when the line was priced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Its number.
+    pub sen: Sen,
+    /// Its product.
+    pub product: String,
+    /// Its edition; none for a product without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<String>,
+    /// Its tier.
+    pub tier: u32,
+    /// The first day that it does not cover: of the term, or of the maintenance.
+    pub end: Date,
+    /// Whether the member that buys now sold it, or sold its last renewal (E6).
+    #[serde(default)]
+    pub same_partner: bool,
+}
+
+/// What all lines of an order share.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'b> {
+    /// The day that prices are of.
+    pub on: Date,
+    /// The currency of the document.
+    pub currency: Currency,
+    /// Who sells it.
+    pub channel: &'b ChannelStatus,
+    /// What is claimed of the end customer.
+    pub segments: &'b [SegmentClaim],
+}
+
+/// A claim that the end customer belongs to a segment, as it stood at issue (R58).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentClaim {
+    /// The segment's id.
+    pub segment: String,
+    /// The evidence that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// Whether it counts.
+    pub standing: ClaimStanding,
+}
+
+/// Whether a claim counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimStanding {
+    /// The desk has verified evidence for it.
+    Proven,
+    /// Somebody must look at it: list price until then.
+    Pending,
+    /// It does not say what it must (R59): list price.
+    Incomplete,
+}
 
 /// A line of an issued quote, with everything that issuing a licence later needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// 1, 2, 3 … on this document.
     pub line: u32,
-    /// What the line does.
-    pub kind: LineKind,
-    /// The product's id.
-    pub product: String,
+    /// What was asked for.
+    #[serde(flatten)]
+    pub order: OrderLine,
     /// The product's name when the quote was issued.
     pub product_name: String,
     /// How it is delivered and for how long it may be used.
     pub deployment: Deployment,
-    /// Users asked for.
-    pub users: u32,
     /// The tier that was priced: the most users that it allows.
     pub tier: u32,
-    /// Months covered: of the term, or of the included maintenance.
-    pub months: u32,
+    /// The first day that the price covers, as far as is known before the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Date>,
+    /// The first day that it no longer covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Date>,
+    /// What tax tables call it.
+    #[serde(default = "standard", skip_serializing_if = "is_standard")]
+    pub tax_category: String,
     /// How the amount came about. The steps' exact amounts add up to `amount`.
     pub steps: Vec<Step>,
+    /// What a reader should know about the price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<LineNote>,
     /// Net, in minor units of the document's currency.
     pub amount: i64,
+}
+
+fn standard() -> String {
+    "standard".to_owned()
+}
+
+fn is_standard(category: &str) -> bool {
+    category == "standard"
 }
 
 /// One step of a price.
@@ -50,21 +147,95 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case")]
 pub enum Rule {
-    /// The list price of the tier, for twelve months or for the perpetual licence.
+    /// The list price of the tier: for twelve months, for the perpetual licence, or for a month of monthly cloud.
     ListPrice {
         /// The tier's users.
         tier: u32,
     },
-    /// More than the twelve months that the list price covers.
+    /// Renewing the maintenance of a perpetual licence costs a part of the list price (E17).
+    Maintenance {
+        /// Which part.
+        percent: Percent,
+    },
+    /// More or less than the twelve months that the list price covers.
     Term {
         /// Months covered in all.
         months: u32,
     },
-    /// The one rounding, by the vendor's policy.
+    /// A term that is counted in days (E11).
+    Days {
+        /// Days covered, of 365.
+        days: i32,
+    },
+    /// The end customer's segment (R58).
+    Segment {
+        /// The segment's id.
+        segment: String,
+        /// How much less.
+        percent: Percent,
+    },
+    /// What is unused of the tier that the customer has (E13).
+    UpgradeCredit {
+        /// The entitlement.
+        sen: Sen,
+        /// Its tier.
+        tier: u32,
+        /// Days unused, of 365; none for a perpetual licence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        days: Option<i32>,
+    },
+    /// What is unused of the self-managed licence that moves to the cloud (E10).
+    StepUpCredit {
+        /// The entitlement.
+        sen: Sen,
+        /// Days unused, of 365.
+        days: i32,
+    },
+    /// The seller's programme (R56).
+    Channel {
+        /// The programme's id.
+        programme: String,
+        /// The tier in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tier: Option<String>,
+        /// How much less.
+        percent: Percent,
+    },
+    /// Rounding, by the vendor's policy.
     Rounding,
+}
+
+/// What a reader should know about a line's price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum LineNote {
+    /// The programme discounts renewals only for the member that sold what is renewed (E6).
+    RenewalNotSamePartner,
+    /// A credit was larger than the price. The rest is not paid out, and lapses (E10).
+    CreditLapsed {
+        /// In minor units.
+        amount: i64,
+    },
+    /// The claimed migration does not count (R62).
+    MigrationNotApplicable {
+        /// Why.
+        reason: MigrationRefusal,
+    },
+}
+
+/// Why a claimed migration to the cloud does not count (R62).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MigrationRefusal {
+    /// The vendor has no such offer, or none for this line on this day.
+    NotOffered,
+    /// There is no such entitlement, or it is not this customer's: nobody can tell which.
+    NotMatched,
+    /// It is not self-managed, has ended, or was credited before.
+    NotActive,
 }
 
 /// An exact number of minor units, stored as `"4200000"` or `"1335475/10"`.
@@ -86,7 +257,7 @@ impl<'de> Deserialize<'de> for Exact {
 
 impl Line {
     /// The steps as whole minor units that add up to the amount: each shows by how much the *rounded* price moved.
-    pub fn shown_steps(&self) -> impl Iterator<Item = (Rule, i64)> + '_ {
+    pub fn shown_steps(&self) -> impl Iterator<Item = (&Rule, i64)> + '_ {
         let mut exact = Ratio::from(0);
         let mut shown = 0;
         self.steps.iter().enumerate().map(move |(i, step)| {
@@ -94,100 +265,430 @@ impl Line {
             let after = if i + 1 == self.steps.len() { self.amount } else { half_up(exact) };
             let moved = after - shown;
             shown = after;
-            (step.rule, moved)
+            (&step.rule, moved)
         })
     }
 }
 
-/// One tax on one base (R92): rounded once per tax and document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaxLine {
-    /// Where it is due: ISO 3166 country or subdivision.
-    pub jurisdiction: String,
-    /// What it is called there.
-    pub name: String,
-    /// Its rate.
-    pub rate: Percent,
-    /// What it is computed on, in minor units.
-    pub base: i64,
-    /// The tax, in minor units.
-    pub amount: i64,
-}
-
-/// A priced document.
+/// Why a line cannot be had, as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Priced {
-    /// The lines, in the order of the request.
-    pub lines: Vec<Line>,
-    /// Sum of the lines.
-    pub net: i64,
-    /// Taxes on the net.
-    pub taxes: Vec<TaxLine>,
-    /// Net and taxes.
-    pub total: i64,
+pub struct Unavailable {
+    /// What kind of no.
+    pub code: Code,
+    /// The member of the request's line that it is about.
+    pub member: &'static str,
+    /// What to do, for people.
+    pub detail: String,
 }
 
-/// The order's product has no price on that day: the order was not checked against this policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotPriced;
-
-impl fmt::Display for NotPriced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the policy has no price for a line of this order")
-    }
+fn no<T>(code: Code, member: &'static str, detail: impl Into<String>) -> Result<T, Unavailable> {
+    Err(Unavailable { code, member, detail: detail.into() })
 }
 
-impl std::error::Error for NotPriced {}
-
-/// Prices a checked order as of `today`. The billing contact's address decides the tax (R89).
-pub fn price(order: &Order<'_>, policy: &Policy, today: Date) -> Result<Priced, NotPriced> {
-    let lines = order
-        .lines
-        .iter()
-        .zip(1..)
-        .map(|(line, number)| price_line(number, line, order.currency, policy, today))
-        .collect::<Result<Vec<_>, _>>()?;
-    let net = lines.iter().map(|line| line.amount).sum();
-    let situs = &order.reseller.as_ref().unwrap_or(&order.customer).address;
-    let taxes = taxes(net, situs, policy, today);
-    let total = net + taxes.iter().map(|tax| tax.amount).sum::<i64>();
-    Ok(Priced { lines, net, taxes, total })
-}
-
-fn price_line(number: u32, line: &OrderLine<'_>, currency: Currency, policy: &Policy, today: Date) -> Result<Line, NotPriced> {
-    let table: &PriceTable = policy.price_table(line.product, currency, today).ok_or(NotPriced)?;
-    let (tier, list) = table.tier(line.users).ok_or(NotPriced)?;
-    let mut price = Explained::default();
-    price.step(Rule::ListPrice { tier }, list);
-    let covered = match line.product.deployment {
-        Deployment::SelfManagedPerpetual { .. } => Ratio::from(1),
-        Deployment::SelfManagedTerm | Deployment::AnnualCloud => Ratio::new(line.months.into(), 12),
+/// Prices one line, or says why it cannot be had. `number` is its place on the document.
+pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) -> Result<Line, Unavailable> {
+    let Some(product) = policy.product(&order.product) else {
+        return no(Code::ProductUnknown, "product", "This product is no longer in the catalogue.");
     };
-    price.step(Rule::Term { months: line.months }, list * (covered - Ratio::from(1)));
-    let amount = policy.rounding.round(price.exact, currency);
-    price.step(Rule::Rounding, Ratio::from(i128::from(amount)) - price.exact);
+    on_sale(order.kind, product, basis.on)?;
+    let (tier, list) = list(product, order.edition.as_deref(), order.users, basis)?;
+    let coverage = Coverage::of(order, product, tier, basis.on, policy)?;
+    let mut price = Explained::new(policy.rounding, basis.currency, product.deployment);
+    price.step(Rule::ListPrice { tier }, list);
+    let charged = coverage.part.map_or(Ratio::from(1), Percent::share);
+    if let Some(percent) = coverage.part {
+        price.step(Rule::Maintenance { percent }, list * (charged - 1));
+    }
+    if let Some((rule, share)) = coverage.span.clone() {
+        price.step(rule, list * charged * (share - 1));
+    }
+
+    let mut notes = Vec::new();
+    let segment = best_segment(order, product, tier, basis, policy, &mut notes);
+    let kept = segment.map_or(Ratio::from(1), |(_, percent)| Ratio::from(1) - percent.share());
+    if let Some((segment, percent)) = segment {
+        let by = price.exact * percent.share();
+        price.step(Rule::Segment { segment: segment.to_owned(), percent }, -by);
+    }
+    price.round_stage();
+    for (rule, credit) in credits(order, product, &coverage, kept, basis, policy)? {
+        let used = credit.min(price.exact);
+        price.step(rule, -used);
+        if credit > used {
+            notes.push(LineNote::CreditLapsed { amount: half_up(credit - used) });
+        }
+        price.round_stage();
+    }
+    if let Some((programme, tier, percent)) = channel(order, product, basis, policy, &mut notes) {
+        let by = price.exact * percent.share();
+        let (programme, tier) = (programme.to_owned(), tier.map(str::to_owned));
+        price.step(Rule::Channel { programme, tier, percent }, -by);
+    }
+    let amount = price.finish();
     Ok(Line {
         line: number,
-        kind: line.kind,
-        product: line.product.id.clone(),
-        product_name: line.product.name.clone(),
-        deployment: line.product.deployment,
-        users: line.users,
+        order: order.clone(),
+        product_name: product.name.clone(),
+        deployment: product.deployment,
         tier,
-        months: line.months,
+        start: Some(coverage.start),
+        end: Some(coverage.end),
+        tax_category: product.tax_category.clone(),
         steps: price.steps,
+        notes,
         amount,
     })
 }
 
+fn on_sale(kind: LineKind, product: &Product, on: Date) -> Result<(), Unavailable> {
+    let name = &product.name;
+    match product.sold(kind, on) {
+        Ok(()) => Ok(()),
+        Err(NotSold::Never) => {
+            let offered: Vec<_> = product.sales.iter().map(|sale| format!("`{}`", sale.kind.as_str())).collect();
+            no(Code::KindNotOffered, "kind", format!("{name} can be ordered as {}.", offered.join(", ")))
+        }
+        Err(NotSold::Before(day)) => no(Code::NotOnSale, "kind", format!("{name} can be ordered so from {day} on.")),
+        Err(NotSold::Since(day)) => no(Code::NotOnSale, "kind", format!("{name} can no longer be ordered so since {day}.")),
+    }
+}
+
+/// The tier for so many users, and its list price.
+pub(crate) fn list(
+    product: &Product,
+    edition: Option<&str>,
+    users: u32,
+    basis: &Basis<'_>,
+) -> Result<(u32, Rational), Unavailable> {
+    let Some(book) = product.prices(edition, basis.currency, basis.on, true) else {
+        let detail = format!("{} has no price in {} on {}.", product.name, basis.currency, basis.on);
+        return no(Code::NotPricedInCurrency, "product", detail);
+    };
+    match book.table.tier(users) {
+        Some(tier) => Ok(tier),
+        None => {
+            let largest = book.table.largest_tier();
+            no(Code::NoTierForQuantity, "users", format!("{} is sold for up to {largest} users.", product.name))
+        }
+    }
+}
+
+/// Which days a line covers, and how much of the list price that is.
+struct Coverage {
+    start: Date,
+    end: Date,
+    /// The part of the list price that maintenance of a perpetual licence costs.
+    part: Option<Percent>,
+    /// How much of a year it covers, where that is not what the list price stands for.
+    span: Option<(Rule, Rational)>,
+}
+
+impl Coverage {
+    fn of(order: &OrderLine, product: &Product, tier: u32, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
+        let coverage = match (order.kind, &order.held) {
+            (LineKind::New, _) => Self::new(order, product, on),
+            (_, None) => return no(Code::Required, "sen", "Say which entitlement this is about."),
+            (LineKind::Renewal, Some(held)) => {
+                Self::same_grade(order, product, tier, held)?;
+                Self::renewal(order, product, held, on, policy)?
+            }
+            (LineKind::DowngradeAtRenewal, Some(held)) => {
+                Self::downgrade_window(order, product, tier, held, on, policy)?;
+                Self::renewal(order, product, held, on, policy)?
+            }
+            (LineKind::Upgrade, Some(held)) => {
+                Self::higher_grade(order, product, tier, held)?;
+                Self::upgrade(product, held, on, policy)?
+            }
+            (LineKind::RenewAndUpgrade, Some(held)) => {
+                Self::higher_grade(order, product, tier, held)?;
+                Self::extension(order, held, on, policy)?
+            }
+            (LineKind::Coterm, Some(held)) => {
+                Self::same_grade(order, product, tier, held)?;
+                Self::coterm(order, product, held, on, policy)?
+            }
+        };
+        if let Some(last) = product.max_term_end.filter(|last| coverage.end > *last && order.kind != LineKind::Upgrade) {
+            let member = if order.until.is_some() { "until" } else { "term_months" };
+            return no(Code::TermNotOffered, member, format!("No term of {} may end after {last}.", product.name));
+        }
+        Ok(coverage)
+    }
+
+    fn new(order: &OrderLine, product: &Product, on: Date) -> Self {
+        let end = months_after(on, order.months);
+        let span = match product.deployment {
+            Deployment::SelfManagedPerpetual { .. } | Deployment::MonthlyCloud => None,
+            _ => Some(months(order.months)),
+        };
+        Self { start: on, end, part: None, span }
+    }
+
+    fn renewal(order: &OrderLine, product: &Product, held: &Held, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
+        let start = Self::resumes(product, held, on, policy)?;
+        let end = months_after(start, order.months);
+        let years = policy.bounds.max_active_years;
+        if end > months_after(on, years.unsigned_abs() * 12) {
+            let detail = format!("It would be covered until {end}: more than {years} years from {on}. Renew for less.");
+            return no(Code::MaintenanceCapExceeded, "term_months", detail);
+        }
+        Ok(Self { start, end, part: maintenance(product), span: Some(months(order.months)) })
+    }
+
+    /// When cover resumes. What the customer installs is back-dated to its end, however late it is renewed, so that
+    /// nobody saves by waiting; what the vendor hosts was off, and resumes with the payment (R80, E17).
+    fn resumes(product: &Product, held: &Held, on: Date, policy: &Policy) -> Result<Date, Unavailable> {
+        if !product.deployment.is_self_managed() {
+            return Ok(held.end.max(on));
+        }
+        let late = days_between(held.end, on);
+        if late > policy.bounds.max_backdate_days {
+            let most = policy.bounds.max_backdate_days;
+            let detail = format!("It ended {late} days ago, and a renewal reaches back {most} at most. Buy a new licence.");
+            return no(Code::RenewalTooLate, "sen", detail);
+        }
+        Ok(held.end)
+    }
+
+    fn upgrade(product: &Product, held: &Held, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
+        let perpetual = product.deployment.is_perpetual();
+        if !perpetual {
+            not_ended(held, on)?;
+        }
+        let (end, span) = match policy.bounds.upgrade_term {
+            UpgradeTerm::Restart => (months_after(on, 12), None),
+            UpgradeTerm::KeepEnd if perpetual => (held.end, None),
+            UpgradeTerm::KeepEnd => (held.end, Some(days(term_days(on, held.end)))),
+        };
+        Ok(Self { start: on, end, part: None, span })
+    }
+
+    fn extension(order: &OrderLine, held: &Held, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
+        not_ended(held, on)?;
+        let member = if order.until.is_some() { "until" } else { "term_months" };
+        let end = order.until.unwrap_or_else(|| months_after(held.end, order.months));
+        let covered = term_days(on, end);
+        let least = policy.bounds.extend_min_days;
+        if end <= held.end || covered < least {
+            let detail = format!("It must end after {}, and run for at least {least} days from {on}.", held.end);
+            return no(Code::TermNotOffered, member, detail);
+        }
+        let years = policy.bounds.max_active_years;
+        if end > months_after(on, years.unsigned_abs() * 12) {
+            let detail = format!("It would be covered until {end}: more than {years} years from {on}. Take a shorter term.");
+            return no(Code::MaintenanceCapExceeded, member, detail);
+        }
+        Ok(Self { start: on, end, part: None, span: Some(days(covered)) })
+    }
+
+    fn coterm(order: &OrderLine, product: &Product, held: &Held, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
+        let Some(end) = order.until else { return no(Code::Required, "until", "Say the date that it shall end on.") };
+        let latest = months_after(on, policy.bounds.coterm_max_months.unsigned_abs());
+        let start = Self::resumes(product, held, on, policy)?;
+        if end <= on || end > latest || end <= start {
+            let detail = format!("Choose a date after {} and up to {latest}.", start.max(on));
+            return no(Code::CotermDateInvalid, "until", detail);
+        }
+        Ok(Self { start, end, part: maintenance(product), span: Some(days(term_days(start, end))) })
+    }
+
+    fn downgrade_window(
+        order: &OrderLine,
+        product: &Product,
+        tier: u32,
+        held: &Held,
+        on: Date,
+        policy: &Policy,
+    ) -> Result<(), Unavailable> {
+        let window = policy.bounds.downgrade_window_days;
+        let opens = days_after(held.end, -window);
+        if grade(order, product, tier, held) != Grade::Lower {
+            return no(Code::DowngradeNotLower, "users", "This is not less than what they have: renew it instead.");
+        }
+        if on < opens {
+            let detail = format!("A lower tier can be ordered in the last {window} days, from {opens} on, for the next term.");
+            return no(Code::DowngradeTooEarly, "kind", detail);
+        }
+        Ok(())
+    }
+
+    fn same_grade(order: &OrderLine, product: &Product, tier: u32, held: &Held) -> Result<(), Unavailable> {
+        match grade(order, product, tier, held) {
+            Grade::Same => Ok(()),
+            Grade::Higher | Grade::Mixed => {
+                no(Code::GradeDiffers, "users", "This is more than what they have: order `renew_and_upgrade`.")
+            }
+            Grade::Lower => no(Code::GradeDiffers, "users", "This is less than what they have: order `downgrade_at_renewal`."),
+        }
+    }
+
+    fn higher_grade(order: &OrderLine, product: &Product, tier: u32, held: &Held) -> Result<(), Unavailable> {
+        match grade(order, product, tier, held) {
+            Grade::Higher => Ok(()),
+            Grade::Same => no(Code::UpgradeNotHigher, "users", "They have this already. Choose a higher tier or edition."),
+            Grade::Lower | Grade::Mixed => {
+                let detail =
+                    "There is no credit for a lower tier or edition in the middle of a term. Order it for the next term.";
+                no(Code::MidtermDowngradeNoCredit, "users", detail)
+            }
+        }
+    }
+}
+
+fn not_ended(held: &Held, on: Date) -> Result<(), Unavailable> {
+    if held.end > on {
+        return Ok(());
+    }
+    no(Code::EntitlementEnded, "sen", format!("It ended on {}. Renew it first.", held.end))
+}
+
+fn months(months: u32) -> (Rule, Rational) {
+    (Rule::Term { months }, Ratio::new(months.into(), 12))
+}
+
+fn days(days: i32) -> (Rule, Rational) {
+    (Rule::Days { days }, Ratio::new(days.into(), 365))
+}
+
+fn maintenance(product: &Product) -> Option<Percent> {
+    product.renewal_percent.filter(|_| product.deployment.is_perpetual())
+}
+
+/// How what is wanted compares to what they have.
+#[derive(PartialEq, Eq)]
+enum Grade {
+    Same,
+    Higher,
+    Lower,
+    /// More of one, less of the other.
+    Mixed,
+}
+
+fn grade(order: &OrderLine, product: &Product, tier: u32, held: &Held) -> Grade {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let editions = product.rank(order.edition.as_deref()).cmp(&product.rank(held.edition.as_deref()));
+    match (editions, tier.cmp(&held.tier)) {
+        (Equal, Equal) => Grade::Same,
+        (Greater, Less) | (Less, Greater) => Grade::Mixed,
+        (Greater, _) | (_, Greater) => Grade::Higher,
+        (Less, _) | (_, Less) => Grade::Lower,
+    }
+}
+
+/// The one segment that counts for this line: the best for the customer (R61).
+fn best_segment<'p>(
+    order: &OrderLine,
+    product: &Product,
+    tier: u32,
+    basis: &Basis<'_>,
+    policy: &'p Policy,
+    notes: &mut Vec<LineNote>,
+) -> Option<(&'p str, Percent)> {
+    let mut best: Option<(&str, Percent)> = None;
+    let mut migrates = false;
+    for segment in &policy.segments {
+        let claimed = match &segment.proof {
+            Proof::Evidence(_) => {
+                let proven = |claim: &SegmentClaim| claim.segment == segment.id && claim.standing == ClaimStanding::Proven;
+                basis.segments.iter().any(proven)
+            }
+            Proof::SourceEntitlement { min_users, .. } => order.source.is_some() && tier >= *min_users,
+        };
+        let rate = segment.rates.iter().find(|rate| rate.applies(None, product, order.kind, basis.currency, basis.on));
+        if let Some(rate) = rate.filter(|_| claimed) {
+            migrates |= matches!(segment.proof, Proof::SourceEntitlement { .. });
+            if best.is_none_or(|(_, percent)| rate.percent > percent) {
+                best = Some((&segment.id, rate.percent));
+            }
+        }
+    }
+    if order.source.is_some() && !migrates {
+        notes.push(LineNote::MigrationNotApplicable { reason: MigrationRefusal::NotOffered });
+    }
+    best
+}
+
+/// What is credited for what the customer has, largest first in effect: there is one of each kind at most.
+fn credits(
+    order: &OrderLine,
+    product: &Product,
+    coverage: &Coverage,
+    kept: Rational,
+    basis: &Basis<'_>,
+    policy: &Policy,
+) -> Result<Vec<(Rule, Rational)>, Unavailable> {
+    let mut credits = Vec::new();
+    if let (LineKind::Upgrade | LineKind::RenewAndUpgrade, Some(held)) = (order.kind, &order.held) {
+        let Some(list) = list_of(held, basis, policy) else {
+            return no(Code::NotPricedInCurrency, "sen", format!("What they have is not priced in {}.", basis.currency));
+        };
+        let days = (!product.deployment.is_perpetual()).then(|| term_days(basis.on, held.end.min(coverage.end)));
+        let share = days.map_or(Ratio::from(1), |days| Ratio::new(days.into(), 365));
+        // The segment's discount is on the difference, or a discounted customer would be credited more than was paid.
+        credits.push((Rule::UpgradeCredit { sen: held.sen.clone(), tier: held.tier, days }, list * share * kept));
+    }
+    if let Some(source) = order.source.as_ref().filter(|_| credits_migration(order, product, basis, policy))
+        && let Some(list) = list_of(source, basis, policy)
+    {
+        let days = term_days(basis.on, source.end);
+        let part = policy.product(&source.product).and_then(maintenance).map_or(Ratio::from(1), Percent::share);
+        let credit = list * part * Ratio::new(days.into(), 365);
+        credits.push((Rule::StepUpCredit { sen: source.sen.clone(), days }, credit));
+    }
+    Ok(credits)
+}
+
+fn credits_migration(order: &OrderLine, product: &Product, basis: &Basis<'_>, policy: &Policy) -> bool {
+    policy.segments.iter().any(|segment| {
+        matches!(segment.proof, Proof::SourceEntitlement { credit: true, min_users } if order.users >= min_users)
+            && segment.rates.iter().any(|rate| rate.applies(None, product, order.kind, basis.currency, basis.on))
+    })
+}
+
+/// Today's list price of what somebody has.
+fn list_of(held: &Held, basis: &Basis<'_>, policy: &Policy) -> Option<Rational> {
+    let product = policy.product(&held.product)?;
+    let book = product.prices(held.edition.as_deref(), basis.currency, basis.on, false)?;
+    book.table.tier(held.tier).map(|(_, list)| list)
+}
+
+/// The seller's discount on this line.
+fn channel<'b>(
+    order: &OrderLine,
+    product: &Product,
+    basis: &Basis<'b>,
+    policy: &Policy,
+    notes: &mut Vec<LineNote>,
+) -> Option<(&'b str, Option<&'b str>, Percent)> {
+    let ChannelStatus::Member { programme: id, tier, .. } = basis.channel else { return None };
+    let programme = policy.programme(id)?;
+    let applies = |rate: &&crate::policy::Rate| rate.applies(tier.as_deref(), product, order.kind, basis.currency, basis.on);
+    let rate = programme.rates.iter().find(applies)?;
+    let renews = !matches!(order.kind, LineKind::New | LineKind::Upgrade);
+    let sold_by_another = order.held.as_ref().is_some_and(|held| !held.same_partner);
+    if programme.renewal_requires_same_partner && renews && sold_by_another {
+        notes.push(LineNote::RenewalNotSamePartner);
+        return None;
+    }
+    Some((id, tier.as_deref(), rate.percent))
+}
+
 /// A price under way, with its explanation.
-#[derive(Default)]
 struct Explained {
     exact: Rational,
     steps: Vec<Step>,
+    rounding: Rounding,
+    currency: Currency,
 }
 
 impl Explained {
+    fn new(rounding: Rounding, currency: Currency, deployment: Deployment) -> Self {
+        // Whole units are for years: a month is priced to the minor unit under either policy (facts 2.5).
+        let rounding = if deployment == Deployment::MonthlyCloud { Rounding::Minor } else { rounding };
+        Self { exact: Ratio::from(0), steps: Vec::new(), rounding, currency }
+    }
+
     /// Moves the price; a step that moves nothing is not worth a word.
     fn step(&mut self, rule: Rule, by: Rational) {
         if by != Ratio::from(0) {
@@ -195,18 +696,17 @@ impl Explained {
             self.steps.push(Step { rule, exact: Exact(by) });
         }
     }
-}
 
-fn taxes(net: i64, situs: &Address, policy: &Policy, today: Date) -> Vec<TaxLine> {
-    policy
-        .tax
-        .at(&situs.country, situs.region.as_deref(), today)
-        .map(|rate| TaxLine {
-            jurisdiction: rate.jurisdiction().to_owned(),
-            name: rate.name.clone(),
-            rate: rate.percent,
-            base: net,
-            amount: half_up(rate.percent.share() * Ratio::from(i128::from(net))),
-        })
-        .collect()
+    /// `P-WHOLE` rounds after each kind of discount; `P-MINOR` once, at the end.
+    fn round_stage(&mut self) {
+        if self.rounding == Rounding::Whole {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) -> i64 {
+        let amount = self.rounding.round(self.exact, self.currency);
+        self.step(Rule::Rounding, Ratio::from(i128::from(amount)) - self.exact);
+        amount
+    }
 }

@@ -1,17 +1,22 @@
 //! A quote, from its issue to the delivery of what it sold. One aggregate: its offer, its ledger and its history are
 //! stored as one item, and every transition is one conditional write of that item.
 
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Currency, Money, Policy, QuoteNumber, Sen,
+    calendar::{business_days_after, day_of, days_after, days_between, start_of_day},
+    channel::ChannelStatus,
     fault::{Code, Faults, Refusal},
     link::LinkKeys,
-    party::{Contact, Party},
-    payment::{self, MethodOffer, Payment, PaymentId},
-    price::{self, Line, TaxLine},
-    request::{Acceptance, Origin, PurchasingFor, Request, Warning},
+    method::{self, MethodOffer},
+    party::{Address, Contact, Party},
+    payment::{Method, Payment, PaymentId},
+    policy::Situs,
+    price::{self, Basis, Line, SegmentClaim, Unavailable},
+    request::{Acceptance, Facts, Order, Origin, PurchasingFor, Request, ReviewReason, Warning},
+    tax::{Assessment, Sale, TaxClaim, TaxLine, TaxNote, Taxes},
 };
 
 /// Superseded offers are kept whole, in the quote's item: this many still fit (DynamoDB's limit is 400 KB).
@@ -48,8 +53,11 @@ pub struct Quote {
 pub struct Offer {
     /// 1, 2, 3 …
     pub revision: u32,
-    /// When it was issued.
+    /// When it was issued; while a person looks at it, when it was asked for.
     pub issued_at: Timestamp,
+    /// When it was asked for, if a person looked at it before it was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_at: Option<Timestamp>,
     /// The vendor's time zone then: the calendar of everything below.
     pub timezone: String,
     /// The last day on which it can be paid.
@@ -58,6 +66,9 @@ pub struct Offer {
     pub expires_at: Timestamp,
     /// The policy that it was priced with.
     pub policy_version: String,
+    /// The day that its prices are of; the day of issue, when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priced_on: Option<Date>,
     /// Hash of the request: the same request again is not a new revision.
     pub request_hash: String,
     /// Which link key its secret is made with.
@@ -72,7 +83,10 @@ pub struct Offer {
     /// Who receives the key.
     pub technical_contact: Contact,
     /// The reseller's status in the vendor's channel, frozen at issue (R4).
-    pub channel: Channel,
+    pub channel: ChannelStatus,
+    /// What is claimed of the end customer (R58).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentClaim>,
     /// The currency of every amount here.
     pub currency: Currency,
     /// What is offered.
@@ -81,6 +95,15 @@ pub struct Offer {
     pub net: i64,
     /// Taxes.
     pub taxes: Vec<TaxLine>,
+    /// Whose address decided about them (R90).
+    #[serde(default, skip_serializing_if = "Situs::is_default")]
+    pub situs: Situs,
+    /// The buyer's certificates that count (R91).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tax_claims: Vec<TaxClaim>,
+    /// What documents must say about taxes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tax_notes: Vec<TaxNote>,
     /// To pay.
     pub total: i64,
     /// Every payment method, and why not.
@@ -98,20 +121,22 @@ pub struct Offer {
     /// Odd, but allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-}
-
-/// A seller's standing with the vendor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// No programme: anyone may buy for anyone, without a discount (R1, R2).
-    Unaffiliated,
+    /// Why a person must look at it before it is issued (R32).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub review: Vec<ReviewReason>,
+    /// Until when somebody has promised to look (R33).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_due: Option<Date>,
 }
 
 /// How far a quote has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Stage {
+    /// A person must look at it first: nothing can be paid (R32).
+    InReview,
+    /// A person has refused it.
+    Rejected,
     /// It can be paid, until it expires.
     Issued,
     /// It is paid in full; what it sold is owed.
@@ -154,12 +179,19 @@ pub struct Delivered {
     pub sen: Sen,
     /// Whether there is a licence key: a cloud subscription has none (R53).
     pub key: bool,
+    /// The first day that it no longer covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Date>,
 }
 
 /// A quote's status, as others see it at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// A person looks at it first.
+    InReview,
+    /// A person has refused it.
+    Rejected,
     /// Payable.
     Issued,
     /// No longer payable, and not paid.
@@ -189,12 +221,26 @@ pub struct Entry {
     pub after: Status,
 }
 
+impl Entry {
+    /// It, as whoever holds the quote's link may read it: without who of the staff decided.
+    pub fn for_buyers(&self) -> Self {
+        let event = match &self.event {
+            Event::Approved { .. } => Event::Approved { by: None, reason: None },
+            Event::Rejected { reason, .. } => Event::Rejected { by: None, reason: reason.clone() },
+            event => event.clone(),
+        };
+        Self { event, ..self.clone() }
+    }
+}
+
 /// Who changed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// Whoever holds the request or the link: the offer says who that claims to be.
     Buyer,
+    /// The vendor's staff: the event says who.
+    Staff,
     /// A payment provider.
     Provider,
     /// Sellthrough itself.
@@ -205,6 +251,30 @@ pub enum Actor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// A revision was asked for that a person must look at first.
+    Submitted {
+        /// Which.
+        revision: u32,
+        /// Why.
+        reasons: Vec<ReviewReason>,
+    },
+    /// A person approved it (R34).
+    Approved {
+        /// Who: the subject of their token. Buyers are not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Why. Buyers are not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A person refused it (R34).
+    Rejected {
+        /// Who: the subject of their token. Buyers are not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Why, for whoever asked.
+        reason: String,
+    },
     /// A revision was issued.
     Issued {
         /// Which.
@@ -257,42 +327,81 @@ pub struct Issue<'a> {
 impl Offer {
     /// Checks and prices a request: everything but the number. The first revision; [`Quote::revise`] counts on.
     /// `read` holds what was wrong with the request's form, so that all faults are told at once.
-    pub fn make(request: &Request, mut read: Faults, policy: &Policy, issue: &Issue<'_>) -> Result<Self, Refusal> {
-        let now = issue.origin.at;
-        let today = payment::value_date(now, &policy.timezone);
+    pub fn make(request: &Request, mut read: Faults, facts: &Facts, policy: &Policy, issue: &Issue<'_>) -> Result<Self, Refusal> {
+        let today = day_of(issue.origin.at, &policy.timezone);
         let mut faults = Faults::default();
-        let order = request.check(policy, &issue.origin, today, &mut faults);
+        let order = request.check(policy, facts, &issue.origin, today, &mut faults);
         read.absorb(faults);
-        let order = read.into_result(order)?;
-        let priced = price::price(&order, policy, today)
-            .map_err(|error| Refusal::at(Code::NotPricedInCurrency, "/lines", error.to_string()))?;
-        let valid_through = today.saturating_add(policy.validity_days.days());
-        Ok(Self {
+        Ok(Self::of(read.into_result(order)?, policy, issue))
+    }
+
+    fn of(order: Order, policy: &Policy, issue: &Issue<'_>) -> Self {
+        let now = issue.origin.at;
+        let today = day_of(now, &policy.timezone);
+        let net = order.lines.iter().map(|line| line.amount).sum();
+        let billing = &order.reseller.as_ref().unwrap_or(&order.customer).address;
+        let Assessment { situs, taxes, notes } =
+            assess(&order.lines, billing, &order.customer.address, &order.tax_claims, today, &policy.tax);
+        let total = net + taxes.iter().map(|tax| tax.amount).sum::<i64>();
+        let mut review = order.review;
+        let limit = policy.review.above.iter().find(|(currency, _)| *currency == order.currency);
+        if limit.is_some_and(|(_, most)| total > *most) {
+            review.push(ReviewReason::AmountAboveLimit);
+        }
+        if total == 0 {
+            review.push(ReviewReason::NothingToPay);
+        }
+        let (valid_through, expires_at) = validity(today, policy.validity_days, &policy.timezone);
+        Self {
             revision: 1,
             issued_at: now,
+            submitted_at: None,
             timezone: policy.timezone.iana_name().unwrap_or("UTC").to_owned(),
             valid_through,
-            expires_at: start_of_day(valid_through.saturating_add(1.day()), &policy.timezone),
+            expires_at,
             policy_version: policy.version.clone(),
+            priced_on: Some(today),
             request_hash: issue.request_hash.clone(),
             link_key: issue.link_keys.current().to_owned(),
-            methods: payment::methods(policy, order.currency, priced.net),
+            methods: method::methods(policy, order.currency, &order.lines, net, total),
             purchasing_for: order.purchasing_for,
             reseller: order.reseller,
             customer: order.customer,
             technical_contact: order.technical_contact,
-            channel: Channel::Unaffiliated,
+            channel: order.channel,
+            segments: order.segments,
             currency: order.currency,
-            lines: priced.lines,
-            net: priced.net,
-            taxes: priced.taxes,
-            total: priced.total,
+            lines: order.lines,
+            net,
+            taxes,
+            situs,
+            tax_claims: order.tax_claims,
+            tax_notes: notes,
+            total,
             acceptance: order.acceptance,
             po_number: order.po_number,
             notes: order.notes,
             locale: order.locale,
             warnings: order.warnings,
-        })
+            review_due: (!review.is_empty()).then(|| business_days_after(today, policy.review.business_days)),
+            review,
+        }
+    }
+
+    /// The lines and taxes, computed again from what the offer keeps. With the policy that it names, they come out as
+    /// they are in it, however many years later.
+    pub fn priced_again(&self, policy: &Policy) -> Result<(Vec<Line>, Assessment), Unavailable> {
+        let on = self.priced_on.unwrap_or_else(|| self.issued_on());
+        let basis = Basis { on, currency: self.currency, channel: &self.channel, segments: &self.segments };
+        let again = |line: &Line| {
+            let mut priced = price::line(line.line, &line.order, &basis, policy)?;
+            // That a migration was refused is a fact about the request, and not about the price.
+            priced.notes.extend(line.notes.iter().filter(|note| !priced.notes.contains(note)).cloned().collect::<Vec<_>>());
+            Ok(priced)
+        };
+        let lines = self.lines.iter().map(again).collect::<Result<Vec<_>, _>>()?;
+        let assessment = assess(&lines, &self.bill_to().address, &self.customer.address, &self.tax_claims, on, &policy.tax);
+        Ok((lines, assessment))
     }
 
     /// Who is billed: the reseller, or the customer that buys for itself (R19).
@@ -317,32 +426,61 @@ impl Offer {
 
     /// The day of issue in the vendor's time zone.
     pub fn issued_on(&self) -> Date {
-        payment::value_date(self.issued_at, &self.zone())
+        day_of(self.issued_at, &self.zone())
+    }
+
+    /// Whether it may be paid by this method.
+    pub fn admits(&self, method: Method) -> bool {
+        self.methods.iter().any(|offer| offer.method == method && offer.refused.is_none())
+    }
+
+    /// It, as if issued at another instant: its validity counts from there (R35).
+    fn issued(mut self, at: Timestamp) -> Self {
+        let zone = self.zone();
+        let days = days_between(self.issued_on(), self.valid_through);
+        self.issued_at = at;
+        (self.valid_through, self.expires_at) = validity(day_of(at, &zone), days, &zone);
+        self
+    }
+
+    /// Whether it offers the same for the same request: prices and taxes may have moved since.
+    fn offers_the_same(&self, other: &Self) -> bool {
+        let amounts = |offer: &Self| offer.lines.iter().map(|line| line.amount).collect::<Vec<_>>();
+        self.request_hash == other.request_hash
+            && amounts(self) == amounts(other)
+            && (&self.taxes, &self.tax_notes) == (&other.taxes, &other.tax_notes)
     }
 }
 
-fn start_of_day(day: Date, zone: &TimeZone) -> Timestamp {
-    // Where a zone skips midnight, `compatible` gives the first instant there is.
-    zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().unwrap_or(Timestamp::MAX)
+/// The last day on which an offer of `today` can be paid, and the first instant at which it no longer can.
+fn validity(today: Date, days: i32, zone: &TimeZone) -> (Date, Timestamp) {
+    let valid_through = days_after(today, days);
+    (valid_through, start_of_day(days_after(valid_through, 1), zone))
+}
+
+fn assess(
+    lines: &[Line],
+    billing: &Address,
+    customer: &Address,
+    claims: &[TaxClaim],
+    on: Date,
+    taxes: &impl Taxes,
+) -> Assessment {
+    let amounts: Vec<_> = lines.iter().map(|line| (&*line.tax_category, line.amount)).collect();
+    taxes.assess(&Sale { on, billing, customer, claims, amounts: &amounts })
 }
 
 impl Quote {
     /// Issues a quote. `idempotency_key_hash` names the request that may be repeated.
     pub fn issue(number: QuoteNumber, offer: Offer, idempotency_key_hash: Option<String>) -> Self {
-        let entry = Entry {
-            seq: 1,
-            at: offer.issued_at,
-            actor: Actor::Buyer,
-            event: Event::Issued { revision: offer.revision },
-            before: None,
-            after: Status::Issued,
-        };
+        let (stage, event, after) = offered(&offer);
+        let entry = Entry { seq: 1, at: offer.issued_at, actor: Actor::Buyer, event, before: None, after };
         Self {
             number,
             version: 1,
             offer,
             superseded: Vec::new(),
-            stage: Stage::Issued,
+            stage,
             payments: Vec::new(),
             history: vec![entry],
             idempotency_key_hash,
@@ -352,6 +490,8 @@ impl Quote {
     /// The status at `now`.
     pub fn status(&self, now: Timestamp) -> Status {
         match &self.stage {
+            Stage::InReview => Status::InReview,
+            Stage::Rejected => Status::Rejected,
             Stage::Issued if now < self.offer.expires_at => Status::Issued,
             Stage::Issued => Status::Expired,
             Stage::Paid { .. } | Stage::Delivered { .. } => Status::Paid,
@@ -370,6 +510,10 @@ impl Quote {
     /// The quote as it was when it was created: what a repeated request is answered with.
     pub fn as_created(&self) -> Self {
         let first = self.superseded.first().unwrap_or(&self.offer).clone();
+        let first = match first.submitted_at {
+            Some(submitted) => Offer { submitted_at: None, ..first.issued(submitted) },
+            None => first,
+        };
         Self::issue(self.number.clone(), first, self.idempotency_key_hash.clone())
     }
 
@@ -383,10 +527,10 @@ impl Quote {
     /// is on offer already, and still payable.
     pub fn revise(&self, mut offer: Offer) -> Result<Option<Change>, Refusal> {
         let now = offer.issued_at;
-        if !matches!(self.stage, Stage::Issued) {
+        if !matches!(self.stage, Stage::InReview | Stage::Rejected | Stage::Issued) {
             return Err(Refusal::new(Code::QuotePaid, "This quote is paid. Ask for a new quote instead."));
         }
-        if offer.request_hash == self.offer.request_hash && self.status(now) == Status::Issued {
+        if offer.offers_the_same(&self.offer) && matches!(self.status(now), Status::Issued | Status::InReview) {
             return Ok(None);
         }
         let stored = serde_json::to_vec(&(&self.superseded, &self.offer)).map_or(usize::MAX, |bytes| bytes.len());
@@ -397,33 +541,64 @@ impl Quote {
             ));
         }
         offer.revision = self.offer.revision + 1;
-        let revision = offer.revision;
-        Ok(Some(self.change(Actor::Buyer, Event::Issued { revision }, now, |next| {
+        let (stage, event, _) = offered(&offer);
+        Ok(Some(self.change(Actor::Buyer, event, now, |next| {
+            next.stage = stage;
             let old = std::mem::replace(&mut next.offer, offer);
             next.superseded.push(old);
         })))
     }
 
+    /// A person has looked, and says yes (R34): it is issued now, and its validity counts from now (R35). What costs
+    /// nothing is thereby paid. `by` is the subject of their token.
+    pub fn approve(&self, by: &str, reason: &str, now: Timestamp) -> Result<Change, Refusal> {
+        self.reviewed()?;
+        let event = Event::Approved { by: Some(by.to_owned()), reason: Some(reason.to_owned()) };
+        let approved = self.change(Actor::Staff, event, now, |next| {
+            next.offer.submitted_at = Some(next.offer.issued_at);
+            next.offer = next.offer.clone().issued(now);
+            next.stage = Stage::Issued;
+        });
+        let issued = approved.and(Actor::Staff, Event::Issued { revision: self.offer.revision }, now, |_| {});
+        if self.offer.total > 0 {
+            return Ok(issued);
+        }
+        let on = day_of(now, &self.offer.zone());
+        let payment = PaymentId::new("nothing-to-pay", self.number.compact());
+        Ok(issued.and(Actor::Staff, Event::Paid { payment }, now, |next| next.stage = Stage::Paid { on }))
+    }
+
+    /// A person has looked, and says no (R34).
+    pub fn reject(&self, by: &str, reason: &str, now: Timestamp) -> Result<Change, Refusal> {
+        self.reviewed()?;
+        let event = Event::Rejected { by: Some(by.to_owned()), reason: reason.to_owned() };
+        Ok(self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected))
+    }
+
+    fn reviewed(&self) -> Result<(), Refusal> {
+        match self.stage {
+            Stage::InReview => Ok(()),
+            _ => Err(Refusal::new(Code::NotInReview, "Nothing of this quote waits for a decision.")),
+        }
+    }
+
     /// Enters the completing payment. Whoever calls has checked that it pays this quote in full; a refund that was
     /// told first comes with it.
     pub(crate) fn pay(&self, payment: Payment, now: Timestamp) -> Change {
-        let on = payment::value_date(payment.at, &self.offer.zone());
+        let on = day_of(payment.at, &self.offer.zone());
         let (id, refunded, whole) = (payment.payment.clone(), payment.refunded, payment.refunded >= payment.amount);
-        let mut change = self.change(Actor::Provider, Event::Paid { payment: id.clone() }, now, |next| {
+        let paid = self.change(Actor::Provider, Event::Paid { payment: id.clone() }, now, |next| {
             next.payments.push(payment);
             next.stage = Stage::Paid { on };
         });
-        if refunded > 0 {
-            let version = change.next.version;
-            change = change.next.change(Actor::Provider, Event::Refunded { payment: id, total: refunded }, now, |next| {
-                if whole {
-                    next.stage = Stage::Refunded { delivery: None };
-                }
-            });
-            // Both entries are one write.
-            change.next.version = version;
+        if refunded == 0 {
+            return paid;
         }
-        change
+        paid.and(Actor::Provider, Event::Refunded { payment: id, total: refunded }, now, |next| {
+            if whole {
+                next.stage = Stage::Refunded { delivery: None };
+            }
+        })
     }
 
     /// Enters how much of a payment went back in all. `None` when that is known.
@@ -484,5 +659,23 @@ impl Quote {
         let (before, after) = (Some(self.status(now)), next.status(now));
         next.history.push(Entry { seq, at: now, actor, event, before, after });
         Change { next }
+    }
+}
+
+impl Change {
+    /// What happens at the same time, in the same write.
+    fn and(self, actor: Actor, event: Event, now: Timestamp, alter: impl FnOnce(&mut Quote)) -> Self {
+        let mut change = self.next.change(actor, event, now, alter);
+        change.next.version = self.next.version;
+        change
+    }
+}
+
+/// How an offer begins: a person looks at it first, or it is issued.
+fn offered(offer: &Offer) -> (Stage, Event, Status) {
+    let revision = offer.revision;
+    match offer.review.is_empty() {
+        true => (Stage::Issued, Event::Issued { revision }, Status::Issued),
+        false => (Stage::InReview, Event::Submitted { revision, reasons: offer.review.clone() }, Status::InReview),
     }
 }

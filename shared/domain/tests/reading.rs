@@ -12,7 +12,10 @@ use domain::{
     number::Minter,
     party::Email,
     quote::{Issue, Offer},
-    request::{AcceptRequest, AddressRequest, ContactRequest, LineRequest, MAX_LINES, Origin, PartyRequest, Request},
+    request::{
+        AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, MAX_LINES, Origin, PartyRequest, Request,
+        SegmentRequest, TaxRequest,
+    },
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
@@ -23,7 +26,7 @@ fn offer(request: &Request) -> Result<Offer, Refusal> {
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
     let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None };
     let issue = Issue { origin, request_hash: "hash".to_owned(), link_keys: &link_keys };
-    Offer::make(request, Faults::default(), &POLICY, &issue)
+    Offer::make(request, Faults::default(), &Facts::default(), &POLICY, &issue)
 }
 
 /// One of the right answers, nothing, or anything at all.
@@ -64,14 +67,50 @@ fn party(technical: f64) -> impl Strategy<Value = PartyRequest> {
 }
 
 fn line() -> impl Strategy<Value = LineRequest> {
+    let kind = prop_oneof![40 => Just(Some("new".to_owned())), 1 => text(KINDS)];
     let product = text(&["tracker-server", "tracker-data-center", "tracker-cloud"]);
     let months = prop_oneof![9 => Just(Some(12)), 1 => number(1..48)];
-    (text(&["new"]), product, number(1..120), months).prop_map(|(kind, product, users, term_months)| LineRequest {
-        kind,
-        product,
-        users,
-        term_months,
-    })
+    let held =
+        prop_oneof![40 => Just(Default::default()), 1 => (text(&["2027-06-30"]), text(SENS), text(&["carl@customer.example"]))];
+    let cloud = prop_oneof![
+        20 => Just(Default::default()),
+        1 => (text(&["standard"]), text(&["acme.cloud.example"]), text(SENS)),
+        1 => (Just(None), text(&["acme.cloud.example"]), text(SENS)),
+    ];
+    (kind, product, number(1..120), months, held, cloud).prop_map(
+        |(kind, product, users, term_months, (until, sen, contact), (edition, site, migrates_from))| LineRequest {
+            kind,
+            product,
+            edition,
+            users,
+            term_months,
+            until,
+            sen,
+            contact,
+            site,
+            migrates_from,
+        },
+    )
+}
+
+const KINDS: &[&str] = &["renewal", "upgrade", "renew_and_upgrade", "coterm", "downgrade_at_renewal"];
+const SENS: &[&str] = &["SEN-2345-6789-ABC"];
+
+fn claim() -> impl Strategy<Value = SegmentRequest> {
+    let registered = (text(&["12-3456789"]), text(&["US"]));
+    (text(&["nonprofit", "academic", "government"]), text(&["EV-1"]), registered, text(&["letter.pdf"])).prop_map(
+        |(segment, evidence, (registration_number, country), document)| SegmentRequest {
+            segment,
+            evidence,
+            registration_number,
+            country,
+            document,
+        },
+    )
+}
+
+fn certificates() -> impl Strategy<Value = TaxRequest> {
+    (text(&["DE136695976"]), text(&["RC-1"])).prop_map(|(vat_id, certificate)| TaxRequest { vat_id, certificate })
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -90,13 +129,17 @@ fn request() -> impl Strategy<Value = Request> {
         text(&["ja-JP"]),
     );
     let (reseller, customer) = (prop::option::weighted(0.6, party(0.03)), prop::option::weighted(0.97, party(0.97)));
-    (texts, reseller, customer, lines, accept).prop_map(
-        |((purchasing_for, currency, po_number, notes, locale), reseller, customer, lines, accept)| Request {
+    let segments = prop_oneof![9 => Just(Vec::new()), 1 => prop::collection::vec(claim(), 1..=2)];
+    let claims = (segments, prop_oneof![9 => Just(TaxRequest::default()), 1 => certificates()]);
+    (texts, reseller, customer, lines, claims, accept).prop_map(
+        |((purchasing_for, currency, po_number, notes, locale), reseller, customer, lines, (segments, tax), accept)| Request {
             purchasing_for,
             currency,
             reseller,
             customer,
             lines,
+            segments,
+            tax,
             po_number,
             notes,
             accept,
@@ -116,11 +159,25 @@ fn sent(request: &Request) -> Value {
             "technical_contact": party.technical_contact.as_ref().map(contact),
         })
     };
-    let line = |line: &LineRequest| json!({"kind": line.kind, "product": line.product, "users": line.users, "term_months": line.term_months});
+    let line = |line: &LineRequest| {
+        json!({
+            "kind": line.kind, "product": line.product, "edition": line.edition, "users": line.users,
+            "term_months": line.term_months, "until": line.until, "sen": line.sen, "contact": line.contact,
+            "site": line.site, "migrates_from": line.migrates_from,
+        })
+    };
+    let claim = |claim: &SegmentRequest| {
+        json!({
+            "segment": claim.segment, "evidence": claim.evidence, "registration_number": claim.registration_number,
+            "country": claim.country, "document": claim.document,
+        })
+    };
     json!({
         "purchasing_for": request.purchasing_for, "currency": request.currency, "po_number": request.po_number,
         "reseller": request.reseller.as_ref().map(party), "customer": request.customer.as_ref().map(party),
         "lines": request.lines.iter().map(line).collect::<Vec<_>>(), "notes": request.notes, "locale": request.locale,
+        "segments": request.segments.iter().map(claim).collect::<Vec<_>>(),
+        "tax": {"vat_id": request.tax.vat_id, "certificate": request.tax.certificate},
         "accept": {"terms": request.accept.terms, "reseller_agreement": request.accept.reseller_agreement},
     })
 }
@@ -193,7 +250,7 @@ proptest! {
             kind: Some("new".to_owned()),
             product: Some("tracker-server".to_owned()),
             users: Some(if *wrong { 0 } else { 20 }),
-            term_months: None,
+            ..LineRequest::default()
         });
         let request = Request { lines: lines.collect(), currency: Some("USD".to_owned()), ..Request::default() };
         let refusal = offer(&request).unwrap_err();
@@ -265,7 +322,26 @@ fn faults_do_not_repeat_what_was_sent() {
         currency: marked("USD"),
         reseller: Some(party()),
         customer: Some(party()),
-        lines: vec![LineRequest { kind: marked("new"), product: marked("x"), users: Some(-98_127), term_months: Some(-98_127) }],
+        lines: vec![LineRequest {
+            kind: marked("new"),
+            product: marked("x"),
+            edition: marked("x"),
+            users: Some(-98_127),
+            term_months: Some(-98_127),
+            until: marked("2027-06-30"),
+            sen: marked("SEN-1"),
+            contact: marked("e-mail"),
+            site: marked("site"),
+            migrates_from: marked("SEN-2"),
+        }],
+        segments: vec![SegmentRequest {
+            segment: marked("nonprofit"),
+            evidence: marked("EV-1"),
+            registration_number: marked("12"),
+            country: marked("US"),
+            document: marked("letter"),
+        }],
+        tax: TaxRequest { vat_id: marked("DE136695976"), certificate: marked("RC-1") },
         po_number: marked("po"),
         notes: marked("notes"),
         accept: AcceptRequest { terms: marked("terms"), reseller_agreement: None },

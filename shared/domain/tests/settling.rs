@@ -10,9 +10,10 @@ use domain::{
     fault::Faults,
     link::LinkKeys,
     number::Minter,
-    payment::{Method, News, PaymentId, Receipt, Reference, Told, Unapplied, Whereabouts, settle},
+    payment::{Method, News, PaymentId, Receipt, Reference, Told, Unapplied, Whereabouts},
     quote::{Event, Issue, Offer, Stage},
-    request::{AcceptRequest, AddressRequest, ContactRequest, LineRequest, Origin, PartyRequest, Request},
+    request::{AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, Origin, PartyRequest, Request},
+    settlement::settle,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -28,7 +29,13 @@ fn quote() -> Quote {
         AddressRequest { street: text("1 Street"), city: text("London"), country: text("GB"), ..AddressRequest::default() };
     let customer =
         PartyRequest { company: text("Example Customer Inc."), contact: contact(), address, technical_contact: Some(contact()) };
-    let line = LineRequest { kind: text("new"), product: text("tracker-data-center"), users: Some(500), term_months: Some(12) };
+    let line = LineRequest {
+        kind: text("new"),
+        product: text("tracker-data-center"),
+        users: Some(500),
+        term_months: Some(12),
+        ..LineRequest::default()
+    };
     let request = Request {
         purchasing_for: text("self"),
         currency: text("USD"),
@@ -39,7 +46,7 @@ fn quote() -> Quote {
     };
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
     let issue = Issue { origin: Origin { at: noon(), ip: None }, request_hash: "hash".to_owned(), link_keys: &link_keys };
-    let offer = Offer::make(&request, Faults::default(), &vendor::policy(), &issue).expect("it is in order");
+    let offer = Offer::make(&request, Faults::default(), &Facts::default(), &vendor::policy(), &issue).expect("it is in order");
     Quote::issue(Minter::new(b"key").quote_from_seed("settling"), offer, None)
 }
 

@@ -8,6 +8,7 @@ mod issuer;
 use std::fmt;
 use std::sync::Arc;
 
+use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
@@ -59,6 +60,13 @@ pub struct Caller {
     pub organization: Option<String>,
     /// The groups to which the caller belongs.
     pub groups: Vec<String>,
+}
+
+impl Caller {
+    /// Whether the issuer says that the caller belongs to this group, written exactly so.
+    pub fn belongs_to(&self, group: &str) -> bool {
+        self.groups.iter().any(|own| own == group)
+    }
 }
 
 /// Leaves out the subject and the address, which name a person.
@@ -126,14 +134,9 @@ impl IdentityError {
 }
 
 impl Verifier {
-    /// Accepts tokens that `issuer` made for `audience`. Nothing is fetched yet.
-    ///
-    /// # Errors
-    ///
-    /// The TLS client cannot be set up on this machine, for example because it has no root certificates. Trying again
-    /// gives the same answer.
-    pub fn new(issuer: BaseUrl, audience: impl Into<String>, clock: Clock) -> Result<Self, reqwest::Error> {
-        Ok(Self { issuer: Arc::new(Issuer::new(issuer)?), audience: audience.into(), clock, claims: ClaimNames::default() })
+    /// Accepts tokens that `issuer` made for `audience`. Nothing is fetched yet, and no TLS client set up.
+    pub fn new(issuer: BaseUrl, audience: impl Into<String>, clock: Clock) -> Self {
+        Self { issuer: Arc::new(Issuer::new(issuer)), audience: audience.into(), clock, claims: ClaimNames::default() }
     }
 
     /// Reads organisation and groups from other claims than the default ones.
@@ -164,6 +167,31 @@ impl Verifier {
             _ => IdentityError::Malformed,
         })?;
         self.judge(&Claims(token.claims))
+    }
+
+    /// The caller whom a request's headers identify; none when they do not try to.
+    ///
+    /// # Errors
+    ///
+    /// As [`caller`](Self::caller), but never [`IdentityError::Missing`]: whoever sends a token means to be somebody, and is
+    /// not taken for nobody because it is bad.
+    pub async fn optional_caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, IdentityError> {
+        let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+        let authorization = match (sent.next(), sent.next()) {
+            (None, _) => return Ok(None),
+            (Some(only), None) => only.to_str().map_err(|_| IdentityError::Malformed)?,
+            (Some(_), Some(_)) => return Err(IdentityError::Malformed),
+        };
+        self.caller(Some(authorization)).await.map(Some)
+    }
+
+    /// The caller whom a request's headers identify.
+    ///
+    /// # Errors
+    ///
+    /// As [`caller`](Self::caller).
+    pub async fn required_caller(&self, headers: &HeaderMap) -> Result<Caller, IdentityError> {
+        self.optional_caller(headers).await?.ok_or(IdentityError::Missing)
     }
 
     /// Whether a genuine token is meant for us and is good now.

@@ -88,8 +88,10 @@ impl IntoResponse for Failure {
                 Problem::new(Code::Internal, "This is our fault. Tell us the request's id.")
             }
         };
-        if problem.code == Code::Unavailable {
-            headers.push((header::RETRY_AFTER, HeaderValue::from_static("2")));
+        match problem.code {
+            Code::Unavailable => headers.push((header::RETRY_AFTER, HeaderValue::from_static("2"))),
+            Code::TooManyRequests => headers.push((header::RETRY_AFTER, HeaderValue::from_static("60"))),
+            _ => {}
         }
         let mut response = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
         response.headers_mut().extend(headers.into_iter().map(|(name, value)| (Some(name), value)));

@@ -19,6 +19,8 @@ use crate::configuration::Configuration;
 #[derive(Debug, Clone)]
 pub struct Vendor {
     files: BTreeMap<String, String>,
+    /// The files that are no text.
+    unreadable: Vec<Mistake>,
 }
 
 /// The folder cannot be read.
@@ -43,39 +45,99 @@ impl Vendor {
 
     /// Reads the folder: every `.toml`, `.typ`, `.txt` and `.html` file, one folder deep.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, VendorError> {
-        let mut files = BTreeMap::new();
-        read(folder.as_ref(), "", &mut files)?;
-        Ok(Self { files })
+        let mut vendor = Self { files: BTreeMap::new(), unreadable: Vec::new() };
+        vendor.read(folder.as_ref(), "")?;
+        vendor.unreadable.sort();
+        Ok(vendor)
     }
 
-    /// The policy, or every mistake in it.
+    /// The policy, or every mistake in it. A file that is no text is a mistake whatever it is for.
     pub fn policy(&self) -> Result<Policy, Mistakes> {
-        Policy::read(&self.files)
+        let read = Policy::read(&self.files);
+        if self.unreadable.is_empty() {
+            return read;
+        }
+        // That such a file is missing would be told beside what is really wrong with it.
+        let named = |mistake: &Mistake| self.unreadable.iter().any(|unreadable| unreadable.file == mistake.file);
+        let others = read.err().map(|Mistakes(others)| others).unwrap_or_default();
+        Err(Mistakes(self.unreadable.iter().cloned().chain(others.into_iter().filter(|other| !named(other))).collect()))
+    }
+
+    /// The files that the policy is read from: all that is TOML.
+    pub fn policy_files(&self) -> BTreeMap<String, String> {
+        let toml = self.files.iter().filter(|(name, _)| is_policy_file(name));
+        toml.map(|(name, text)| (name.clone(), text.clone())).collect()
     }
 
     /// A file that must be there, such as `documents/document.typ`.
     pub fn file(&self, name: &str) -> Result<&str, Mistakes> {
         self.files.get(name).map(String::as_str).ok_or_else(|| {
-            let what = "the file is missing: take the example vendor's and make it yours".to_owned();
-            Mistakes(vec![Mistake { file: name.to_owned(), line: None, what }])
+            let unreadable = self.unreadable.iter().find(|mistake| mistake.file == name).cloned();
+            let missing = || {
+                let what = "the file is missing: take the example vendor's and make it yours".to_owned();
+                Mistake { file: name.to_owned(), line: None, what }
+            };
+            Mistakes(vec![unreadable.unwrap_or_else(missing)])
         })
+    }
+
+    fn read(&mut self, folder: &Path, prefix: &str) -> Result<(), VendorError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| VendorError { path, source }
+        };
+        for entry in fs::read_dir(folder).map_err(failed(folder))? {
+            let path = entry.map_err(failed(folder))?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let kind = path.extension().and_then(|kind| kind.to_str());
+            if path.is_dir() && prefix.is_empty() {
+                self.read(&path, &format!("{name}/"))?;
+            } else if matches!(kind, Some("toml" | "typ" | "txt" | "html")) {
+                self.take(format!("{prefix}{name}"), fs::read(&path).map_err(failed(&path))?);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, file: String, bytes: Vec<u8>) {
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                self.files.insert(file, text);
+            }
+            Err(error) => {
+                let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+                let what = "there is a character that is not UTF-8: save the file in this encoding".to_owned();
+                self.unreadable.push(Mistake { file, line: Some(line), what });
+            }
+        }
     }
 }
 
-fn read(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> Result<(), VendorError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| VendorError { path, source }
-    };
-    for entry in fs::read_dir(folder).map_err(failed(folder))? {
-        let path = entry.map_err(failed(folder))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let kind = path.extension().and_then(|kind| kind.to_str());
-        if path.is_dir() && prefix.is_empty() {
-            read(&path, &format!("{name}/"), files)?;
-        } else if matches!(kind, Some("toml" | "typ" | "txt" | "html")) {
-            files.insert(format!("{prefix}{name}"), fs::read_to_string(&path).map_err(failed(&path))?);
-        }
+/// Whether a file of a vendor's folder is part of the policy.
+pub(crate) fn is_policy_file(name: &str) -> bool {
+    name.ends_with(".toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_utf_8_is_a_mistake_with_its_place() {
+        let mut vendor = Vendor { files: BTreeMap::new(), unreadable: Vec::new() };
+        vendor.take("vendor.toml".to_owned(), b"# one\n# M\xfcller\n".to_vec());
+        vendor.take("letters/quote.txt".to_owned(), b"\xff".to_vec());
+        vendor.take("prices.toml".to_owned(), b"# none".to_vec());
+
+        let Mistakes(mistakes) = vendor.policy().expect_err("two files are no text");
+        let of = |file: &str| mistakes.iter().filter(|mistake| mistake.file == file).collect::<Vec<_>>();
+        assert_eq!(of("vendor.toml").iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [Some(2)], "and not: missing");
+        assert_eq!(of("letters/quote.txt").len(), 1);
+        assert!(mistakes.len() > 2, "every other mistake is told too: {mistakes:?}");
+
+        let Mistakes(why) = vendor.file("letters/quote.txt").expect_err("it is no text");
+        assert!(why[0].what.contains("UTF-8"), "{why:?}");
+        assert_eq!(vendor.policy_files().into_keys().collect::<Vec<_>>(), ["prices.toml"]);
     }
-    Ok(())
 }

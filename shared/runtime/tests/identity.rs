@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use runtime::clock::{Clock, MovableClock};
@@ -123,7 +124,7 @@ impl Issuer {
 
     fn verifier_at(&self, clock: Clock) -> Verifier {
         let url: BaseUrl = self.url.parse().expect("an address");
-        Verifier::new(url, AUDIENCE, clock).expect("a TLS client")
+        Verifier::new(url, AUDIENCE, clock)
     }
 
     /// What a good token of this issuer says.
@@ -218,6 +219,34 @@ async fn a_request_without_a_readable_bearer_token_says_so() {
     assert_eq!(IdentityError::Missing.challenge(), Some("Bearer"));
     assert!(IdentityError::Rejected("").challenge().is_some_and(|challenge| challenge.contains("invalid_token")));
     assert_eq!(IdentityError::IssuerUnavailable.challenge(), None);
+}
+
+#[tokio::test]
+async fn whoever_sends_no_token_is_nobody_and_whoever_sends_a_bad_one_is_refused() {
+    let key = Key::es256("a");
+    let issuer = Issuer::publishing(&[&key]).await;
+    let verifier = issuer.verifier();
+    let headers = |sent: &[&str]| {
+        let value = |value: &&str| (AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"));
+        sent.iter().map(value).collect::<HeaderMap>()
+    };
+    let good = key.sign(&issuer.claims_with(json!({ "groups": ["vendor-staff"] })));
+
+    assert_eq!(verifier.optional_caller(&HeaderMap::new()).await, Ok(None));
+    assert_eq!(issuer.fetches(), 0, "and the issuer is not asked");
+    assert_eq!(verifier.required_caller(&HeaderMap::new()).await, Err(IdentityError::Missing));
+
+    let caller = verifier.optional_caller(&headers(&[&good])).await.expect("a good token").expect("a caller");
+    assert_eq!(caller.subject, "user-1");
+    assert!(caller.belongs_to("vendor-staff"));
+    assert!(!caller.belongs_to("vendor") && !caller.belongs_to("Vendor-Staff") && !caller.belongs_to(""));
+    assert_eq!(verifier.required_caller(&headers(&[&good])).await, Ok(caller));
+
+    let expired = key.sign(&issuer.claims_with(json!({ "exp": NOW - 300 })));
+    assert!(matches!(verifier.optional_caller(&headers(&[&expired])).await, Err(IdentityError::Rejected(_))));
+    for bad in [&[""] as &[_], &["Bearer ü"], &["Basic dXNlcjpwYXNz"], &[&good, &good]] {
+        assert_eq!(verifier.optional_caller(&headers(bad)).await, Err(IdentityError::Malformed), "{bad:?}");
+    }
 }
 
 #[tokio::test]
@@ -474,7 +503,7 @@ async fn documents_that_are_not_the_issuers_are_not_used() {
         ("keys nowhere", with("jwks_uri", json!("/keys")), unavailable),
     ] {
         *metadata.lock().expect("metadata") = document;
-        let verifier = Verifier::new(url.parse().expect("an address"), AUDIENCE, clock()).expect("a TLS client");
+        let verifier = Verifier::new(url.parse().expect("an address"), AUDIENCE, clock());
         let subject = verifier.caller(Some(&token)).await.map(|caller| caller.subject);
         assert_eq!(subject.as_deref().map_err(|error| *error), expected, "{what}");
     }

@@ -11,7 +11,14 @@ use crate::{
     Error,
     keys::{Key, PARTITION, SORT},
 };
-use domain::{Quote, license::Entitlement, payment::Receipt};
+use domain::{
+    Quote,
+    channel::Partner,
+    evidence::{SegmentEvidence, Site, TaxCertificate},
+    license::Entitlement,
+    payment::Receipt,
+    request::Holding,
+};
 
 /// The attribute that says what an item is.
 pub const KIND: &str = "kind";
@@ -63,7 +70,67 @@ impl Item for Entitlement {
         Key::entitlement(&self.sen)
     }
 
-    /// An entitlement is written once.
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Item for Partner {
+    const KIND: &'static str = "partner";
+
+    fn key(&self) -> Key {
+        Key::partner(&self.organization)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Item for SegmentEvidence {
+    const KIND: &'static str = "evidence";
+
+    fn key(&self) -> Key {
+        Key::evidence(&self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Item for TaxCertificate {
+    const KIND: &'static str = "certificate";
+
+    fn key(&self) -> Key {
+        Key::certificate(&self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Item for Site {
+    const KIND: &'static str = "site";
+
+    fn key(&self) -> Key {
+        Key::site(&self.host)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Item for Holding {
+    const KIND: &'static str = "holding";
+
+    fn key(&self) -> Key {
+        Key::holding(&self.product, &self.licensee)
+    }
+
+    /// A holding is not counted: the one written last is the one that is.
     fn version(&self) -> u64 {
         1
     }
@@ -92,14 +159,27 @@ pub fn of_key(key: &Key) -> Attributes {
     ])
 }
 
+/// An item's attribute that is a text.
+pub(crate) fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
+    attributes.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// An item's attribute that is a number.
+pub(crate) fn number(attributes: &Attributes, name: &str) -> Option<u64> {
+    attributes.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// An item that is not what we wrote.
+pub(crate) fn corrupt(attributes: &Attributes, reason: String) -> Error {
+    let key = [PARTITION, SORT].map(|name| text(attributes, name).unwrap_or("?"));
+    Error::Corrupt { key: key.join("/"), reason }
+}
+
 /// The aggregate of an item.
 pub fn aggregate<T: Item>(attributes: &Attributes) -> Result<T, Error> {
-    let text = |name: &str| attributes.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
     // serde_json's message names lines and members of the document, and for some faults a value: keep the place only.
-    serde_json::from_str(text(BODY)).map_err(|error| Error::Corrupt {
-        key: format!("{}/{}", text(PARTITION), text(SORT)),
-        reason: format!("its body is not a {}, at column {}", T::KIND, error.column()),
-    })
+    serde_json::from_str(text(attributes, BODY).unwrap_or_default())
+        .map_err(|error| corrupt(attributes, format!("its body is not a {}, at column {}", T::KIND, error.column())))
 }
 
 /// A stream record is not what we write.
@@ -136,5 +216,33 @@ impl QuoteRecord {
         };
         let Some(new) = image(new_image)? else { return Ok(None) };
         Ok(Some(Self { new, old: image(old_image)? }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A record as Lambda is given it.
+    fn record(new_image: serde_json::Value, old_image: serde_json::Value) -> EventRecord {
+        let change = json!({ "NewImage": new_image, "OldImage": old_image, "SequenceNumber": "1", "SizeBytes": 1 });
+        serde_json::from_value(json!({
+            "awsRegion": "eu-central-1", "eventID": "e", "eventName": "MODIFY", "dynamodb": change,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_stream_record_that_is_not_about_a_quote_is_passed_over() {
+        let kinds = ["partner", "evidence", "certificate", "site", "holding", "license", "audit", "limit"];
+        for kind in kinds.into_iter().chain(["policy_part", "policy_in_force"]) {
+            let image = json!({ "pk": { "S": "X" }, "kind": { "S": kind }, "body": { "S": "{}" } });
+            assert!(matches!(QuoteRecord::read(&record(image.clone(), json!({}))), Ok(None)), "{kind} was written");
+            assert!(matches!(QuoteRecord::read(&record(json!({}), image)), Ok(None)), "{kind} expired");
+        }
+        let unreadable = record(json!({ "kind": { "S": Quote::KIND }, "body": { "S": "{}" } }), json!({}));
+        assert!(QuoteRecord::read(&unreadable).is_err(), "but a quote never is");
     }
 }

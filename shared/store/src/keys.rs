@@ -6,7 +6,17 @@
 //! | whether a quote's letter was sent | `QUOTE#7KQ4M9XTC` | `LETTER#1#quote` |
 //! | where a payment went | `PAYMENT#stripe:pi_…` | `PAYMENT` |
 //! | an entitlement by its SEN | `LICENSE#4MRX7PQ2HVK` | `LICENSE` |
-//! | who saw its key | `LICENSE#4MRX7PQ2HVK` | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | who saw its key, and what the desk did to it | `LICENSE#4MRX7PQ2HVK` | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | whether an organisation is enrolled | `PARTNER#example reseller` | `PARTNER` |
+//! | what proves a segment | `EVIDENCE#EV-1` | `EVIDENCE` |
+//! | what frees from tax | `CERTIFICATE#DE123456789` | `CERTIFICATE` |
+//! | who speaks for a cloud site | `SITE#acme.cloud.example` | `SITE` |
+//! | what the desk did to one of these four | the record's own | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | whether a customer has a government subscription | `HOLDING#tracker-government#example agency` | `HOLDING` |
+//! | how often something was asked in a window | `LIMIT#lookup#192.0.2.1` | `UNTIL#2026-11-22T10:15:00Z` |
+//! | which policy is in force | `POLICY` | `CURRENT` |
+//! | who put which policy in force | `POLICY` | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | the files of a policy | `POLICY#0123456789abcdef` | `PART#0001` … |
 //! | all public verification keys | `KEYS` | `KEY#…` |
 //! | the last number of a series | `SERIES#IN` | `SERIES` |
 
@@ -18,8 +28,18 @@ pub const PARTITION: &str = "pk";
 /// The name of the sort key.
 pub const SORT: &str = "sk";
 
+/// What the sort keys of all audit entries begin with.
+pub(crate) const AUDIT: &str = "AUDIT#";
+/// What the sort keys of a policy's parts begin with.
+pub(crate) const PART: &str = "PART#";
+/// What the sort keys of public verification keys begin with.
+pub(crate) const PUBLIC_KEY: &str = "KEY#";
+
+/// The most bytes of a partition key that DynamoDB takes.
+const MAX_PARTITION_BYTES: usize = 2048;
+
 /// An item's key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The partition.
     pub partition: String,
@@ -54,12 +74,17 @@ impl Key {
 
     /// An entry of an entitlement's audit.
     pub fn audit(sen: &Sen, at: Timestamp, unique: &str) -> Self {
-        Self::new(format!("LICENSE#{}", sen.compact()), format!("AUDIT#{at}#{unique}"))
+        Self::audit_entry(Self::entitlement(sen).partition, at, unique)
+    }
+
+    /// An entry of the audit of whatever is in a partition.
+    pub fn audit_entry(partition: String, at: Timestamp, unique: &str) -> Self {
+        Self::new(partition, format!("{AUDIT}{at}#{unique}"))
     }
 
     /// A public verification key.
     pub fn public_key(key_id: &str) -> Self {
-        Self::new(Self::public_keys(), format!("KEY#{key_id}"))
+        Self::new(Self::public_keys(), format!("{PUBLIC_KEY}{key_id}"))
     }
 
     /// The partition of all public verification keys.
@@ -70,5 +95,117 @@ impl Key {
     /// A series of gap-free numbers.
     pub fn series(name: &str) -> Self {
         Self::new(format!("SERIES#{name}"), "SERIES")
+    }
+
+    /// An enrolled organisation, in whatever case it is written. As everywhere in identities, only A to Z are lowered:
+    /// all of Unicode would make one organisation of two.
+    pub fn partner(organization: &str) -> Self {
+        Self::new(format!("PARTNER#{}", organization.to_ascii_lowercase()), "PARTNER")
+    }
+
+    /// Evidence of a segment.
+    pub fn evidence(id: &str) -> Self {
+        Self::new(format!("EVIDENCE#{id}"), "EVIDENCE")
+    }
+
+    /// A tax certificate.
+    pub fn certificate(id: &str) -> Self {
+        Self::new(format!("CERTIFICATE#{id}"), "CERTIFICATE")
+    }
+
+    /// A cloud site, by its host in lower case.
+    pub fn site(host: &str) -> Self {
+        Self::new(format!("SITE#{host}"), "SITE")
+    }
+
+    /// An end customer's one subscription to a government product. Names that differ in case and spacing only are one
+    /// customer's, as in [`domain::evidence::same_name`].
+    pub fn holding(product: &str, licensee: &str) -> Self {
+        let licensee = licensee.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
+        Self::new(format!("HOLDING#{product}#{licensee}"), "HOLDING")
+    }
+
+    /// The uses of a bucket in the window that ends then.
+    pub fn limit(bucket: &str, until: Timestamp) -> Self {
+        Self::new(format!("LIMIT#{bucket}"), format!("UNTIL#{until}"))
+    }
+
+    /// Which policy is in force.
+    pub fn policy_in_force() -> Self {
+        Self::new("POLICY".to_owned(), "CURRENT")
+    }
+
+    /// A part of a policy's files, from 1.
+    pub fn policy_part(version: &str, part: usize) -> Self {
+        Self::new(Self::policy_files(version), format!("{PART}{part:04}"))
+    }
+
+    /// The partition of a policy's files.
+    pub fn policy_files(version: &str) -> String {
+        format!("POLICY#{version}")
+    }
+
+    /// Whether anything can be stored here: a text that somebody sent may be too long for any key.
+    pub(crate) fn is_possible(&self) -> bool {
+        self.partition.len() <= MAX_PARTITION_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{number::Minter, payment::PaymentId};
+
+    use super::*;
+
+    #[test]
+    fn no_two_things_share_a_key() {
+        let minter = Minter::new(b"test");
+        let quote = minter.quote_from_seed("a");
+        let sen = minter.sen(&quote, 1, 0);
+        let payment: PaymentId = serde_json::from_str("\"stripe:pi_1\"").unwrap();
+        let (now, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(1).unwrap());
+        // One text stands for every name, so that only the kind of thing tells the keys apart.
+        let keys = [
+            Key::quote(&quote),
+            Key::letter(&quote, 1, "quote"),
+            Key::letter(&quote, 11, "quote"),
+            Key::receipt(&payment),
+            Key::entitlement(&sen),
+            Key::audit(&sen, now, "x"),
+            Key::audit(&sen, now, "y"),
+            Key::public_key("x"),
+            Key::series("x"),
+            Key::partner("x"),
+            Key::audit_entry(Key::partner("x").partition, now, "x"),
+            Key::evidence("x"),
+            Key::certificate("x"),
+            Key::site("x"),
+            Key::holding("x", "x"),
+            Key::holding("x", "x x"),
+            Key::holding("x", "xx"),
+            Key::limit("x", now),
+            Key::limit("x", later),
+            Key::policy_in_force(),
+            Key::audit_entry(Key::policy_in_force().partition, now, "x"),
+            Key::policy_part("x", 1),
+            Key::policy_part("x", 11),
+        ];
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    }
+
+    #[test]
+    fn an_organisation_and_a_licensee_are_found_however_they_are_written() {
+        assert_eq!(Key::partner("Example Reseller"), Key::partner("EXAMPLE reseller"));
+        assert_ne!(Key::partner("Kelvin"), Key::partner("\u{212a}elvin"), "the Kelvin sign is not a K");
+        assert_eq!(Key::holding("gov", " Example  Agency"), Key::holding("gov", "EXAMPLE agency"));
+        assert_ne!(Key::holding("gov", "Example Agency"), Key::holding("gov", "ExampleAgency"));
+    }
+
+    #[test]
+    fn parts_stay_in_order() {
+        let sorts = [1, 2, 9, 10, 99, 100, 9999].map(|part| Key::policy_part("v", part).sort);
+        assert!(sorts.is_sorted());
     }
 }

@@ -4,18 +4,26 @@
 //! key of its own, so that writing it twice is the same. What commits is `Committed`; what lost a race is `Conflict`:
 //! load again, decide again.
 
+mod audit;
+mod facts;
 pub mod item;
 pub mod keys;
+mod limits;
+mod policies;
 mod quotes;
+mod reads;
 mod records;
 pub mod schema;
+mod writes;
 
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
 
+pub use audit::AuditEntry;
 pub use item::{Item, RecordError};
+pub use policies::PolicyInForce;
 pub use records::LetterNote;
 
 /// The table, through the client of the SDK.

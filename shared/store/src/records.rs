@@ -1,18 +1,22 @@
-//! Entitlements, their audit, the numbers of invoices, public keys, and which letters were sent.
+//! Entitlements, the numbers of invoices, public keys, and which letters were sent.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
-use domain::{QuoteNumber, Sen, license::Entitlement, quote::Change};
+use domain::{QuoteNumber, Sen, license::Entitlement, quote::Change, request::Holding};
 use jiff::Timestamp;
 
 use crate::{
     Commit, Created, Error, Store,
     item::{self, KIND, VERSION},
-    keys::{Key, PARTITION, SORT},
+    keys::{Key, PUBLIC_KEY},
+    writes::Condition,
 };
 
-const PUBLIC_KEY: &str = "public_key";
+/// The attribute that holds a public key.
+const JWK: &str = "jwk";
+/// The attribute that holds a series' last number.
+const LAST: &str = "last";
 
 /// What became of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,48 +44,21 @@ impl Store {
         self.load(&Key::entitlement(sen), "GetItem of an entitlement").await
     }
 
-    /// Notes who saw an entitlement's key. `Ok` means that the note is durable: only then may the key be shown.
-    pub async fn audit_reveal(&self, sen: &Sen, at: Timestamp, unique: &str, subject: &str) -> Result<(), Error> {
-        let key = Key::audit(sen, at, unique);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item::of_key(&key)))
-            .item(KIND, AttributeValue::S("reveal".to_owned()))
-            .item("subject", AttributeValue::S(subject.to_owned()));
-        put.send().await.map(drop).map_err(|error| Error::of("PutItem of an audit entry", &error))
+    /// Commits a change of an entitlement, if it is still the version that was decided on.
+    pub async fn update_entitlement(&self, next: &Entitlement) -> Result<Commit, Error> {
+        self.replace(next, "PutItem of an entitlement").await
     }
 
-    /// How often an entitlement's key was seen, and by whom, oldest first.
-    pub async fn reveals(&self, sen: &Sen) -> Result<Vec<String>, Error> {
-        let got = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
-            .expression_attribute_names("#pk", PARTITION)
-            .expression_attribute_names("#sk", SORT)
-            .expression_attribute_values(":pk", AttributeValue::S(Key::entitlement(sen).partition))
-            .expression_attribute_values(":sk", AttributeValue::S("AUDIT#".to_owned()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|error| Error::of("Query of audit entries", &error))?;
-        Ok(got.iter().filter_map(|entry| entry.get("subject")?.as_s().ok().cloned()).collect())
+    /// Notes that an end customer has a government subscription (R106); the note before, if any, is replaced.
+    pub async fn hold(&self, holding: &Holding) -> Result<(), Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item::attributes(holding)?));
+        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
     }
 
     /// The last number that was given in a series; 0 when none was.
     pub async fn last_in_series(&self, series: &str) -> Result<u64, Error> {
-        const OPERATION: &str = "GetItem of a series";
-        let key = item::of_key(&Key::series(series));
-        let got = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
-        let got = got.map_err(|error| Error::of(OPERATION, &error))?;
-        let last = got.item().and_then(|item| item.get("last")?.as_n().ok()?.parse().ok());
-        Ok(last.unwrap_or(0))
+        let got = self.get(&Key::series(series), "GetItem of a series").await?;
+        Ok(got.and_then(|item| item::number(&item, LAST)).unwrap_or(0))
     }
 
     /// Commits a change that takes the next number of a series: both or neither, so that the series has no gap and
@@ -103,7 +80,7 @@ impl Store {
             .set_key(Some(item::of_key(&Key::series(series))))
             .update_expression("SET #last = :number, #kind = :kind")
             .condition_expression(condition)
-            .expression_attribute_names("#last", "last")
+            .expression_attribute_names("#last", LAST)
             .expression_attribute_names("#kind", KIND)
             .set_expression_attribute_values(Some(values))
             .build();
@@ -114,49 +91,23 @@ impl Store {
 
     /// Publishes a verification key; publishing it again changes nothing.
     pub async fn publish_key(&self, key_id: &str, jwk: &str) -> Result<(), Error> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item::of_key(&Key::public_key(key_id))))
-            .item(KIND, AttributeValue::S(PUBLIC_KEY.to_owned()))
-            .item(VERSION, AttributeValue::N("1".to_owned()))
-            .item("jwk", AttributeValue::S(jwk.to_owned()))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        use aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException;
-        match put {
-            Ok(_) => Ok(()),
-            Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(()),
-            Err(error) => Err(Error::of("PutItem of a public key", &error)),
-        }
+        let mut item = item::of_key(&Key::public_key(key_id));
+        item.insert(KIND.to_owned(), AttributeValue::S("public_key".to_owned()));
+        item.insert(VERSION.to_owned(), AttributeValue::N("1".to_owned()));
+        item.insert(JWK.to_owned(), AttributeValue::S(jwk.to_owned()));
+        self.put_if(item, Condition::Absent, "PutItem of a public key").await.map(drop)
     }
 
     /// Every verification key that was ever published, as JWKs.
     pub async fn published_keys(&self) -> Result<Vec<String>, Error> {
-        let got = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", PARTITION)
-            .expression_attribute_values(":pk", AttributeValue::S(Key::public_keys()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|error| Error::of("Query of public keys", &error))?;
-        Ok(got.iter().filter_map(|item| item.get("jwk")?.as_s().ok().cloned()).collect())
+        let got = self.query(&Key::public_keys(), PUBLIC_KEY, "Query of public keys").await?;
+        Ok(got.iter().filter_map(|item| item::text(item, JWK).map(str::to_owned)).collect())
     }
 
     /// Whether a letter is done with: sent, or set aside.
     pub async fn letter_done(&self, number: &QuoteNumber, seq: u32, role: &str) -> Result<bool, Error> {
-        let key = item::of_key(&Key::letter(number, seq, role));
-        let got = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
-        got.map(|got| got.item().is_some()).map_err(|error| Error::of("GetItem of a letter's note", &error))
+        let got = self.get(&Key::letter(number, seq, role), "GetItem of a letter's note").await?;
+        Ok(got.is_some())
     }
 
     /// Notes what became of a letter. Noting it again is the same.

@@ -2,9 +2,9 @@
 //! template only decides how it looks.
 
 use domain::{
-    Money, Policy, Quote, party,
-    policy::Deployment,
-    price::{self, Rule},
+    Money, Policy, Quote, calendar, party,
+    policy::{Deployment, LineKind},
+    price::{self, LineNote, Rule},
     quote::Offer,
     wording,
 };
@@ -31,26 +31,24 @@ impl Document {
 
     /// The invoice of a paid quote; `None` while there is none.
     pub fn invoice(quote: &Quote, policy: &Policy) -> Option<Self> {
-        let (delivery, payment) = (quote.delivery()?, quote.payments.first()?);
+        let delivery = quote.delivery()?;
         let draft = Draft { offer: &quote.offer, policy };
-        let facts = vec![
+        let mut facts = vec![
             draft.fact("fact.invoice", &delivery.invoice),
             draft.fact("fact.quote", &quote.number),
             draft.fact("fact.invoiced", delivery.invoiced_on),
-            draft.fact("fact.paid", domain::payment::value_date(payment.at, &quote.offer.zone())),
         ];
-        let method = draft.text(&format!("method.{}", payment.method.as_str()));
         let mut totals = draft.totals();
-        totals.push(Total {
-            label: draft.fill("total.paid", &[("method", &method)]),
-            amount: draft.money(-payment.amount),
-            strong: false,
-        });
-        totals.push(Total {
-            label: draft.text("total.due"),
-            amount: draft.money(quote.offer.total - payment.amount),
-            strong: true,
-        });
+        let mut due = quote.offer.total;
+        // What a credit covers whole is delivered without a payment.
+        if let Some(payment) = quote.payments.first() {
+            facts.push(draft.fact("fact.paid", calendar::day_of(payment.at, &quote.offer.zone())));
+            let method = draft.text(payment.method.name_key());
+            let label = draft.fill("total.paid", &[("method", &method)]);
+            totals.push(Total { label, amount: draft.money(-payment.amount), strong: false });
+            due -= payment.amount;
+        }
+        totals.push(Total { label: draft.text("total.due"), amount: draft.money(due), strong: true });
         Some(draft.document(Kind::Invoice, "document.invoice", &delivery.invoice, "heading.invoice_lines", facts, totals))
     }
 }
@@ -134,31 +132,78 @@ impl Draft<'_> {
     }
 
     fn line(&self, line: &price::Line) -> Line {
-        let (tier, users, months) = (line.tier.to_string(), line.users.to_string(), line.months.to_string());
-        let kind = match line.deployment {
-            Deployment::SelfManagedPerpetual { .. } => "line.perpetual",
-            Deployment::SelfManagedTerm => "line.term",
-            Deployment::AnnualCloud => "line.cloud",
-        };
-        let step = |(rule, amount)| {
-            let label = match rule {
-                Rule::ListPrice { tier } => self.fill("step.list_price", &[("tier", &tier.to_string())]),
-                Rule::Term { months } => self.fill("step.term", &[("months", &months.to_string())]),
-                Rule::Rounding => self.text("step.rounding"),
-            };
-            Fact { label, value: self.money(amount) }
-        };
+        let order = &line.order;
+        let (tier, users) = (line.tier.to_string(), order.users.to_string());
+        let mut details = vec![self.fill("line.users", &[("tier", &tier), ("users", &users)])];
+        details.extend(self.covers(line));
+        if let Some(held) = &order.held {
+            details.insert(0, self.fill(&format!("line.kind.{}", order.kind.as_str()), &[("sen", &held.sen.to_string())]));
+        }
+        details.extend(line.notes.iter().filter_map(|note| self.note(note)));
+        let step = |(rule, amount)| Fact { label: self.step(rule), value: self.money(amount) };
         let steps: Vec<_> = line.shown_steps().map(step).collect();
         Line {
             number: line.line.to_string(),
-            description: line.product_name.clone(),
-            details: vec![
-                self.fill("line.users", &[("tier", &tier), ("users", &users)]),
-                self.fill(kind, &[("months", &months)]),
-            ],
+            description: match &order.edition {
+                Some(edition) => self.fill("line.edition", &[("product", &line.product_name), ("edition", edition)]),
+                None => line.product_name.clone(),
+            },
+            details,
             // One step alone is the amount itself.
             steps: if steps.len() > 1 { steps } else { Vec::new() },
             amount: self.money(line.amount),
+        }
+    }
+
+    /// What is delivered, and for how long: in months where it is bought by the month, or else with its dates. Upgrading a
+    /// perpetual licence covers no time of its own.
+    fn covers(&self, line: &price::Line) -> Option<String> {
+        let months = line.order.months.to_string();
+        let months = [("months", &*months)];
+        Some(match (line.order.kind, line.deployment, line.start.zip(line.end)) {
+            (LineKind::Upgrade, Deployment::SelfManagedPerpetual { .. }, _) => return None,
+            (LineKind::New, Deployment::SelfManagedPerpetual { .. }, _) => self.fill("line.perpetual", &months),
+            (LineKind::New, Deployment::SelfManagedTerm, _) => self.fill("line.term", &months),
+            (LineKind::New, Deployment::MonthlyCloud, _) => self.text("line.monthly"),
+            (LineKind::New, _, _) | (_, _, None) => self.fill("line.cloud", &months),
+            (_, _, Some((start, end))) => {
+                // People read "through": the last day that is covered, not the first that is not.
+                let through = end.yesterday().unwrap_or(end).to_string();
+                self.fill("line.dates", &[("start", &start.to_string()), ("through", &through)])
+            }
+        })
+    }
+
+    fn step(&self, rule: &Rule) -> String {
+        let segment_name = |id: &str| self.policy.segment(id).map_or(id.to_owned(), |segment| segment.name.clone());
+        let programme_name = |id: &str| self.policy.programme(id).map_or(id.to_owned(), |programme| programme.name.clone());
+        match rule {
+            Rule::ListPrice { tier } => self.fill("step.list_price", &[("tier", &tier.to_string())]),
+            Rule::Maintenance { percent } => self.fill("step.maintenance", &[("percent", &percent.to_string())]),
+            Rule::Term { months } => self.fill("step.term", &[("months", &months.to_string())]),
+            Rule::Days { days } => self.fill("step.days", &[("days", &days.to_string())]),
+            Rule::Segment { segment, percent } => {
+                self.fill("step.segment", &[("segment", &segment_name(segment)), ("percent", &percent.to_string())])
+            }
+            Rule::UpgradeCredit { sen, tier, .. } => {
+                self.fill("step.upgrade_credit", &[("sen", &sen.to_string()), ("tier", &tier.to_string())])
+            }
+            Rule::StepUpCredit { sen, days } => {
+                self.fill("step.step_up_credit", &[("sen", &sen.to_string()), ("days", &days.to_string())])
+            }
+            Rule::Channel { programme, percent, .. } => {
+                self.fill("step.channel", &[("programme", &programme_name(programme)), ("percent", &percent.to_string())])
+            }
+            Rule::Rounding => self.text("step.rounding"),
+        }
+    }
+
+    /// What the buyer reads about a line. That a claim did not count is told in the answer to the request.
+    fn note(&self, note: &LineNote) -> Option<String> {
+        match note {
+            LineNote::RenewalNotSamePartner => Some(self.text("note.renewal_not_same_partner")),
+            LineNote::CreditLapsed { amount } => Some(self.fill("note.credit_lapsed", &[("amount", &self.money(*amount))])),
+            LineNote::MigrationNotApplicable { .. } => None,
         }
     }
 
@@ -171,7 +216,11 @@ impl Draft<'_> {
             total(self.fill("total.tax", &values), tax.amount, false)
         }));
         if offer.taxes.is_empty() {
-            totals.push(total(self.text("total.no_tax"), 0, false));
+            let label = match offer.tax_notes.first() {
+                Some(note) => self.fill(&note.text, &[("number", &note.number)]),
+                None => self.text("total.no_tax"),
+            };
+            totals.push(total(label, 0, false));
         }
         totals.push(total(self.text("total.gross"), offer.total, true));
         totals
@@ -187,7 +236,7 @@ impl Draft<'_> {
             ("valid_through", &*valid_through),
             ("currency", self.offer.currency.code()),
         ];
-        let method = |offered: &domain::payment::MethodOffer| {
+        let method = |offered: &domain::method::MethodOffer| {
             let id = offered.method.as_str();
             let rules = self.policy.methods.iter().find(|rules| rules.method == offered.method);
             let details = rules.map_or(&[][..], |rules| &rules.details);
@@ -197,7 +246,7 @@ impl Draft<'_> {
             };
             let key = format!("instructions.{id}");
             let instructions = wording::fill(self.policy.wording.text(&self.offer.locale, &key), value);
-            Method { name: self.text(&format!("method.{id}")), instructions: instructions.lines().map(str::to_owned).collect() }
+            Method { name: self.text(offered.method.name_key()), instructions: instructions.lines().map(str::to_owned).collect() }
         };
         Payment {
             heading: self.text("heading.payment"),

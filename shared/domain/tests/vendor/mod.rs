@@ -7,8 +7,18 @@ use domain::Policy;
 
 pub(crate) fn files() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/vendor");
-    let names =
-        ["vendor.toml", "catalogue.toml", "prices.toml", "tax.toml", "payment.toml", "languages/en.toml", "languages/ja.toml"];
+    let names = [
+        "vendor.toml",
+        "catalogue.toml",
+        "prices.toml",
+        "channel.toml",
+        "segments.toml",
+        "renewals.toml",
+        "tax.toml",
+        "payment.toml",
+        "languages/en.toml",
+        "languages/ja.toml",
+    ];
     names.iter().map(|name| ((*name).to_owned(), fs::read_to_string(root.join(name)).unwrap())).collect()
 }
 

@@ -35,10 +35,16 @@ const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Issuer {
     url: BaseUrl,
-    http: Client,
     published: RwLock<Option<Published>>,
     /// Held while keys are fetched, so that requests that need them wait for one fetch instead of starting their own.
-    last_attempt: Mutex<Option<Attempt>>,
+    fetching: Mutex<Fetching>,
+}
+
+#[derive(Debug, Default)]
+struct Fetching {
+    /// Made when it is first needed: it loads root certificates, and most starts never serve somebody who signs in.
+    http: Option<Client>,
+    last: Option<Attempt>,
 }
 
 #[derive(Debug)]
@@ -54,14 +60,8 @@ struct Attempt {
 }
 
 impl Issuer {
-    pub(super) fn new(url: BaseUrl) -> Result<Self, reqwest::Error> {
-        let http = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            // The documents are where the standard says they are; being sent elsewhere is not part of it.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self { url, http, published: RwLock::new(None), last_attempt: Mutex::new(None) })
+    pub(super) fn new(url: BaseUrl) -> Self {
+        Self { url, published: RwLock::default(), fetching: Mutex::default() }
     }
 
     /// The `iss` of its tokens.
@@ -93,13 +93,13 @@ impl Issuer {
     }
 
     async fn fetch_unless_just_done(&self) -> Result<(), IdentityError> {
-        let mut last = self.last_attempt.lock().await;
-        if let Some(Attempt { at, outcome }) = *last
+        let mut fetching = self.fetching.lock().await;
+        if let Some(Attempt { at, outcome }) = fetching.last
             && at.elapsed() < if outcome.is_ok() { PAUSE } else { PAUSE_AFTER_FAILURE }
         {
             return outcome;
         }
-        let outcome = match self.fetch().await {
+        let outcome = match self.fetch(&mut fetching.http).await {
             Ok(keys) => {
                 let published = Published { keys, at: Instant::now() };
                 *self.published.write().unwrap_or_else(PoisonError::into_inner) = Some(published);
@@ -110,12 +110,12 @@ impl Issuer {
                 Err(IdentityError::IssuerUnavailable)
             }
         };
-        *last = Some(Attempt { at: Instant::now(), outcome });
+        fetching.last = Some(Attempt { at: Instant::now(), outcome });
         outcome
     }
 
     /// OpenID Connect Discovery 1.0, sections 4.1 to 4.3, and RFC 7517, section 5.
-    async fn fetch(&self) -> Result<Vec<PublicKey>, Fault> {
+    async fn fetch(&self, http: &mut Option<Client>) -> Result<Vec<PublicKey>, Fault> {
         #[derive(Deserialize)]
         struct Metadata {
             issuer: String,
@@ -126,32 +126,48 @@ impl Issuer {
             keys: Vec<Value>,
         }
 
-        let metadata: Metadata = self.get(&self.url.join(".well-known/openid-configuration")).await?;
+        let http = match http {
+            Some(http) => http,
+            none => none.insert(client()?),
+        };
+        let metadata: Metadata = get(http, &self.url.join(".well-known/openid-configuration")).await?;
         if metadata.issuer != self.url.as_str() {
             return Err(Fault::OtherIssuer(metadata.issuer));
         }
         if !Url::parse(&metadata.jwks_uri).is_ok_and(|url| is_confidential(&url)) {
             return Err(Fault::Exposed);
         }
-        let set: KeySet = self.get(&metadata.jwks_uri).await?;
+        let set: KeySet = get(http, &metadata.jwks_uri).await?;
         // Keys that are not understood are passed over, as section 5 asks: a new kind must not lock everybody out.
         Ok(set.keys.into_iter().filter_map(|key| PublicKey::of(&serde_json::from_value(key).ok()?)).collect())
     }
+}
 
-    async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Fault> {
-        let mut response = self.http.get(url).send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(Fault::Status(response.status()));
-        }
-        let mut document = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-                return Err(Fault::TooLong);
-            }
-            document.extend_from_slice(&chunk);
-        }
-        serde_json::from_slice(&document).map_err(Fault::Unreadable)
+/// # Errors
+///
+/// TLS cannot be set up on this machine, for example because it has no root certificates.
+fn client() -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        // The documents are where the standard says they are; being sent elsewhere is not part of it.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+}
+
+async fn get<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T, Fault> {
+    let mut response = http.get(url).send().await?;
+    if response.status() != StatusCode::OK {
+        return Err(Fault::Status(response.status()));
     }
+    let mut document = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+            return Err(Fault::TooLong);
+        }
+        document.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&document).map_err(Fault::Unreadable)
 }
 
 /// A published key, bound to the one algorithm for which it is used: the token does not get to choose

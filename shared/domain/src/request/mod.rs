@@ -1,18 +1,34 @@
 //! A quote request as it arrives: everything may be missing, and nothing is trusted. [`Request::check`] turns it into
 //! an [`Order`], or says everything that is wrong with it.
 
-use std::{net::IpAddr, str::FromStr};
+mod claims;
+mod facts;
+mod lines;
+
+use std::net::IpAddr;
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
+use self::lines::Judging;
+pub(crate) use self::lines::{held_by, sells_government};
+pub use self::{
+    facts::{Facts, Holding, Wanted},
+    lines::knows,
+};
 use crate::{
     Code, Currency, Policy,
+    channel::ChannelStatus,
     fault::Faults,
     party::{Address, Contact, Email, Party},
     place,
-    policy::{Deployment, Document, Product},
+    policy::{Deployment, LegalText, LineKind},
+    price::{Basis, ClaimStanding, Line, SegmentClaim},
+    tax::TaxClaim,
 };
+
+/// The segment that buyers of government products must belong to (R102).
+const GOVERNMENT: &str = "government";
 
 /// The most lines that one quote can hold. A hundred lines still fit on a document, and in one stored item.
 pub const MAX_LINES: usize = 100;
@@ -26,6 +42,8 @@ pub struct Request {
     pub reseller: Option<PartyRequest>,
     pub customer: Option<PartyRequest>,
     pub lines: Vec<LineRequest>,
+    pub segments: Vec<SegmentRequest>,
+    pub tax: TaxRequest,
     pub po_number: Option<String>,
     pub notes: Option<String>,
     pub accept: AcceptRequest,
@@ -67,8 +85,33 @@ pub struct AddressRequest {
 pub struct LineRequest {
     pub kind: Option<String>,
     pub product: Option<String>,
+    pub edition: Option<String>,
     pub users: Option<i64>,
     pub term_months: Option<i64>,
+    pub until: Option<String>,
+    pub sen: Option<String>,
+    pub contact: Option<String>,
+    pub site: Option<String>,
+    pub migrates_from: Option<String>,
+}
+
+/// A claim of a segment as sent (R58, R59).
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct SegmentRequest {
+    pub segment: Option<String>,
+    pub evidence: Option<String>,
+    pub registration_number: Option<String>,
+    pub country: Option<String>,
+    pub document: Option<String>,
+}
+
+/// The buyer's certificates as sent (R91).
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct TaxRequest {
+    pub vat_id: Option<String>,
+    pub certificate: Option<String>,
 }
 
 /// Which versions of which texts were accepted.
@@ -99,28 +142,9 @@ pub enum PurchasingFor {
     Itself,
 }
 
-/// What a line does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LineKind {
-    /// Something that the customer does not have yet.
-    New,
-}
-
-impl FromStr for LineKind {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "new" => Ok(Self::New),
-            _ => Err(()),
-        }
-    }
-}
-
-/// A request that the rules allow, with nothing left to check but the price.
+/// A request that the rules allow, priced.
 #[derive(Debug, Clone)]
-pub struct Order<'p> {
+pub struct Order {
     /// For whom.
     pub purchasing_for: PurchasingFor,
     /// The currency of the whole document.
@@ -131,8 +155,16 @@ pub struct Order<'p> {
     pub customer: Party,
     /// The person who will receive the key.
     pub technical_contact: Contact,
+    /// The seller's standing.
+    pub channel: ChannelStatus,
+    /// What is claimed of the end customer.
+    pub segments: Vec<SegmentClaim>,
+    /// The buyer's certificates that count.
+    pub tax_claims: Vec<TaxClaim>,
     /// What is ordered, in the order of the request.
-    pub lines: Vec<OrderLine<'p>>,
+    pub lines: Vec<Line>,
+    /// Why a person must look at it first (R32).
+    pub review: Vec<ReviewReason>,
     /// The buyer's own reference.
     pub po_number: Option<String>,
     /// Additional Notes (R40).
@@ -145,17 +177,44 @@ pub struct Order<'p> {
     pub warnings: Vec<Warning>,
 }
 
-/// A line that can be priced.
-#[derive(Debug, Clone)]
-pub struct OrderLine<'p> {
-    /// What the line does.
-    pub kind: LineKind,
-    /// What is sold.
-    pub product: &'p Product,
-    /// Users asked for: the tier follows from it.
-    pub users: u32,
-    /// Months covered: of the term, or of the maintenance that a perpetual licence includes.
-    pub months: u32,
+/// Why a person must look at an order before it can be paid (R32).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewReason {
+    /// Licences shall end on a common date: always looked at (R41).
+    CotermRequested,
+    /// A discount is claimed, and its evidence is not verified (R58).
+    SegmentEvidencePending,
+    /// A government product for somebody who is not verified to be government (R102).
+    GovernmentUnverified,
+    /// The total is above the vendor's limit.
+    AmountAboveLimit,
+    /// A credit covers everything: there is nothing to pay, so that no payment will deliver it.
+    NothingToPay,
+}
+
+impl ReviewReason {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CotermRequested => "coterm_requested",
+            Self::SegmentEvidencePending => "segment_evidence_pending",
+            Self::GovernmentUnverified => "government_unverified",
+            Self::AmountAboveLimit => "amount_above_limit",
+            Self::NothingToPay => "nothing_to_pay",
+        }
+    }
+
+    /// The key of its text in letters.
+    pub fn text_key(self) -> &'static str {
+        match self {
+            Self::CotermRequested => "review.coterm_requested",
+            Self::SegmentEvidencePending => "review.segment_evidence_pending",
+            Self::GovernmentUnverified => "review.government_unverified",
+            Self::AmountAboveLimit => "review.amount_above_limit",
+            Self::NothingToPay => "review.nothing_to_pay",
+        }
+    }
 }
 
 /// The proof of acceptance (R6): per order, with person, time and address.
@@ -187,8 +246,9 @@ pub struct Warning {
 }
 
 impl Request {
-    /// Checks every rule and notes every fault; `Some` is an order without fault, as of the calendar day `today`.
-    pub fn check<'p>(&self, policy: &'p Policy, origin: &Origin, today: Date, faults: &mut Faults) -> Option<Order<'p>> {
+    /// Checks every rule and notes every fault; `Some` is an order without fault, as of the calendar day `today`. `facts`
+    /// are what the request [wants](Self::wants) to be known.
+    pub fn check(&self, policy: &Policy, facts: &Facts, origin: &Origin, today: Date, faults: &mut Faults) -> Option<Order> {
         let purchasing_for = match self.purchasing_for.as_deref() {
             Some("customer") => Some(PurchasingFor::Customer),
             Some("self") => Some(PurchasingFor::Itself),
@@ -234,7 +294,25 @@ impl Request {
             (Some(PurchasingFor::Itself), None) => Some(None),
             (None, _) => None,
         };
-        let lines = self.lines(policy, currency, today, faults);
+        let channel = facts.partner.as_ref().map_or(ChannelStatus::Unaffiliated, |partner| partner.status(today));
+        let mut warnings = Vec::new();
+        let segments = self.segment_claims(policy, facts, customer.as_ref(), today, faults, &mut warnings);
+        let judging = Judging {
+            policy,
+            facts,
+            basis: currency.map(|currency| Basis {
+                on: today,
+                currency,
+                channel: &channel,
+                segments: segments.as_deref().unwrap_or_default(),
+            }),
+            today,
+            channel: &channel,
+            resold: purchasing_for == Some(PurchasingFor::Customer),
+            contact: technical_contact.as_ref().map(|contact| &contact.email),
+            licensee: customer.as_ref().map(|customer| &*customer.company),
+        };
+        let lines = self.lines(&judging, faults, &mut warnings);
         let po_number = optional_text(faults, "/po_number", self.po_number.as_deref(), 40, false);
         let notes = optional_text(faults, "/notes", self.notes.as_deref(), 2_000, true);
         let locale = self.locale(policy, faults);
@@ -242,8 +320,10 @@ impl Request {
 
         let (purchasing_for, currency, reseller, customer) = (purchasing_for?, currency?, reseller?, customer?);
         let (technical_contact, lines, (terms, reseller_agreement)) = (technical_contact?, lines?, accepted?);
+        let (segments, notes) = (segments?, notes?);
         let buyer = reseller.as_ref().unwrap_or(&customer);
-        let mut warnings = Vec::new();
+        let tax_claims = self.tax_claims(policy, facts, buyer, today, &mut warnings);
+        let review = review(&lines, &segments, notes.as_deref());
         if reseller.as_ref().is_some_and(|reseller| reseller.contact.email == technical_contact.email) {
             warnings.push(Warning {
                 code: "technical_contact_is_reseller".to_owned(),
@@ -258,9 +338,13 @@ impl Request {
             reseller,
             customer,
             technical_contact,
+            channel,
+            segments,
+            tax_claims,
             lines,
+            review,
             po_number: po_number?,
-            notes: notes?,
+            notes,
             locale: locale?,
             warnings,
         })
@@ -281,22 +365,6 @@ impl Request {
         currency
     }
 
-    fn lines<'p>(
-        &self,
-        policy: &'p Policy,
-        currency: Option<Currency>,
-        today: Date,
-        faults: &mut Faults,
-    ) -> Option<Vec<OrderLine<'p>>> {
-        if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            faults.add(Code::LineCount, "/lines", format!("A quote has 1 to {MAX_LINES} lines."));
-            return None;
-        }
-        let checked: Vec<_> =
-            self.lines.iter().enumerate().map(|(i, line)| line.check(i, policy, currency, today, faults)).collect();
-        checked.into_iter().collect()
-    }
-
     /// Any language tag is welcome: what the vendor does not speak is answered in the vendor's default (R115).
     fn locale(&self, policy: &Policy, faults: &mut Faults) -> Option<String> {
         let Some(tag) = &self.locale else { return Some(policy.wording.default_language().to_owned()) };
@@ -313,14 +381,14 @@ impl Request {
         policy: &Policy,
         faults: &mut Faults,
     ) -> Option<(String, Option<String>)> {
-        let mut current = |given: &Option<String>, name: &str, what: &str, document: &Document| {
-            let accepted = given.as_deref() == Some(&document.version);
+        let mut current = |given: &Option<String>, name: &str, what: &str, text: &LegalText| {
+            let accepted = given.as_deref() == Some(&text.version);
             if !accepted {
-                let Document { version, url } = document;
+                let LegalText { version, url } = text;
                 let detail = format!("Accept the current {what}, version `{version}`: read {url}, then send that version here.");
                 faults.add(Code::TermsNotAccepted, format!("/accept/{name}"), detail);
             }
-            accepted.then(|| document.version.clone())
+            accepted.then(|| text.version.clone())
         };
         let terms = current(&self.accept.terms, "terms", "terms", &policy.terms);
         match purchasing_for {
@@ -335,88 +403,6 @@ impl Request {
             }
             _ => Some((terms?, None)),
         }
-    }
-}
-
-impl LineRequest {
-    fn check<'p>(
-        &self,
-        index: usize,
-        policy: &'p Policy,
-        currency: Option<Currency>,
-        today: Date,
-        faults: &mut Faults,
-    ) -> Option<OrderLine<'p>> {
-        let at = |member: &str| format!("/lines/{index}/{member}");
-        let product = match &self.product {
-            None => required(faults, at("product")),
-            Some(id) => {
-                let product = policy.product(id);
-                if product.is_none() {
-                    let known: Vec<_> = policy.products.iter().map(|product| &*product.id).collect();
-                    faults.add(
-                        Code::ProductUnknown,
-                        at("product"),
-                        format!("There is no such product. There are: {}.", known.join(", ")),
-                    );
-                }
-                product
-            }
-        };
-        let kind = match &self.kind {
-            None => required(faults, at("kind")),
-            Some(kind) => {
-                let kind = kind.parse().ok().filter(|kind| product.is_none_or(|product| product.kinds.contains(kind)));
-                if kind.is_none() {
-                    faults.add(Code::KindNotOffered, at("kind"), "This product cannot be ordered in this way here. `new` orders something that the customer does not have yet.");
-                }
-                kind
-            }
-        };
-        let users = match self.users {
-            None => required(faults, at("users")),
-            Some(users) => {
-                let positive = u32::try_from(users).ok().filter(|&users| users > 0);
-                if positive.is_none() {
-                    faults.add(Code::QuantityInvalid, at("users"), "Give the number of users as a whole number, 1 or more.");
-                }
-                positive
-            }
-        };
-        if let (Some(product), Some(currency)) = (product, currency) {
-            match (policy.price_table(product, currency, today), users) {
-                (None, _) => {
-                    faults.add(Code::NotPricedInCurrency, at("product"), format!("{} is not sold in {currency}.", product.name))
-                }
-                (Some(table), Some(users)) if table.tier(users).is_none() => {
-                    let detail = format!(
-                        "The largest tier of {} has {} users. For more, ask us for an offer.",
-                        product.name,
-                        table.largest_tier()
-                    );
-                    faults.add(Code::NoTierForQuantity, at("users"), detail);
-                }
-                _ => {}
-            }
-        }
-        let months = product.and_then(|product| match (self.term_months, product.deployment) {
-            (None, Deployment::SelfManagedPerpetual { maintenance_months }) => Some(maintenance_months),
-            (None, _) => required(faults, at("term_months")),
-            (Some(months), _) => {
-                let offered = product.terms();
-                let months = u32::try_from(months).ok().filter(|months| offered.contains(months));
-                if months.is_none() {
-                    let offered: Vec<_> = offered.iter().map(u32::to_string).collect();
-                    faults.add(
-                        Code::TermNotOffered,
-                        at("term_months"),
-                        format!("{} is sold for {} months.", product.name, offered.join(", ")),
-                    );
-                }
-                months
-            }
-        });
-        Some(OrderLine { kind: kind?, product: product?, users: users?, months: months? })
     }
 }
 
@@ -501,6 +487,22 @@ impl AddressRequest {
             None => Some(None),
         }
     }
+}
+
+/// Why a person must look first, as far as lines and claims tell.
+fn review(lines: &[Line], segments: &[SegmentClaim], notes: Option<&str>) -> Vec<ReviewReason> {
+    let words = notes.unwrap_or_default().to_lowercase();
+    let coterm = lines.iter().any(|line| line.order.kind == LineKind::Coterm)
+        || ["co-term", "coterm"].iter().any(|word| words.contains(word));
+    let pending = segments.iter().any(|claim| claim.standing == ClaimStanding::Pending);
+    let government = lines.iter().any(|line| line.deployment == Deployment::GovernmentCloud);
+    let proven = |claim: &SegmentClaim| claim.segment == GOVERNMENT && claim.standing == ClaimStanding::Proven;
+    let reasons = [
+        (coterm, ReviewReason::CotermRequested),
+        (pending, ReviewReason::SegmentEvidencePending),
+        (government && !segments.iter().any(proven), ReviewReason::GovernmentUnverified),
+    ];
+    reasons.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason).collect()
 }
 
 fn required<T>(faults: &mut Faults, pointer: impl Into<String>) -> Option<T> {

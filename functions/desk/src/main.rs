@@ -1,0 +1,11 @@
+//! The desk on Lambda: wiring and nothing else.
+
+use runtime::{Clock, Configuration, aws};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    runtime::telemetry::start();
+    let configuration = Configuration::from_env();
+    let store = aws::store(&configuration, &aws::config().await)?;
+    runtime::serve(desk::routes(desk::Desk::start(&configuration, store, Clock::system())?)).await
+}

@@ -1,0 +1,96 @@
+//! The vendor's policy: which one is in force, what it says, and putting another one in force without a deployment.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use contract::desk::{PolicyBody, PolicyFilesView, PolicyView, file_pointer};
+use domain::{
+    Code, Fault, Policy, Refusal,
+    import::is_reference,
+    policy::{Mistake, Mistakes},
+};
+use runtime::{Reply, random};
+use store::PolicyInForce;
+
+use crate::{Desk, records::changed, staff::Staff};
+
+/// As many mistakes as anybody mends at once.
+const MAX_MISTAKES: usize = 200;
+
+/// `GET /v1/desk/policy`.
+pub(crate) async fn in_force(State(desk): State<Arc<Desk>>) -> Reply {
+    // Before anything was published, this publishes the vendor's folder.
+    desk.policies.current().await?;
+    let in_force = desk.store.policy_in_force().await?.ok_or_else(Refusal::not_found)?;
+    Ok(view(&in_force))
+}
+
+/// `GET /v1/desk/policy/{version}`: its files, whenever it was in force.
+pub(crate) async fn files(State(desk): State<Arc<Desk>>, Path(version): Path<String>) -> Reply {
+    let files = if is_reference(&version) { desk.store.policy_files(&version).await? } else { None };
+    let files = files.ok_or_else(Refusal::not_found)?;
+    Ok(Json(PolicyFilesView { version: &version, files: &files }).into_response())
+}
+
+/// `PUT /v1/desk/policy`: the whole policy, in force at once here and everywhere within a minute; or every mistake in it,
+/// and nothing is stored.
+pub(crate) async fn publish(State(desk): State<Arc<Desk>>, Extension(staff): Extension<Staff>, body: Bytes) -> Reply {
+    let PolicyBody { files, version } = PolicyBody::read(&body)?;
+    if let Some(read) = version {
+        let policy = Policy::read(&files).map_err(unsound)?;
+        let in_force = desk.store.policy_in_force().await?;
+        let stands = |version: &str| in_force.as_ref().is_some_and(|in_force| in_force.version == version);
+        if !stands(&read) && !stands(&policy.version) {
+            return Err(changed().into());
+        }
+    }
+    let published = desk.policies.publish(&files, staff.subject(), desk.clock.now(), &random::token()).await?;
+    Ok(view(&published.map_err(unsound)?))
+}
+
+fn view(in_force: &PolicyInForce) -> Response {
+    let PolicyInForce { version, published_at, by, .. } = in_force;
+    Json(PolicyView { version, published_at: *published_at, by }).into_response()
+}
+
+/// The refusal of a policy: each mistake with its file and line.
+fn unsound(Mistakes(mistakes): Mistakes) -> Refusal {
+    let fault = |pointer, detail| Fault { code: Code::PolicyUnsound, pointer, detail };
+    let more = mistakes.len().saturating_sub(MAX_MISTAKES);
+    let mut faults: Vec<_> = mistakes
+        .into_iter()
+        .take(MAX_MISTAKES)
+        .map(|Mistake { file, line, what }| {
+            let detail = line.map_or_else(|| what.clone(), |line| format!("Line {line}: {what}"));
+            fault(file_pointer(&file), detail)
+        })
+        .collect();
+    if more > 0 {
+        faults.push(fault("/files".to_owned(), format!("There are {more} more. Mend these first.")));
+    }
+    Refusal { faults }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unsound_policy_is_refused_with_the_place_of_every_mistake() {
+        let mistake = |line| Mistake { file: "languages/en.toml".to_owned(), line, what: "mend it".to_owned() };
+        let refusal = unsound(Mistakes(vec![mistake(Some(12)), mistake(None)]));
+        let told: Vec<_> = refusal.faults.iter().map(|fault| (&*fault.pointer, &*fault.detail)).collect();
+        assert_eq!(told, [("/files/languages~1en.toml", "Line 12: mend it"), ("/files/languages~1en.toml", "mend it")]);
+        assert_eq!(refusal.code(), Code::PolicyUnsound);
+
+        let refusal = unsound(Mistakes(vec![mistake(None); MAX_MISTAKES + 7]));
+        assert_eq!(refusal.faults.len(), MAX_MISTAKES + 1);
+        assert!(refusal.faults.last().is_some_and(|last| last.detail.contains("7 more")));
+        assert_eq!(refusal.code(), Code::PolicyUnsound);
+    }
+}

@@ -1,0 +1,69 @@
+//! Decisions about quotes that wait for a person (R34).
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, State},
+    response::IntoResponse,
+};
+use contract::desk::{DecisionBody, DecisionView};
+use domain::{Code, Quote, Refusal, quote::Change};
+use jiff::Timestamp;
+use runtime::{Failure, Reply};
+use store::Commit;
+
+use crate::{ATTEMPTS, Desk, records::changed, staff::Staff};
+
+/// `POST /v1/desk/quotes/{number}/approve`: it is issued, and its validity counts from now (R35).
+pub(crate) async fn approve(
+    State(desk): State<Arc<Desk>>,
+    Extension(staff): Extension<Staff>,
+    Path(number): Path<String>,
+    body: Bytes,
+) -> Reply {
+    let approve = |quote: &Quote, reason: &str, now| {
+        if staff.0.email.as_ref().is_some_and(|email| email.is(quote.offer.requester().email.as_str())) {
+            return Err(Refusal::new(Code::StaffOnly, "You asked for this quote yourself: somebody else must approve it."));
+        }
+        quote.approve(staff.subject(), reason, now)
+    };
+    desk.decide_on(&number, &body, approve).await
+}
+
+/// `POST /v1/desk/quotes/{number}/reject`.
+pub(crate) async fn reject(
+    State(desk): State<Arc<Desk>>,
+    Extension(staff): Extension<Staff>,
+    Path(number): Path<String>,
+    body: Bytes,
+) -> Reply {
+    desk.decide_on(&number, &body, |quote, reason, now| quote.reject(staff.subject(), reason, now)).await
+}
+
+impl Desk {
+    /// Decides about the revision that was looked at: another one, that the buyer has sent meanwhile, nobody has seen.
+    async fn decide_on(
+        &self,
+        number: &str,
+        body: &[u8],
+        decision: impl Fn(&Quote, &str, Timestamp) -> Result<Change, Refusal>,
+    ) -> Reply {
+        let DecisionBody { reason, revision: mut seen } = DecisionBody::read(body)?;
+        let number = number.parse().map_err(|_| Refusal::not_found())?;
+        for _ in 0..ATTEMPTS {
+            let quote = self.store.quote(&number).await?.ok_or_else(Refusal::not_found)?;
+            let revision = i64::from(quote.offer.revision);
+            if *seen.get_or_insert(revision) != revision {
+                return Err(changed().into());
+            }
+            let now = self.clock.now();
+            let change = decision(&quote, &reason, now)?;
+            if self.store.commit(&change).await? == Commit::Committed {
+                return Ok(Json(DecisionView::of(&change.next, now)).into_response());
+            }
+        }
+        Err(Failure::contended())
+    }
+}

@@ -1,0 +1,33 @@
+//! Who may come to the desk.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+};
+use domain::{Code, Refusal};
+use runtime::{Reply, identity::Caller};
+
+use crate::Desk;
+
+/// Whoever is signed in, and of the vendor's staff: in the extensions of every request that reaches a handler.
+#[derive(Clone)]
+pub(crate) struct Staff(pub(crate) Caller);
+
+impl Staff {
+    /// The subject of their token: what audits know them by.
+    pub(crate) fn subject(&self) -> &str {
+        &self.0.subject
+    }
+}
+
+/// Lets staff pass, and nobody else: it stands before every route, so that none can be without.
+pub(crate) async fn only(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Reply {
+    let caller = desk.verifier.required_caller(request.headers()).await?;
+    if !caller.belongs_to(&desk.staff_group) {
+        return Err(Refusal::new(Code::StaffOnly, "You are signed in, but this is for the vendor's staff.").into());
+    }
+    request.extensions_mut().insert(Staff(caller));
+    Ok(next.run(request).await)
+}

@@ -1,0 +1,81 @@
+//! `POST /v1/entitlements/lookup`: what somebody has, and what can be ordered for it.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use contract::lookup::{FoundView, LookupBody, LookupView, Subject};
+use domain::{
+    Code, Refusal,
+    calendar::day_of,
+    channel::ChannelStatus,
+    license::Entitlement,
+    request::{Facts, Wanted, knows},
+    targets::targets,
+};
+use runtime::{Reply, SourceIp};
+use tokio::time::Instant;
+
+use crate::Quotes;
+
+/// No answer that finds nothing comes sooner, so that how long it took tells nothing: it covers reading an entitlement
+/// that is somebody else's as well as reading none.
+const NOTHING_FOUND_AFTER: Duration = Duration::from_millis(100);
+
+/// `POST /v1/entitlements/lookup` — R12, R28–R31. Unknown and mismatched are one answer, of one age.
+pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
+    let asked = Instant::now();
+    let caller = quotes.caller(&headers).await?;
+    let body = LookupBody::read(&body)?;
+    let policy = quotes.policies.current().await?;
+    if !policy.currencies().contains(&body.currency) {
+        let offered: Vec<_> = policy.currencies().iter().map(|currency| currency.code()).collect();
+        let detail = format!("Prices are in {}. Choose one of these.", offered.join(", "));
+        return Err(Refusal::at(Code::CurrencyNotOffered, "/currency", detail).into());
+    }
+    let mut wanted = Wanted::default();
+    match &body.subject {
+        Subject::Sen(sen) => {
+            quotes.admit(&[sen.compact()], ip, caller.as_ref()).await?;
+            wanted.entitlements.insert(sen.clone());
+        }
+        Subject::Site(host) => {
+            quotes.admit(&[host], ip, caller.as_ref()).await?;
+            wanted.sites.insert(host.clone());
+        }
+    }
+    let organization = caller.as_ref().and_then(|caller| caller.organization.as_deref());
+    let mut facts = quotes.store.facts(&wanted, organization).await?;
+    let site = facts.sites.values().next().filter(|site| site.authorizes(&body.email)).cloned();
+    if let Some(site) = &site {
+        // Only for whoever may speak for the site, so that no stranger can time it.
+        let theirs = Wanted { entitlements: site.entitlements.iter().cloned().collect(), ..Wanted::default() };
+        facts.entitlements = quotes.store.facts(&theirs, None).await?.entitlements;
+    }
+    let known: Vec<_> =
+        facts.entitlements.values().filter(|entitlement| knows(entitlement, &body.email, site.as_ref(), &policy)).collect();
+    if known.is_empty() {
+        tokio::time::sleep_until(asked + NOTHING_FOUND_AFTER).await;
+        let detail = "There is no such entitlement with this contact. Check the number or the site, and the contact's address.";
+        return Err(Refusal::new(Code::EntitlementNotMatched, detail).into());
+    }
+    let today = day_of(quotes.clock.now(), &policy.timezone);
+    let channel = standing(&facts, today);
+    let found: Vec<(&Entitlement, _)> =
+        known.into_iter().map(|it| (it, targets(it, &channel, body.currency, &policy, today))).collect();
+    let entitlements = found.iter().map(|(entitlement, targets)| FoundView::of(entitlement, targets)).collect();
+    Ok(answer(&LookupView { currency: body.currency.code(), entitlements }))
+}
+
+fn standing(facts: &Facts, today: jiff::civil::Date) -> ChannelStatus {
+    facts.partner.as_ref().map_or(ChannelStatus::Unaffiliated, |partner| partner.status(today))
+}
+
+fn answer(view: &LookupView<'_>) -> Response {
+    Json(view).into_response()
+}

@@ -1,0 +1,44 @@
+//! What the vendor publishes, made from the policy that prices quotes (R57, R67).
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use contract::pricing::{PaymentMethodsView, PricingView};
+use domain::calendar::day_of;
+use runtime::Reply;
+use serde::{Deserialize, Serialize};
+
+use crate::Quotes;
+
+/// `GET /v1/pricing` — R57: list prices and discounts of today.
+pub(crate) async fn pricing(State(quotes): State<Arc<Quotes>>) -> Reply {
+    let policy = quotes.policies.current().await?;
+    let today = day_of(quotes.clock.now(), &policy.timezone);
+    Ok(public(&PricingView::of(&policy, today)))
+}
+
+/// The language that names are wanted in.
+#[derive(Deserialize)]
+pub(crate) struct Language {
+    #[serde(default)]
+    locale: String,
+}
+
+/// `GET /v1/payment-methods` — R67: every method in every currency, with `?locale=` in a language of the vendor's.
+pub(crate) async fn payment_methods(State(quotes): State<Arc<Quotes>>, Query(language): Query<Language>) -> Reply {
+    let policy = quotes.policies.current().await?;
+    let language = policy.wording.negotiate(&language.locale);
+    Ok(public(&PaymentMethodsView::of(&policy, language)))
+}
+
+/// Anyone may keep it for a minute: as long as a policy is kept here.
+fn public(view: &impl Serialize) -> Response {
+    let mut response = Json(view).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    response
+}

@@ -1,0 +1,451 @@
+//! What the vendor's staff send and see: records of the desk, decisions, and the policy.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Code, Fault, Quote, QuoteNumber, Refusal, Sen,
+    fault::Faults,
+    import::{
+        CertificateRequest, EntitlementRequest, EvidenceRequest, MembershipRequest, PartnerRequest, PurchaserRequest,
+        SiteContactRequest, SiteRequest,
+    },
+    license::{Entitlement, Kind},
+    party::Contact,
+    quote::Status,
+    request::ContactRequest,
+};
+use jiff::{Timestamp, civil::Date};
+use serde::Serialize;
+
+use crate::reader::{self, Object};
+
+/// The longest reason of a decision, in characters.
+const MAX_REASON: usize = 500;
+
+/// A record as it was sent, before any rule has seen it.
+#[derive(Debug)]
+pub struct RecordBody<T> {
+    /// What it says.
+    pub request: T,
+    /// The version that the sender had read; 0 where nothing was. `None`: whatever is there.
+    pub version: Option<u64>,
+    faults: Faults,
+}
+
+impl<T> RecordBody<T> {
+    fn read(body: &[u8], request: impl FnOnce(&mut Object<'_, '_>) -> T) -> Result<Self, Refusal> {
+        let ((request, version), mut faults) = reader::read(body, |object| (request(object), object.integer("version")))?;
+        if version.is_some_and(|version| version < 0) {
+            faults.add(
+                Code::ValueInvalid,
+                "/version",
+                "Give the version as it was read, 0 if there was nothing, or leave it out.",
+            );
+        }
+        Ok(Self { request, version: version.and_then(|version| u64::try_from(version).ok()), faults })
+    }
+
+    /// What the rules make of it, or everything that is wrong with its form and by the rules.
+    pub fn judge<R>(&self, rules: impl FnOnce(&T, &mut Faults) -> Option<R>) -> Result<R, Refusal> {
+        let mut faults = Faults::default();
+        let record = rules(&self.request, &mut faults);
+        let mut all = self.faults.clone();
+        all.absorb(faults);
+        all.into_result(record)
+    }
+}
+
+/// `PUT /v1/desk/partners/{organization}`.
+pub fn partner(body: &[u8]) -> Result<RecordBody<PartnerRequest>, Refusal> {
+    RecordBody::read(body, |object| PartnerRequest {
+        name: object.text("name"),
+        memberships: object.objects("memberships", |membership| MembershipRequest {
+            programme: membership.text("programme"),
+            tier: membership.text("tier"),
+            from: membership.text("from"),
+            until: membership.text("until"),
+        }),
+    })
+}
+
+/// `PUT /v1/desk/evidence/{id}`.
+pub fn evidence(body: &[u8]) -> Result<RecordBody<EvidenceRequest>, Refusal> {
+    RecordBody::read(body, |object| EvidenceRequest {
+        segment: object.text("segment"),
+        organization: object.text("organization"),
+        registration_number: object.text("registration_number"),
+        country: object.text("country"),
+        document: object.text("document"),
+        verified_on: object.text("verified_on"),
+        expires: object.text("expires"),
+    })
+}
+
+/// `PUT /v1/desk/certificates/{id}`.
+pub fn certificate(body: &[u8]) -> Result<RecordBody<CertificateRequest>, Refusal> {
+    RecordBody::read(body, |object| CertificateRequest {
+        kind: object.text("kind"),
+        organization: object.text("organization"),
+        country: object.text("country"),
+        region: object.text("region"),
+        number: object.text("number"),
+        document: object.text("document"),
+        from: object.text("from"),
+        expires: object.text("expires"),
+    })
+}
+
+/// `PUT /v1/desk/sites/{host}`.
+pub fn site(body: &[u8]) -> Result<RecordBody<SiteRequest>, Refusal> {
+    RecordBody::read(body, |object| SiteRequest {
+        organization: object.text("organization"),
+        contacts: object.objects("contacts", |member| SiteContactRequest { role: member.text("role"), contact: contact(member) }),
+        entitlements: object.texts("entitlements"),
+    })
+}
+
+/// `PUT /v1/desk/entitlements/{sen}`.
+pub fn entitlement(body: &[u8]) -> Result<RecordBody<EntitlementRequest>, Refusal> {
+    RecordBody::read(body, entitlement_request)
+}
+
+/// A line of `POST /v1/desk/entitlements`: an entitlement that says its own number; `None` when that is none.
+pub fn entitlement_line(line: &[u8]) -> Result<(Option<Sen>, RecordBody<EntitlementRequest>), Refusal> {
+    let RecordBody { request: (given, request), version, mut faults } =
+        RecordBody::read(line, |object| (object.text("sen"), entitlement_request(object)))?;
+    let sen = given.as_deref().and_then(|given| given.parse().ok());
+    let mut rules = Faults::default();
+    match given {
+        None => rules.add(Code::Required, "/sen", "Say under which number it was sold."),
+        Some(_) if sen.is_none() => rules.add(Code::ValueInvalid, "/sen", NOT_A_SEN),
+        Some(_) => {}
+    }
+    faults.absorb(rules);
+    Ok((sen, RecordBody { request, version, faults }))
+}
+
+/// What to do about a number that is none of ours.
+pub const NOT_A_SEN: &str = "This is not a support entitlement number: ten characters and a check character, as \
+    SEN-4MRX7-PQ2HVW. What another system has sold is given a number of this form first: the README of `functions/desk` says how.";
+
+fn entitlement_request(object: &mut Object<'_, '_>) -> EntitlementRequest {
+    EntitlementRequest {
+        product: object.text("product"),
+        edition: object.text("edition"),
+        tier: object.integer("tier"),
+        licensee: object.text("licensee"),
+        technical_contact: object.object("technical_contact", contact).unwrap_or_default(),
+        purchaser: object
+            .object("purchaser", |purchaser| PurchaserRequest {
+                company: purchaser.text("company"),
+                contact: purchaser.object("contact", contact).unwrap_or_default(),
+                organization: purchaser.text("organization"),
+            })
+            .unwrap_or_default(),
+        purchased: object.text("purchased"),
+        end: object.text("end"),
+    }
+}
+
+fn contact(object: &mut Object<'_, '_>) -> ContactRequest {
+    ContactRequest { name: object.text("name"), email: object.text("email") }
+}
+
+/// A decision: `POST /v1/desk/quotes/{number}/approve` and `…/reject`.
+#[derive(Debug)]
+pub struct DecisionBody {
+    /// Why.
+    pub reason: String,
+    /// The revision that was looked at; `None`: the one on offer.
+    pub revision: Option<i64>,
+}
+
+impl DecisionBody {
+    /// Reads a body, or says everything that is wrong with it.
+    pub fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let ((reason, revision), mut faults) = reader::read(body, |object| (object.text("reason"), object.integer("revision")))?;
+        let reason = reason.map(|reason| reason.trim().to_owned());
+        let mut rules = Faults::default();
+        match reason.as_deref() {
+            None | Some("") => rules.add(Code::Required, "/reason", "Say why: the reason is kept with your name."),
+            Some(reason) if reason.chars().count() > MAX_REASON || reason.chars().any(|c| c.is_control() && c != '\n') => {
+                let detail = format!("Give up to {MAX_REASON} characters, without control characters but line feeds.");
+                rules.add(Code::ValueInvalid, "/reason", detail);
+            }
+            Some(_) => {}
+        }
+        faults.absorb(rules);
+        Ok(Self { reason: faults.into_result(reason)?, revision })
+    }
+}
+
+/// `PUT /v1/desk/policy`.
+#[derive(Debug)]
+pub struct PolicyBody {
+    /// All of its files, by their names in the vendor's folder.
+    pub files: BTreeMap<String, String>,
+    /// The policy that the sender had read; `None`: whichever is in force.
+    pub version: Option<String>,
+}
+
+impl PolicyBody {
+    /// Reads a body, or says everything that is wrong with it.
+    pub fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let ((files, version), mut faults) = reader::read(body, |object| (object.named_texts("files"), object.text("version")))?;
+        let mut rules = Faults::default();
+        match &files {
+            Some(files) if !files.is_empty() => {
+                for name in files.keys().filter(|name| !is_policy_file(name)) {
+                    let detail = "Name a file of the policy, such as `catalogue.toml` or `languages/en.toml`.";
+                    rules.add(Code::ValueInvalid, file_pointer(name), detail);
+                }
+            }
+            _ => rules.add(Code::Required, "/files", "Send all files of the policy: their names, each with its text."),
+        }
+        faults.absorb(rules);
+        Ok(Self { files: faults.into_result(files)?, version })
+    }
+}
+
+/// TOML, in the vendor's folder or one folder below.
+fn is_policy_file(name: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && !part.starts_with('.') && part.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+    };
+    name.len() <= 100 && name.ends_with(".toml") && name.split('/').count() <= 2 && name.split('/').all(plain)
+}
+
+/// Where a file is in the body of `PUT /v1/desk/policy`.
+pub fn file_pointer(name: &str) -> String {
+    format!("/files/{}", reader::escaped(name))
+}
+
+/// An entitlement, as staff see it: never its key (R52).
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct EntitlementView<'e> {
+    pub sen: &'e Sen,
+    pub version: u64,
+    /// The quote that sold what it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<&'e QuoteNumber>,
+    pub kind: Kind,
+    pub product: &'e str,
+    pub product_name: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edition: Option<&'e str>,
+    pub tier: u32,
+    pub licensee: &'e str,
+    pub technical_contact: &'e Contact,
+    pub purchaser: PurchaserView<'e>,
+    pub purchased: Date,
+    /// The first day that is not covered: by maintenance for a perpetual licence, by the term otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<Date>,
+    /// The quote by which it moved to the cloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migrated_by: Option<&'e QuoteNumber>,
+    pub issued_at: Timestamp,
+}
+
+/// Who bought it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PurchaserView<'e> {
+    pub company: &'e str,
+    pub contact: &'e Contact,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<&'e str>,
+}
+
+impl<'e> From<&'e Entitlement> for EntitlementView<'e> {
+    fn from(entitlement: &'e Entitlement) -> Self {
+        Self {
+            sen: &entitlement.sen,
+            version: entitlement.version,
+            quote: entitlement.quote.as_ref(),
+            kind: entitlement.kind,
+            product: &entitlement.product,
+            product_name: &entitlement.product_name,
+            edition: entitlement.edition.as_deref(),
+            tier: entitlement.tier,
+            licensee: &entitlement.licensee,
+            technical_contact: &entitlement.technical_contact,
+            purchaser: PurchaserView {
+                company: &entitlement.purchaser,
+                contact: &entitlement.purchaser_contact,
+                organization: entitlement.partner.as_deref(),
+            },
+            purchased: entitlement.purchased,
+            end: entitlement.end(),
+            migrated_by: entitlement.migrated_by.as_ref(),
+            issued_at: entitlement.issued_at,
+        }
+    }
+}
+
+/// What became of a record that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is new.
+    Created,
+    /// It is changed.
+    Updated,
+    /// It was like this already, and nothing was written.
+    Unchanged,
+    /// It is wrong, and nothing was written.
+    Refused,
+}
+
+/// What became of a batch: its lines in their order, and how many came out how.
+#[derive(Debug, Default, Serialize)]
+#[allow(missing_docs)]
+pub struct BatchView {
+    pub lines: Vec<LineOutcome>,
+    pub created: usize,
+    pub updated: usize,
+    pub unchanged: usize,
+    pub refused: usize,
+}
+
+/// What became of a line.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct LineOutcome {
+    /// Its number in what was sent, from 1; empty lines count.
+    pub line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sen: Option<Sen>,
+    pub outcome: Outcome,
+    /// What is wrong, each with its pointer into the line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
+}
+
+impl FromIterator<LineOutcome> for BatchView {
+    fn from_iter<I: IntoIterator<Item = LineOutcome>>(lines: I) -> Self {
+        let lines: Vec<_> = lines.into_iter().collect();
+        let count = |outcome| lines.iter().filter(|line| line.outcome == outcome).count();
+        Self {
+            created: count(Outcome::Created),
+            updated: count(Outcome::Updated),
+            unchanged: count(Outcome::Unchanged),
+            refused: count(Outcome::Refused),
+            lines,
+        }
+    }
+}
+
+/// A quote after a decision, without anything that opens it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct DecisionView<'q> {
+    pub number: &'q QuoteNumber,
+    pub status: Status,
+    pub revision: u32,
+}
+
+impl<'q> DecisionView<'q> {
+    /// The quote as it is at `now`.
+    pub fn of(quote: &'q Quote, now: Timestamp) -> Self {
+        Self { number: &quote.number, status: quote.status(now), revision: quote.offer.revision }
+    }
+}
+
+/// What was done to a record, oldest first (R118).
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct AuditView {
+    pub entries: Vec<AuditEntryView>,
+}
+
+/// That somebody did something to it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct AuditEntryView {
+    pub at: Timestamp,
+    /// The subject of their token, or `deployment`.
+    pub by: String,
+    pub action: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Which policy is in force.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PolicyView<'p> {
+    pub version: &'p str,
+    pub published_at: Timestamp,
+    /// The subject of the token of whoever published it, or `deployment`.
+    pub by: &'p str,
+}
+
+/// A policy's files.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PolicyFilesView<'p> {
+    pub version: &'p str,
+    pub files: &'p BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults<T>(read: Result<T, Refusal>) -> Vec<(Code, String)> {
+        let refusal = read.err().expect("a refusal");
+        refusal.faults.into_iter().map(|fault| (fault.code, fault.pointer)).collect()
+    }
+
+    #[test]
+    fn a_record_is_judged_by_form_and_rules_at_once() {
+        let body = partner(br#"{"name": 1, "memberships": [{"programme": "p", "level": "x"}], "version": -1}"#).unwrap();
+        let judged = body.judge(|request, faults| {
+            faults.add(Code::Required, "/name", "covered: it could not be read");
+            faults.add(Code::Required, "/memberships/0/from", "the rules' own");
+            Some(request.memberships.len())
+        });
+        let expected = [
+            (Code::WrongType, "/name"),
+            (Code::UnknownMember, "/memberships/0/level"),
+            (Code::ValueInvalid, "/version"),
+            (Code::Required, "/memberships/0/from"),
+        ];
+        assert_eq!(faults(judged), expected.map(|(code, pointer)| (code, pointer.to_owned())));
+    }
+
+    #[test]
+    fn a_decision_has_a_reason() {
+        let reason = |body: &str| DecisionBody::read(body.as_bytes()).map(|decision| decision.reason);
+        assert_eq!(reason(r#"{"reason": " Certificate seen. "}"#).unwrap(), "Certificate seen.");
+        for body in [r#"{}"#, r#"{"reason": "  "}"#] {
+            assert_eq!(faults(reason(body)), [(Code::Required, "/reason".to_owned())], "{body}");
+        }
+        let long = format!(r#"{{"reason": "{}"}}"#, "x".repeat(MAX_REASON + 1));
+        for body in [&*long, r#"{"reason": "a\u0007b"}"#] {
+            assert_eq!(faults(reason(body)), [(Code::ValueInvalid, "/reason".to_owned())], "{body}");
+        }
+    }
+
+    #[test]
+    fn files_of_the_policy_are_toml_in_the_folder_or_one_below() {
+        let read = |body: &str| PolicyBody::read(body.as_bytes());
+        let sound = read(r#"{"files": {"tax.toml": "x", "languages/en.toml": "y"}, "version": "ab"}"#).unwrap();
+        assert_eq!(sound.files["languages/en.toml"], "y");
+        assert_eq!(sound.version.as_deref(), Some("ab"));
+        for body in [r#"{}"#, r#"{"files": {}}"#] {
+            assert_eq!(faults(read(body)), [(Code::Required, "/files".to_owned())], "{body}");
+        }
+        for name in ["letters/letter.txt", "../tax.toml", "a/b/tax.toml", "/tax.toml", ".toml", "t\u{e9}.toml"] {
+            let found = faults(read(&format!(r#"{{"files": {{"{name}": "x"}}}}"#)));
+            assert_eq!(found, [(Code::ValueInvalid, file_pointer(name))], "{name}");
+        }
+        assert_eq!(file_pointer("languages/en.toml"), "/files/languages~1en.toml");
+    }
+}

@@ -1,0 +1,264 @@
+//! `catalogue.toml`: what is sold, how, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    CATALOGUE, MAX_MONTHS,
+    source::{Place, Reader},
+    values::{Day, Text, Texts, kinds},
+};
+use crate::{
+    money::Percent,
+    policy::{Deployment, Edition, LineKind, Product, Sale},
+};
+
+const DEPLOYMENTS: [(&str, Deployment); 5] = [
+    ("self_managed_perpetual", Deployment::SelfManagedPerpetual { maintenance_months: 0 }),
+    ("self_managed_term", Deployment::SelfManagedTerm),
+    ("annual_cloud", Deployment::AnnualCloud),
+    ("monthly_cloud", Deployment::MonthlyCloud),
+    ("government_cloud", Deployment::GovernmentCloud),
+];
+
+/// What products are taxed as, unless they say otherwise.
+pub(super) const STANDARD: &str = "standard";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProduct {
+    id: Text,
+    name: Text,
+    family: Option<Text>,
+    deployment: Text,
+    kinds: Texts,
+    #[serde(default)]
+    sale_from: BTreeMap<Text, Day>,
+    #[serde(default)]
+    sale_until: BTreeMap<Text, Day>,
+    max_term_end: Option<Day>,
+    terms: Option<Spanned<Vec<u32>>>,
+    maintenance_months: Option<Spanned<u32>>,
+    renewal_percent: Option<Text>,
+    tax_category: Option<Text>,
+    #[serde(default)]
+    editions: Vec<RawEdition>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEdition {
+    id: Text,
+    name: Text,
+}
+
+/// The products, as far as they could be read.
+///
+/// A product in which something is wrong is among them, or every file that names it would be blamed for it.
+#[derive(Default)]
+pub(super) struct Catalogue {
+    /// By id, each with its place in the file.
+    pub(super) products: BTreeMap<String, (Product, Place)>,
+    /// Whether these are all. If not, nothing is blamed for naming what is not among them.
+    pub(super) whole: bool,
+}
+
+impl Catalogue {
+    /// The products without their places.
+    pub(super) fn into_products(self) -> BTreeMap<String, Product> {
+        self.products.into_iter().map(|(id, (product, _))| (id, product)).collect()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Product> {
+        self.products.values().map(|(product, _)| product)
+    }
+
+    /// The families of the products that have a deployment; of all, when none is asked for.
+    pub(super) fn families(&self, of: Option<Deployment>) -> BTreeSet<&str> {
+        let products = self.iter().filter(|product| of.is_none_or(|of| product.deployment == of));
+        products.map(|product| product.family.as_str()).collect()
+    }
+
+    /// The tax categories of the products.
+    pub(super) fn tax_categories(&self) -> BTreeSet<&str> {
+        self.iter().map(|product| product.tax_category.as_str()).collect()
+    }
+}
+
+/// The names of deployments.
+pub(super) fn deployments() -> [(&'static str, &'static str); 5] {
+    DEPLOYMENTS.map(|(name, _)| (name, name))
+}
+
+impl Reader<'_> {
+    pub(super) fn catalogue(&mut self) -> Catalogue {
+        let Some(mut file) = self.open(CATALOGUE) else { return Catalogue::default() };
+        let entries = self.entries::<RawProduct>(&mut file, "product");
+        self.close(file);
+        if entries.whole && entries.read.is_empty() {
+            self.mistake(CATALOGUE, None, "nothing is sold: add a [[product]]");
+        }
+        let mut catalogue = Catalogue { products: BTreeMap::new(), whole: entries.whole };
+        for raw in entries.read {
+            let place = raw.id.span();
+            if catalogue.products.contains_key(raw.id.get_ref()) {
+                let what = format!("product `{}` is here twice: ids are unique", raw.id.get_ref());
+                self.mistake(CATALOGUE, Some(place), what);
+                continue;
+            }
+            match self.product(raw) {
+                Some(product) => _ = catalogue.products.insert(product.id.clone(), (product, place)),
+                None => catalogue.whole = false,
+            }
+        }
+        catalogue
+    }
+
+    /// `None` only when it is unknown how the product is delivered.
+    fn product(&mut self, raw: RawProduct) -> Option<Product> {
+        self.id(CATALOGUE, &raw.id, '-');
+        for id in raw.family.iter().chain(raw.editions.iter().map(|edition| &edition.id)) {
+            self.id(CATALOGUE, id, '-');
+        }
+        if let Some(category) = &raw.tax_category {
+            self.id(CATALOGUE, category, '_');
+        }
+        self.distinct(CATALOGUE, "edition", raw.editions.iter().map(|edition| &edition.id));
+        let deployment = self.one_of(CATALOGUE, "deployment", &raw.deployment, &DEPLOYMENTS);
+        let sales = self.sales(&raw, deployment);
+        let max_term_end = raw.max_term_end.as_ref().and_then(|day| self.date(CATALOGUE, day));
+        let deployment = self.deployment(&raw, deployment?);
+        let terms = self.terms(&raw, deployment);
+        let renewal_percent = self.renewal_percent(&raw, deployment, &sales);
+        let id = raw.id.into_inner();
+        let editions = raw.editions.into_iter().map(|edition| {
+            let name = self.text(CATALOGUE, edition.name, "edition's name").unwrap_or_default();
+            Edition { id: edition.id.into_inner(), name }
+        });
+        let editions = editions.collect();
+        Some(Product {
+            name: self.text(CATALOGUE, raw.name, "product's name").unwrap_or_default(),
+            family: raw.family.map_or_else(|| id.clone(), Spanned::into_inner),
+            id,
+            deployment,
+            editions,
+            tax_category: raw.tax_category.map_or_else(|| STANDARD.to_owned(), Spanned::into_inner),
+            sales,
+            terms,
+            max_term_end,
+            renewal_percent,
+            books: Vec::new(),
+        })
+    }
+
+    /// What may be ordered, and on which days.
+    fn sales(&mut self, raw: &RawProduct, deployment: Option<Deployment>) -> Vec<Sale> {
+        self.not_empty(CATALOGUE, &raw.kinds, "name a kind of order, such as \"new\", or the product cannot be ordered");
+        for name in raw.kinds.get_ref() {
+            let only = match deployment {
+                Some(Deployment::MonthlyCloud) if name.get_ref() != LineKind::New.as_str() => {
+                    "a product by the month is only ordered anew: `kinds` is [\"new\"]"
+                }
+                Some(Deployment::SelfManagedPerpetual { .. }) if name.get_ref() == LineKind::RenewAndUpgrade.as_str() => {
+                    "a perpetual licence has no end to renew: upgrade it, or renew its maintenance"
+                }
+                _ => continue,
+            };
+            self.mistake(CATALOGUE, Some(name.span()), only);
+        }
+        let named = self.all_of(CATALOGUE, "kind of order", raw.kinds.get_ref(), &kinds());
+        let from = self.sale_days(raw, "sale_from", &raw.sale_from);
+        let until = self.sale_days(raw, "sale_until", &raw.sale_until);
+        for (kind, (last, place)) in &until {
+            if from.get(kind).is_some_and(|(first, _)| first >= last) {
+                let what = "`sale_until` is the first day on which it is no longer sold: it must be later than `sale_from`";
+                self.mistake(CATALOGUE, Some(place.clone()), what);
+            }
+        }
+        let day = |days: &BTreeMap<&str, (Date, Place)>, kind: LineKind| days.get(kind.as_str()).map(|(day, _)| *day);
+        named.into_iter().map(|kind| Sale { kind, from: day(&from, kind), until: day(&until, kind) }).collect()
+    }
+
+    fn sale_days<'r>(
+        &mut self,
+        raw: &RawProduct,
+        table: &str,
+        days: &'r BTreeMap<Text, Day>,
+    ) -> BTreeMap<&'r str, (Date, Place)> {
+        let mut sound = BTreeMap::new();
+        for (kind, day) in days {
+            if !raw.kinds.get_ref().iter().any(|known| known.get_ref() == kind.get_ref()) {
+                let what = format!("`{table}` has a day for `{}`, which is not among the product's `kinds`", kind.get_ref());
+                self.mistake(CATALOGUE, Some(kind.span()), what);
+            }
+            if let Some(date) = self.date(CATALOGUE, day) {
+                sound.insert(kind.get_ref().as_str(), (date, day.span()));
+            }
+        }
+        sound
+    }
+
+    /// The deployment with its months of maintenance.
+    fn deployment(&mut self, raw: &RawProduct, deployment: Deployment) -> Deployment {
+        match (deployment, &raw.maintenance_months) {
+            (Deployment::SelfManagedPerpetual { .. }, Some(months)) => {
+                let maintenance_months = self.within(CATALOGUE, "months of maintenance", months, 1..=MAX_MONTHS);
+                return Deployment::SelfManagedPerpetual { maintenance_months };
+            }
+            (Deployment::SelfManagedPerpetual { .. }, None) => {
+                let what = "a perpetual product has `maintenance_months`: say how many months a new licence includes";
+                self.mistake(CATALOGUE, Some(raw.deployment.span()), what);
+            }
+            (_, Some(months)) => {
+                let what = "only a perpetual product has `maintenance_months`: take them out";
+                self.mistake(CATALOGUE, Some(months.span()), what);
+            }
+            (_, None) => {}
+        }
+        deployment
+    }
+
+    /// The terms on sale, in months.
+    fn terms(&mut self, raw: &RawProduct, deployment: Deployment) -> Vec<u32> {
+        let none = matches!(deployment, Deployment::SelfManagedPerpetual { .. } | Deployment::MonthlyCloud);
+        let government = deployment == Deployment::GovernmentCloud;
+        let Some(terms) = &raw.terms else {
+            if !none {
+                let what = "a product for a term has `terms`: name the months on sale, such as [12, 24]";
+                self.mistake(CATALOGUE, Some(raw.deployment.span()), what);
+            }
+            return Vec::new();
+        };
+        if none {
+            let what = format!("a product that is {} has no `terms`: take them out", deployment.as_str());
+            self.mistake(CATALOGUE, Some(terms.span()), what);
+        } else if terms.get_ref().is_empty() || !terms.get_ref().iter().all(|months| (1..=MAX_MONTHS).contains(months)) {
+            self.mistake(CATALOGUE, Some(terms.span()), format!("name the terms on sale, each 1 to {MAX_MONTHS} months"));
+        } else if government && !terms.get_ref().iter().all(|months| months.is_multiple_of(12)) {
+            let what = "government cloud is billed by the year: its terms are 12, 24, 36 … months";
+            self.mistake(CATALOGUE, Some(terms.span()), what);
+        }
+        terms.get_ref().clone()
+    }
+
+    /// What renewing the maintenance of a perpetual licence costs.
+    fn renewal_percent(&mut self, raw: &RawProduct, deployment: Deployment, sales: &[Sale]) -> Option<Percent> {
+        let renewed = sales.iter().any(|sale| matches!(sale.kind, LineKind::Renewal | LineKind::Coterm));
+        match (&raw.renewal_percent, deployment.is_perpetual() && renewed) {
+            (Some(percent), true) => return self.percent(CATALOGUE, percent),
+            (Some(percent), false) => {
+                let what = "only a perpetual product that has a \"renewal\" or \"coterm\" has a `renewal_percent`: take it out";
+                self.mistake(CATALOGUE, Some(percent.span()), what);
+            }
+            (None, true) => {
+                let what = "maintenance is renewed at a part of the list price: add `renewal_percent`, such as \"50\"";
+                self.mistake(CATALOGUE, Some(raw.kinds.span()), what);
+            }
+            (None, false) => {}
+        }
+        None
+    }
+}

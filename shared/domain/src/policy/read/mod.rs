@@ -1,0 +1,99 @@
+//! From the vendor's TOML files to a [`Policy`], with every mistake, its place, and what to do about it.
+
+mod bounds;
+mod catalogue;
+mod discounts;
+mod mistakes;
+mod paying;
+mod prices;
+mod source;
+mod taxes;
+mod values;
+mod vendor;
+mod wording;
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+pub use self::mistakes::{Mistake, Mistakes};
+use self::{source::Reader, vendor::Vendor};
+use super::Policy;
+
+const VENDOR: &str = "vendor.toml";
+const CATALOGUE: &str = "catalogue.toml";
+const PRICES: &str = "prices.toml";
+const CHANNEL: &str = "channel.toml";
+const SEGMENTS: &str = "segments.toml";
+const RENEWALS: &str = "renewals.toml";
+const TAX: &str = "tax.toml";
+const PAYMENT: &str = "payment.toml";
+
+/// Bounds that keep every sum of every document within 64 bits.
+const MAX_PRICE: i64 = 1_000_000_000_000;
+const MAX_USERS: u32 = 1_000_000;
+const MAX_MONTHS: u32 = 120;
+
+impl Policy {
+    /// Reads a policy from the vendor's files: names relative to the vendor's folder, with their text. Files of other
+    /// rooms (letters, documents, examples) may be among them; what a price depends on is in the version.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in the files, by file and line.
+    pub fn read(files: &BTreeMap<String, String>) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(files);
+        let vendor = reader.vendor();
+        let mut catalogue = reader.catalogue();
+        reader.prices(&mut catalogue);
+        let programmes = reader.channel(&catalogue);
+        let segments = reader.segments(&catalogue);
+        let bounds = reader.bounds();
+        let (methods, restrictions) = reader.paying(&catalogue);
+        let language = vendor.as_ref().and_then(|vendor| vendor.default_language.clone());
+        let language = language.unwrap_or_else(|| Spanned::new(0..0, "en".to_owned()));
+        let wording = reader.wording(&language, &methods);
+        let tax = reader.taxes(&catalogue, wording.as_ref());
+        // What is not there has been reported.
+        let sound = || {
+            let Vendor { seller, quote, terms, reseller_agreement, invoice_series, review, .. } = vendor?;
+            let quote = quote?;
+            Some(Self {
+                version: version(files),
+                seller: seller?,
+                timezone: quote.timezone,
+                validity_days: quote.validity_days,
+                rounding: quote.rounding,
+                terms: terms?,
+                reseller_agreement: reseller_agreement?,
+                invoice_series: invoice_series?,
+                review: review?,
+                products: catalogue.into_products(),
+                programmes,
+                segments,
+                bounds: bounds?,
+                tax,
+                methods,
+                restrictions,
+                wording: wording?,
+            })
+        };
+        match (sound(), reader.finish()) {
+            (Some(policy), mistakes) if mistakes.is_empty() => Ok(policy),
+            (_, mistakes) => Err(Mistakes(mistakes)),
+        }
+    }
+}
+
+/// The content address of what a price or a document depends on.
+fn version(files: &BTreeMap<String, String>) -> String {
+    let mut hash = Sha256::new();
+    for (name, text) in files.iter().filter(|(name, _)| name.ends_with(".toml")) {
+        for part in [name, text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hex::encode(&hash.finalize()[..8])
+}

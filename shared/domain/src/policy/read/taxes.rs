@@ -1,0 +1,145 @@
+//! `tax.toml`: which taxes the vendor adds.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    TAX,
+    catalogue::{Catalogue, STANDARD},
+    source::Reader,
+    values::{Day, Series, Text, Texts},
+};
+use crate::{
+    money::Tie,
+    place,
+    policy::{CountryTax, Exemption, Situs, TaxRate, TaxTable},
+    wording::Wording,
+};
+
+const SITUS: [(&str, Situs); 3] =
+    [("billing_contact", Situs::BillingContact), ("technical_contact", Situs::TechnicalContact), ("sold_to", Situs::SoldTo)];
+
+const TIES: [(&str, Tie); 4] = [("half_up", Tie::HalfUp), ("half_down", Tie::HalfDown), ("down", Tie::Down), ("up", Tie::Up)];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCountry {
+    country: Text,
+    situs: Option<Text>,
+    rounding: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRate {
+    country: Text,
+    region: Option<Text>,
+    name: Text,
+    category: Option<Text>,
+    percent: Text,
+    from: Day,
+    until: Option<Day>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawReverseCharge {
+    countries: Texts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExemption {
+    kind: Text,
+    countries: Texts,
+    note: Text,
+}
+
+/// What evidence of a VAT id is called; no certificate may be called so too.
+const VAT_ID: &str = "vat_id";
+
+impl Reader<'_> {
+    pub(super) fn taxes(&mut self, catalogue: &Catalogue, wording: Option<&Wording>) -> TaxTable {
+        let Some(mut file) = self.open(TAX) else { return TaxTable::default() };
+        let countries = self.entries::<RawCountry>(&mut file, "country").read;
+        let rates = self.entries::<RawRate>(&mut file, "rate");
+        let reverse_charge = self.section_if_there::<RawReverseCharge>(&mut file, "reverse_charge");
+        let exemptions = self.entries::<RawExemption>(&mut file, "exemption").read;
+        self.close(file);
+        self.distinct(TAX, "country", countries.iter().map(|raw| &raw.country));
+        self.distinct(TAX, "exemption", exemptions.iter().map(|raw| &raw.kind));
+        TaxTable {
+            countries: countries.into_iter().map(|raw| self.country_tax(raw)).collect(),
+            rates: self.tax_rates(rates.read, rates.whole, catalogue),
+            reverse_charge: reverse_charge.map(|raw| self.countries(TAX, &raw.countries)).unwrap_or_default(),
+            exemptions: exemptions.into_iter().map(|raw| self.exemption(raw, wording)).collect(),
+        }
+    }
+
+    fn country_tax(&mut self, raw: RawCountry) -> (String, CountryTax) {
+        self.country(TAX, &raw.country);
+        let situs = raw.situs.and_then(|name| self.one_of(TAX, "situs", &name, &SITUS));
+        let tie = raw.rounding.and_then(|name| self.one_of(TAX, "rounding", &name, &TIES));
+        (raw.country.into_inner(), CountryTax { situs: situs.unwrap_or_default(), tie: tie.unwrap_or_default() })
+    }
+
+    fn tax_rates(&mut self, entries: Vec<RawRate>, whole: bool, catalogue: &Catalogue) -> Vec<TaxRate> {
+        let categories = catalogue.tax_categories();
+        let mut rates = Vec::new();
+        let mut series: BTreeMap<[String; 3], Series> = BTreeMap::new();
+        for raw in entries {
+            let place = raw.country.span();
+            if self.country(TAX, &raw.country)
+                && let Some(region) = &raw.region
+                && !is_region(region.get_ref(), raw.country.get_ref())
+            {
+                let (region, country, place) = (region.get_ref(), raw.country.get_ref(), region.span());
+                self.mistake(TAX, Some(place), format!("`{region}` is not an ISO 3166-2 subdivision of {country}"));
+            }
+            if let Some(category) = raw.category.as_ref().filter(|category| !categories.contains(category.get_ref().as_str()))
+                && catalogue.whole
+            {
+                let what = format!("no product has the `tax_category` `{}`", category.get_ref());
+                self.mistake(TAX, Some(category.span()), what);
+            }
+            let percent = self.percent(TAX, &raw.percent);
+            let period = self.period(TAX, &raw.from, raw.until.as_ref());
+            let name = self.text(TAX, raw.name, "tax's name").unwrap_or_default();
+            let category = raw.category.map_or_else(|| STANDARD.to_owned(), Spanned::into_inner);
+            let (country, region) = (raw.country.into_inner(), raw.region.map(Spanned::into_inner));
+            let key = [region.as_ref().unwrap_or(&country).clone(), name.clone(), category.clone()];
+            series.entry(key).or_insert_with(|| Series { broken: !whole, ..Series::default() }).push(period, place);
+            if let (Some(percent), Some(period)) = (percent, period) {
+                rates.push(TaxRate { country, region, name, category, percent, period });
+            }
+        }
+        for ([jurisdiction, name, category], series) in series {
+            let of = if category == STANDARD { String::new() } else { format!(" for `{category}`") };
+            self.series(TAX, &format!("rate of {name} in {jurisdiction}{of}"), series);
+        }
+        rates
+    }
+
+    fn exemption(&mut self, raw: RawExemption, wording: Option<&Wording>) -> Exemption {
+        self.id(TAX, &raw.kind, '_');
+        if raw.kind.get_ref() == VAT_ID {
+            let what = format!("`{VAT_ID}` is what the VAT id itself is called: name the certificate otherwise");
+            self.mistake(TAX, Some(raw.kind.span()), what);
+        }
+        // A text that is nowhere is answered by its key.
+        let missing = |wording: &&Wording| wording.text(wording.default_language(), raw.note.get_ref()) == raw.note.get_ref();
+        if let Some(wording) = wording.filter(missing) {
+            let (note, language) = (raw.note.get_ref(), wording.default_language());
+            let what = format!("there is no text `{note}` in the default language: add it to languages/{language}.toml");
+            self.mistake(TAX, Some(raw.note.span()), what);
+        }
+        let countries = self.countries(TAX, &raw.countries);
+        Exemption { kind: raw.kind.into_inner(), countries, note: raw.note.into_inner() }
+    }
+}
+
+fn is_region(region: &str, country: &str) -> bool {
+    place::is_subdivision(region) && region.starts_with(country)
+}

@@ -1,0 +1,167 @@
+//! What a request claims: that the end customer belongs to a segment (R58–R60), that the buyer owes no tax (R91). A claim
+//! that does not hold is no fault: list price and full tax apply, and a warning says why.
+
+use jiff::civil::Date;
+
+use super::{Facts, Request, SegmentRequest, Warning, required};
+use crate::{
+    Code, Policy,
+    evidence::{VAT_ID, vat_id},
+    fault::Faults,
+    party::Party,
+    place,
+    policy::{Proof, Statement},
+    price::{ClaimStanding, SegmentClaim},
+    tax::TaxClaim,
+};
+
+impl Request {
+    /// The claimed segments; `None` when one of them is no segment of the vendor's.
+    pub(super) fn segment_claims(
+        &self,
+        policy: &Policy,
+        facts: &Facts,
+        customer: Option<&Party>,
+        today: Date,
+        faults: &mut Faults,
+        warnings: &mut Vec<Warning>,
+    ) -> Option<Vec<SegmentClaim>> {
+        let mut claims: Option<Vec<SegmentClaim>> = Some(Vec::new());
+        for (i, claim) in self.segments.iter().enumerate() {
+            let read = claim.check(i, policy, facts, customer, today, faults, warnings);
+            let twice =
+                read.as_ref().zip(claims.as_ref()).is_some_and(|(it, all)| all.iter().any(|known| known.segment == it.segment));
+            if twice {
+                faults.add(Code::NotExpected, format!("/segments/{i}/segment"), "This segment is claimed twice.");
+            }
+            claims = claims.zip(read).map(|(mut claims, claim)| {
+                claims.push(claim);
+                claims
+            });
+        }
+        claims
+    }
+
+    /// The certificates that count for the buyer on a day.
+    pub(super) fn tax_claims(
+        &self,
+        policy: &Policy,
+        facts: &Facts,
+        buyer: &Party,
+        today: Date,
+        warnings: &mut Vec<Warning>,
+    ) -> Vec<TaxClaim> {
+        let mut claims = Vec::new();
+        let mut warn = |code: &str, pointer: &str, detail: &str| {
+            warnings.push(Warning { code: code.to_owned(), pointer: pointer.to_owned(), detail: detail.to_owned() });
+        };
+        if let Some(given) = &self.tax.vat_id {
+            let verified = vat_id(given).map(|id| facts.certificates.get(&id).filter(|known| known.kind == VAT_ID));
+            match verified {
+                None => warn(
+                    "vat_id_invalid",
+                    "/tax/vat_id",
+                    "This is not a VAT id of the European Union: its form or its check digit is wrong. VAT is charged.",
+                ),
+                Some(Some(known)) if known.counts(&buyer.company, &known.country, None, today) => claims.push(TaxClaim {
+                    kind: VAT_ID.to_owned(),
+                    number: known.number.clone(),
+                    country: known.country.clone(),
+                    region: None,
+                }),
+                Some(_) => warn(
+                    "vat_pending",
+                    "/tax/vat_id",
+                    "We have not confirmed yet that this VAT id is yours, so VAT is charged. Once we have, revise the quote, and it is not.",
+                ),
+            }
+        }
+        if let Some(given) = &self.tax.certificate {
+            let address = &buyer.address;
+            let known = facts.certificates.get(given).filter(|known| {
+                known.counts(&buyer.company, &address.country, address.region.as_deref(), today)
+                    && policy.tax.exemptions.iter().any(|exemption| exemption.kind == known.kind)
+            });
+            match known {
+                Some(known) => claims.push(TaxClaim {
+                    kind: known.kind.clone(),
+                    number: known.number.clone(),
+                    country: known.country.clone(),
+                    region: known.region.clone(),
+                }),
+                None => warn(
+                    "certificate_not_valid",
+                    "/tax/certificate",
+                    "We have no certificate of this name that counts for you, here and today. Tax is charged; send us the certificate.",
+                ),
+            }
+        }
+        claims
+    }
+}
+
+impl SegmentRequest {
+    #[allow(clippy::too_many_arguments, reason = "what is known, and where to say what is wrong")]
+    fn check(
+        &self,
+        index: usize,
+        policy: &Policy,
+        facts: &Facts,
+        customer: Option<&Party>,
+        today: Date,
+        faults: &mut Faults,
+        warnings: &mut Vec<Warning>,
+    ) -> Option<SegmentClaim> {
+        let at = |member: &str| format!("/segments/{index}/{member}");
+        let Some(id) = &self.segment else { return required(faults, at("segment")) };
+        let claimable = |segment: &&crate::policy::Segment| matches!(segment.proof, Proof::Evidence(_));
+        let Some(segment) = policy.segment(id).filter(claimable) else {
+            let known: Vec<_> = policy.segments.iter().filter(claimable).map(|segment| &*segment.id).collect();
+            let detail = format!("There is no such segment to claim. There are: {}.", known.join(", "));
+            faults.add(Code::SegmentUnknown, at("segment"), detail);
+            return None;
+        };
+        if self.country.as_deref().is_some_and(|country| !place::is_country(country)) {
+            faults.add(Code::CountryUnknown, at("country"), "Give the country as two capital letters of ISO 3166.");
+            return None;
+        }
+        let known = self.evidence.as_ref().and_then(|reference| facts.evidence.get(reference));
+        let proven = known.zip(customer).is_some_and(|(known, customer)| known.proves(id, &customer.company, today));
+        let Proof::Evidence(wanted) = &segment.proof else { return None };
+        let missing: Vec<_> = wanted.iter().filter(|statement| self.states(**statement).is_none()).collect();
+        let standing = match (proven, missing.is_empty() || self.evidence.is_some()) {
+            (true, _) => ClaimStanding::Proven,
+            (false, true) => ClaimStanding::Pending,
+            (false, false) => ClaimStanding::Incomplete,
+        };
+        if standing == ClaimStanding::Incomplete {
+            let names: Vec<_> = missing.iter().map(|statement| format!("`{}`", statement.as_str())).collect();
+            warnings.push(Warning {
+                code: "segment_evidence_missing".to_owned(),
+                pointer: format!("/segments/{index}"),
+                detail: format!("The list price applies. To claim it, say {}.", names.join(", ")),
+            });
+        }
+        Some(SegmentClaim { segment: id.clone(), evidence: self.evidence.clone(), standing })
+    }
+
+    fn states(&self, statement: Statement) -> Option<&str> {
+        let text = match statement {
+            Statement::RegistrationNumber => &self.registration_number,
+            Statement::Country => &self.country,
+            Statement::Document => &self.document,
+        };
+        text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+    }
+}
+
+impl Statement {
+    /// The member of a claim that states it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RegistrationNumber => "registration_number",
+            Self::Country => "country",
+            Self::Document => "document",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the rules must know about the world to judge a request: a handler reads what is [`Wanted`] and brings [`Facts`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::Request;
+use crate::{
+    Policy, Sen,
+    channel::Partner,
+    evidence::{SegmentEvidence, Site, TaxCertificate, site_host, vat_id},
+    license::Entitlement,
+    policy::{Deployment, LineKind},
+};
+
+/// What a request names, and somebody must look up. Most requests name nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Entitlements.
+    pub entitlements: BTreeSet<Sen>,
+    /// Segment evidence.
+    pub evidence: BTreeSet<String>,
+    /// Tax certificates.
+    pub certificates: BTreeSet<String>,
+    /// Cloud sites, by host.
+    pub sites: BTreeSet<String>,
+    /// Government subscriptions that an end customer may have only one of: product and licensee (R106).
+    pub holdings: BTreeSet<(String, String)>,
+}
+
+/// What is on record. What was wanted and is not here does not exist.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The organisation of whoever signed in, if it is enrolled (R4).
+    pub partner: Option<Partner>,
+    /// Entitlements.
+    pub entitlements: BTreeMap<Sen, Entitlement>,
+    /// Segment evidence, by its reference.
+    pub evidence: BTreeMap<String, SegmentEvidence>,
+    /// Tax certificates, by their reference.
+    pub certificates: BTreeMap<String, TaxCertificate>,
+    /// Cloud sites, by host.
+    pub sites: BTreeMap<String, Site>,
+    /// Government subscriptions.
+    pub holdings: Vec<Holding>,
+}
+
+/// An end customer's one subscription to a government product (R106).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The product's id.
+    pub product: String,
+    /// The end customer's legal name.
+    pub licensee: String,
+    /// The subscription.
+    pub sen: Sen,
+    /// The first day that it does not cover.
+    pub end: Date,
+}
+
+impl Wanted {
+    /// Whether nothing needs to be looked up.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Request {
+    /// What must be looked up to judge this request.
+    pub fn wants(&self, policy: &Policy) -> Wanted {
+        let mut wanted = Wanted::default();
+        for line in &self.lines {
+            wanted.entitlements.extend([&line.sen, &line.migrates_from].into_iter().flatten().filter_map(|sen| sen.parse().ok()));
+            wanted.sites.extend(line.site.as_deref().and_then(site_host));
+            let government = |id: &&String| policy.product(id).is_some_and(|it| it.deployment == Deployment::GovernmentCloud);
+            let product =
+                line.product.as_ref().filter(government).filter(|_| line.kind.as_deref() == Some(LineKind::New.as_str()));
+            let licensee = self.customer.as_ref().and_then(|customer| customer.company.clone());
+            wanted.holdings.extend(product.cloned().zip(licensee));
+        }
+        wanted.evidence = self.segments.iter().filter_map(|claim| claim.evidence.clone()).collect();
+        wanted.certificates =
+            [self.tax.vat_id.as_deref().and_then(vat_id), self.tax.certificate.clone()].into_iter().flatten().collect();
+        wanted
+    }
+}

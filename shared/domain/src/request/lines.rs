@@ -1,0 +1,426 @@
+//! The lines of a request: what each says, whether the buyer may ask for it, and what it costs.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::{Facts, LineRequest, MAX_LINES, Request, Warning, required};
+use crate::{
+    Code, Policy, Sen,
+    calendar::term_days,
+    channel::ChannelStatus,
+    evidence::{Site, same_name, site_host},
+    fault::Faults,
+    license::Entitlement,
+    party::Email,
+    policy::{AcceptedContact, Deployment, LineKind, Product},
+    price::{self, Basis, Held, Line, LineNote, MigrationRefusal, OrderLine},
+};
+
+/// What is known when lines are judged. Without a currency nothing has a price, and all else is still judged.
+pub(super) struct Judging<'j> {
+    pub(super) policy: &'j Policy,
+    pub(super) facts: &'j Facts,
+    pub(super) basis: Option<Basis<'j>>,
+    pub(super) today: Date,
+    pub(super) channel: &'j ChannelStatus,
+    pub(super) resold: bool,
+    pub(super) contact: Option<&'j Email>,
+    pub(super) licensee: Option<&'j str>,
+}
+
+/// A line as far as it could be read.
+enum Read {
+    /// Priced.
+    Line(Box<Line>),
+    /// Nothing of it is to be sold, and that is no fault: a co-term to a date that it already reaches (R42).
+    Excluded,
+    /// Faults are noted.
+    Faulty,
+}
+
+impl Request {
+    /// The priced lines; `None` when anything is wrong with one of them.
+    pub(super) fn lines(&self, judging: &Judging<'_>, faults: &mut Faults, warnings: &mut Vec<Warning>) -> Option<Vec<Line>> {
+        if self.lines.is_empty() || self.lines.len() > MAX_LINES {
+            faults.add(Code::LineCount, "/lines", format!("A quote has 1 to {MAX_LINES} lines."));
+            return None;
+        }
+        let mut lines = Vec::new();
+        let mut faulty = false;
+        let mut named = BTreeSet::new();
+        for (i, asked) in self.lines.iter().enumerate() {
+            match asked.check(i, lines.len(), judging, &mut named, faults, warnings) {
+                Read::Line(line) => lines.push((i, *line)),
+                Read::Excluded => {}
+                Read::Faulty => faulty = true,
+            }
+        }
+        if lines.is_empty() && !faulty {
+            faults.add(
+                Code::CotermDateInvalid,
+                "/lines",
+                "Every line ends on that date or later already: there is nothing to buy.",
+            );
+        }
+        faulty |= !self.agree(&lines, judging, faults);
+        (!faulty && !lines.is_empty()).then(|| lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// Whether the lines may stand on one order.
+    fn agree(&self, lines: &[(usize, Line)], judging: &Judging<'_>, faults: &mut Faults) -> bool {
+        let mut agree = true;
+        let monthly = |line: &Line| line.deployment == Deployment::MonthlyCloud;
+        if lines.iter().any(|(_, line)| monthly(line)) && !lines.iter().all(|(_, line)| monthly(line)) {
+            let detail = "Monthly cloud is ordered by itself: make it a quote of its own.";
+            faults.add(Code::MixedBillingPeriods, "/lines", detail);
+            agree = false;
+        }
+        let days = |line: &Line| line.start.zip(line.end).map_or(0, |(start, end)| term_days(start, end));
+        let least = judging.policy.bounds.coterm_min_days;
+        let short = |line: &Line| line.order.kind == LineKind::Coterm && days(line) < least;
+        if !lines.iter().any(|(_, line)| days(line) >= 365) {
+            for (i, line) in lines.iter().filter(|(_, line)| short(line)) {
+                let detail = format!(
+                    "It would cover {} days. A co-term covers at least {least}, unless another line covers twelve months.",
+                    days(line)
+                );
+                faults.add(Code::CotermDateInvalid, format!("/lines/{i}/until"), detail);
+                agree = false;
+            }
+        }
+        let mut government = BTreeSet::new();
+        for (i, line) in lines {
+            let again = line.order.kind == LineKind::New
+                && line.deployment == Deployment::GovernmentCloud
+                && !government.insert(&line.order.product);
+            if again {
+                subscription_exists(faults, *i);
+                agree = false;
+            }
+        }
+        agree
+    }
+}
+
+impl LineRequest {
+    fn check(
+        &self,
+        index: usize,
+        before: usize,
+        judging: &Judging<'_>,
+        named: &mut BTreeSet<Sen>,
+        faults: &mut Faults,
+        warnings: &mut Vec<Warning>,
+    ) -> Read {
+        let at = |member: &str| format!("/lines/{index}/{member}");
+        let kind = self.kind(index, faults);
+        let held = kind.filter(|kind| *kind != LineKind::New).map(|_| self.held(index, judging, named, faults));
+        if kind == Some(LineKind::New) && self.sen.is_some() {
+            faults.add(Code::NotExpected, at("sen"), "A new licence gets a new number: leave it out, or order a renewal.");
+        }
+        let entitlement = held.flatten();
+        let product = self.product(index, kind, entitlement, judging.policy, faults);
+        let users = self.users(index, kind, entitlement, faults);
+        let edition = product.and_then(|product| self.edition(index, product, entitlement, faults));
+        let months = product.zip(kind).and_then(|(product, kind)| self.months(index, product, kind, faults));
+        let until = self.until(index, kind, faults);
+        if let Some(product) = product {
+            may_sell(index, product, judging, faults);
+            if let Some(kind) = kind {
+                self.only_one(index, product, kind, judging, faults);
+            }
+        }
+        let missing = kind.is_some_and(|kind| kind != LineKind::New) && entitlement.is_none();
+        let rest = (kind, months, until, missing, &judging.basis);
+        let (Some(product), Some(users), Some(edition)) = (product, users, edition) else { return Read::Faulty };
+        let (Some(kind), Some(months), Some(until), false, Some(basis)) = rest else {
+            // What can be said about the price without the rest is said with it.
+            let priced = judging.basis.as_ref().map(|basis| price::list(product, edition.as_deref(), users, basis));
+            if let Some(Err(unavailable)) = priced {
+                faults.add(unavailable.code, at(unavailable.member), unavailable.detail);
+            }
+            return Read::Faulty;
+        };
+        let held = entitlement.and_then(|entitlement| held_by(entitlement, judging.channel));
+        if let (LineKind::Coterm, Some(held), Some(until)) = (kind, &held, until)
+            && held.end >= until
+        {
+            warnings.push(Warning {
+                code: "coterm_excluded".to_owned(),
+                pointer: format!("/lines/{index}"),
+                detail: format!("It ends on {} already. It is left out: nothing is shortened or credited.", held.end),
+            });
+            return Read::Excluded;
+        }
+        let (source, refused) = self.source(product, judging, named);
+        let order = OrderLine { kind, product: product.id.clone(), edition, users, months, until, held, source };
+        let number = u32::try_from(before + 1).unwrap_or(u32::MAX);
+        match price::line(number, &order, basis, judging.policy) {
+            Ok(mut line) => {
+                line.notes.extend(refused.map(|reason| LineNote::MigrationNotApplicable { reason }));
+                Read::Line(Box::new(line))
+            }
+            Err(unavailable) => {
+                faults.add(unavailable.code, at(unavailable.member), unavailable.detail);
+                Read::Faulty
+            }
+        }
+    }
+
+    fn kind(&self, index: usize, faults: &mut Faults) -> Option<LineKind> {
+        let at = format!("/lines/{index}/kind");
+        let Some(kind) = &self.kind else { return required(faults, at) };
+        let read = kind.parse().ok();
+        if read.is_none() {
+            let known = LineKind::ALL.map(|kind| format!("`{}`", kind.as_str()));
+            faults.add(Code::KindNotOffered, at, format!("There is no such kind of line. There are: {}.", known.join(", ")));
+        }
+        read
+    }
+
+    /// The entitlement that the line is about, if whoever asks knows it (R28). What does not exist and what is another's
+    /// is one answer.
+    fn held<'j>(
+        &self,
+        index: usize,
+        judging: &Judging<'j>,
+        named: &mut BTreeSet<Sen>,
+        faults: &mut Faults,
+    ) -> Option<&'j Entitlement> {
+        let at = format!("/lines/{index}/sen");
+        let Some(sen) = &self.sen else { return required(faults, at) };
+        let sen = sen.parse::<Sen>().ok();
+        let Some(entitlement) = sen.as_ref().and_then(|sen| self.known(sen, judging)) else {
+            let detail = "There is no such entitlement with this contact. Check its number and the technical contact's address.";
+            faults.add(Code::EntitlementNotMatched, at, detail);
+            return None;
+        };
+        if !named.insert(entitlement.sen.clone()) {
+            faults.add(Code::NotExpected, at, "Another line is about this entitlement: order one change of it at a time.");
+            return None;
+        }
+        if judging.licensee.is_some_and(|name| !same_name(name, &entitlement.licensee)) {
+            let detail = "This entitlement is licensed to another organisation. Name it as the customer.";
+            faults.add(Code::LicenseeDiffers, at, detail);
+            return None;
+        }
+        Some(entitlement)
+    }
+
+    fn known<'j>(&self, sen: &Sen, judging: &Judging<'j>) -> Option<&'j Entitlement> {
+        let given = self.contact.as_deref().and_then(Email::parse);
+        let email = given.as_ref().or(judging.contact)?;
+        let site = self.site.as_deref().and_then(site_host).and_then(|host| judging.facts.sites.get(&host));
+        let entitlement = judging.facts.entitlements.get(sen)?;
+        knows(entitlement, email, site, judging.policy).then_some(entitlement)
+    }
+
+    fn product<'j>(
+        &self,
+        index: usize,
+        kind: Option<LineKind>,
+        entitlement: Option<&Entitlement>,
+        policy: &'j Policy,
+        faults: &mut Faults,
+    ) -> Option<&'j Product> {
+        let at = format!("/lines/{index}/product");
+        let id = match (&self.product, entitlement, kind) {
+            (Some(id), Some(entitlement), _) if *id != entitlement.product => {
+                let detail = format!("This entitlement is for `{}`. Leave the product out.", entitlement.product);
+                faults.add(Code::NotExpected, at, detail);
+                return None;
+            }
+            (Some(id), _, _) => id,
+            (None, Some(entitlement), _) => &entitlement.product,
+            (None, None, Some(kind)) if kind != LineKind::New => return None,
+            (None, None, _) => return required(faults, at),
+        };
+        let product = policy.product(id);
+        if product.is_none() {
+            let known: Vec<_> = policy.products.keys().map(String::as_str).collect();
+            faults.add(Code::ProductUnknown, at, format!("There is no such product. There are: {}.", known.join(", ")));
+        }
+        product
+    }
+
+    /// The users; those that they have, where nothing is said about it.
+    fn users(&self, index: usize, kind: Option<LineKind>, entitlement: Option<&Entitlement>, faults: &mut Faults) -> Option<u32> {
+        let at = format!("/lines/{index}/users");
+        match (self.users, entitlement) {
+            (None, Some(entitlement)) => Some(entitlement.tier),
+            (None, None) if kind.is_some_and(|kind| kind != LineKind::New) => None,
+            (None, None) => required(faults, at),
+            (Some(users), _) => {
+                let positive = u32::try_from(users).ok().filter(|&users| users > 0);
+                if positive.is_none() {
+                    faults.add(Code::QuantityInvalid, at, "Give the number of users as a whole number, 1 or more.");
+                }
+                positive
+            }
+        }
+    }
+
+    /// The outer `None` is a fault; the inner, a product without editions.
+    fn edition(
+        &self,
+        index: usize,
+        product: &Product,
+        entitlement: Option<&Entitlement>,
+        faults: &mut Faults,
+    ) -> Option<Option<String>> {
+        let given = self.edition.clone().or_else(|| entitlement.and_then(|entitlement| entitlement.edition.clone()));
+        if product.rank(given.as_deref()).is_some() {
+            return Some(given);
+        }
+        let known: Vec<_> = product.editions.iter().map(|edition| &*edition.id).collect();
+        let detail = match known.is_empty() {
+            true => format!("{} has no editions. Leave it out.", product.name),
+            false => format!("{} comes in these editions: {}.", product.name, known.join(", ")),
+        };
+        faults.add(Code::EditionUnknown, format!("/lines/{index}/edition"), detail);
+        None
+    }
+
+    /// Months of the term; 0 where a date says when it ends, or where the end stays.
+    fn months(&self, index: usize, product: &Product, kind: LineKind, faults: &mut Faults) -> Option<u32> {
+        let at = format!("/lines/{index}/term_months");
+        let by_date = match kind {
+            LineKind::Upgrade | LineKind::Coterm => true,
+            LineKind::RenewAndUpgrade => self.until.is_some(),
+            LineKind::New | LineKind::Renewal | LineKind::DowngradeAtRenewal => false,
+        };
+        match (self.term_months, product.deployment) {
+            (None, _) if by_date => Some(0),
+            (Some(_), _) if by_date => {
+                let detail = match kind {
+                    LineKind::Upgrade => "An upgrade keeps the end that there is. Leave it out, or order `renew_and_upgrade`.",
+                    _ => "A date says when it ends. Leave the months out.",
+                };
+                faults.add(Code::NotExpected, at, detail);
+                None
+            }
+            (None, Deployment::SelfManagedPerpetual { maintenance_months }) => Some(maintenance_months),
+            (None, Deployment::MonthlyCloud) => Some(1),
+            (None, _) => required(faults, at),
+            (Some(months), _) => {
+                let offered = product.terms();
+                let months = u32::try_from(months).ok().filter(|months| offered.contains(months));
+                if months.is_none() {
+                    let offered: Vec<_> = offered.iter().map(u32::to_string).collect();
+                    let detail = format!("{} is sold for {} months.", product.name, offered.join(", "));
+                    faults.add(Code::TermNotOffered, at, detail);
+                }
+                months
+            }
+        }
+    }
+
+    /// The outer `None` is a fault.
+    fn until(&self, index: usize, kind: Option<LineKind>, faults: &mut Faults) -> Option<Option<Date>> {
+        let at = format!("/lines/{index}/until");
+        let dated = matches!(kind, Some(LineKind::Coterm | LineKind::RenewAndUpgrade));
+        match &self.until {
+            None if kind == Some(LineKind::Coterm) => required(faults, at),
+            None => Some(None),
+            Some(_) if kind.is_some() && !dated => {
+                faults.add(Code::NotExpected, at, "Only a co-term, and an upgrade with a renewal, end on a date of your choice.");
+                None
+            }
+            Some(text) => {
+                let date = text.parse().ok();
+                if date.is_none() {
+                    faults.add(Code::ValueInvalid, at, "Write the date as 2027-06-30.");
+                }
+                date.map(Some)
+            }
+        }
+    }
+
+    /// Whether the end customer has this government product already (R106).
+    fn only_one(&self, index: usize, product: &Product, kind: LineKind, judging: &Judging<'_>, faults: &mut Faults) {
+        let held = |holding: &&super::Holding| {
+            holding.product == product.id
+                && holding.end > judging.today
+                && judging.licensee.is_some_and(|name| same_name(name, &holding.licensee))
+        };
+        if kind == LineKind::New && judging.facts.holdings.iter().any(|holding| held(&holding)) {
+            subscription_exists(faults, index);
+        }
+    }
+
+    /// The self-managed entitlement that a cloud line replaces, or why the claim does not count (R62).
+    fn source(
+        &self,
+        product: &Product,
+        judging: &Judging<'_>,
+        named: &mut BTreeSet<Sen>,
+    ) -> (Option<Held>, Option<MigrationRefusal>) {
+        let Some(claimed) = &self.migrates_from else { return (None, None) };
+        let known = claimed.parse().ok().and_then(|sen| self.known(&sen, judging));
+        let Some(entitlement) = known.filter(|it| judging.licensee.is_some_and(|name| same_name(name, &it.licensee))) else {
+            return (None, Some(MigrationRefusal::NotMatched));
+        };
+        let self_managed = judging.policy.product(&entitlement.product).is_some_and(|it| it.deployment.is_self_managed());
+        let held = held_by(entitlement, judging.channel).filter(|held| {
+            self_managed && !product.deployment.is_self_managed() && held.end > judging.today && entitlement.migrated_by.is_none()
+        });
+        match held {
+            Some(held) if named.insert(held.sen.clone()) => (Some(held), None),
+            _ => (None, Some(MigrationRefusal::NotActive)),
+        }
+    }
+}
+
+/// Whether this address proves knowledge of an entitlement (R28, R31): it is an accepted contact's, or an authorized
+/// contact's of the cloud site that the entitlement belongs to.
+pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, policy: &Policy) -> bool {
+    let accepted = policy.bounds.accepted_contacts.iter().any(|accepted| match accepted {
+        AcceptedContact::Technical => entitlement.technical_contact.email == *email,
+        AcceptedContact::Purchaser => entitlement.purchaser_contact.email == *email,
+    });
+    accepted || site.is_some_and(|site| site.entitlements.contains(&entitlement.sen) && site.authorizes(email))
+}
+
+/// What a price has to know of an entitlement; `None` for one without an end, of which nothing can be renewed.
+pub(crate) fn held_by(entitlement: &Entitlement, channel: &ChannelStatus) -> Option<Held> {
+    let seller = entitlement.partner.as_deref();
+    Some(Held {
+        sen: entitlement.sen.clone(),
+        product: entitlement.product.clone(),
+        edition: entitlement.edition.clone(),
+        tier: entitlement.tier,
+        end: entitlement.end()?,
+        same_partner: seller.zip(channel.organization()).is_some_and(|(sold, buys)| sold.eq_ignore_ascii_case(buys)),
+    })
+}
+
+/// Who may not be sold this at all.
+fn may_sell(index: usize, product: &Product, judging: &Judging<'_>, faults: &mut Faults) {
+    let at = format!("/lines/{index}/product");
+    match product.deployment {
+        Deployment::MonthlyCloud if judging.resold => {
+            let detail = format!("{} is for direct customers. Order annual cloud for your customer.", product.name);
+            faults.add(Code::MonthlyCloudNotResellable, at, detail);
+        }
+        Deployment::GovernmentCloud if !sells_government(judging.channel, product, judging.policy) => {
+            let detail = format!("{} is not sold here. Reach out to us, and we will bring you together.", product.name);
+            faults.add(Code::GovFamilyNotSelfService, at, detail);
+        }
+        _ => {}
+    }
+}
+
+/// Whether a seller is appointed to sell a government product (R39, R101).
+pub(crate) fn sells_government(channel: &ChannelStatus, product: &Product, policy: &Policy) -> bool {
+    let programme = match channel {
+        ChannelStatus::Unaffiliated => None,
+        ChannelStatus::Member { programme, .. } => policy.programme(programme),
+    };
+    programme.is_some_and(|programme| programme.government_families.contains(&product.family))
+}
+
+fn subscription_exists(faults: &mut Faults, index: usize) {
+    let detail = "The customer has one subscription to this product, for all its instances. Add an instance, or upgrade it.";
+    faults.add(Code::SubscriptionExists, format!("/lines/{index}/product"), detail);
+}

@@ -1,0 +1,114 @@
+//! What becomes of money that a provider tells of.
+//!
+//! A provider may tell one payment by several events, several times, in any order (facts 2.12). Two aggregates make
+//! that harmless: the quote's ledger holds each payment at most once, and a [`Receipt`] per payment says where the
+//! money went. [`settle`] decides both at once, and its outcome depends on what was told, not on how often.
+
+use jiff::Timestamp;
+
+use crate::{
+    Money,
+    payment::{Method, News, Payment, Receipt, Reference, Told, Unapplied, Whereabouts},
+    quote::{Change, Quote, Stage},
+};
+
+/// What to write. Nothing to write is an outcome too: it was all known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// The receipt as it shall be; its version is the one before, plus one.
+    pub receipt: Option<Receipt>,
+    /// The change of the quote.
+    pub quote: Option<Change>,
+}
+
+/// Decides what one telling means, given what is known of the payment and of the quote that it names or paid.
+///
+/// `quote` is the one that the receipt says was paid, or else the one that the event names, when it exists.
+pub fn settle(told: &Told, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
+    match &told.news {
+        News::Succeeded { money, methods } => succeeded(told, *money, methods, receipt, quote, now),
+        News::Refunded { total } => refunded(told, *total, receipt, quote, now),
+        News::Failed { reason } => {
+            Settlement { receipt: None, quote: quote.and_then(|quote| quote.payment_failed(&told.payment, reason, now)) }
+        }
+    }
+}
+
+fn succeeded(
+    told: &Told,
+    money: Money,
+    methods: &[Method],
+    receipt: Option<&Receipt>,
+    quote: Option<&Quote>,
+    now: Timestamp,
+) -> Settlement {
+    let refunded = receipt.map_or(0, |receipt| receipt.refunded);
+    let pays = match (&told.reference, quote) {
+        (None, _) => Err(Unapplied::NoReference),
+        (Some(_), None) => Err(Unapplied::QuoteUnknown),
+        (Some(reference), Some(quote)) => fit(quote, reference, money, methods, told.at).map(|method| (quote, method)),
+    };
+    let (whereabouts, change) = match (receipt.map(|receipt| &receipt.whereabouts), pays) {
+        (Some(Whereabouts::Applied { .. }), _) => return Settlement::default(),
+        // Events of one payment may say different things about it. It pays if it does by any of them, whichever comes
+        // first; and if by none, the most telling reason stays.
+        (Some(Whereabouts::Unapplied { reason: known, .. }), Err(reason)) if reason <= *known => return Settlement::default(),
+        (_, Err(reason)) => {
+            let quote = told.reference.as_ref().map(|reference| reference.quote.clone());
+            (Whereabouts::Unapplied { reason, money, quote, at: told.at }, None)
+        }
+        (_, Ok((quote, method))) => {
+            let payment = Payment { payment: told.payment.clone(), amount: money.minor, method, at: told.at, refunded };
+            (Whereabouts::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
+        }
+    };
+    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded };
+    Settlement { receipt: Some(receipt), quote: change }
+}
+
+fn refunded(told: &Told, total: Money, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
+    if receipt.is_some_and(|receipt| receipt.refunded >= total.minor) {
+        return Settlement::default();
+    }
+    let whereabouts = receipt.map_or(Whereabouts::Awaited, |receipt| receipt.whereabouts.clone());
+    let paid_in = match &whereabouts {
+        Whereabouts::Awaited => None,
+        Whereabouts::Applied { .. } => quote.map(|quote| quote.offer.currency),
+        Whereabouts::Unapplied { money, .. } => Some(money.currency),
+    };
+    if paid_in.is_some_and(|currency| currency != total.currency) {
+        return Settlement::default();
+    }
+    let change = match (&whereabouts, quote) {
+        (Whereabouts::Applied { quote: paid }, Some(quote)) if quote.number == *paid => {
+            quote.refund(&told.payment, total.minor, now)
+        }
+        _ => None,
+    };
+    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded: total.minor };
+    Settlement { receipt: Some(receipt), quote: change }
+}
+
+fn next_version(receipt: Option<&Receipt>) -> u64 {
+    receipt.map_or(1, |receipt| receipt.version + 1)
+}
+
+/// The method by which this money pays this quote, or why it does not.
+fn fit(quote: &Quote, reference: &Reference, money: Money, methods: &[Method], at: Timestamp) -> Result<Method, Unapplied> {
+    let offer = &quote.offer;
+    if matches!(quote.stage, Stage::InReview | Stage::Rejected) {
+        Err(Unapplied::NotOffered)
+    } else if !matches!(quote.stage, Stage::Issued) {
+        Err(Unapplied::AlreadyPaid)
+    } else if reference.revision.is_some_and(|revision| revision != offer.revision) {
+        Err(Unapplied::RevisionSuperseded)
+    } else if at >= offer.expires_at {
+        Err(Unapplied::QuoteExpired)
+    } else if money.currency != offer.currency {
+        Err(Unapplied::CurrencyMismatch)
+    } else if money.minor != offer.total {
+        Err(Unapplied::AmountMismatch)
+    } else {
+        methods.iter().copied().find(|method| offer.admits(*method)).ok_or(Unapplied::MethodNotAllowed)
+    }
+}

@@ -1,0 +1,78 @@
+//! What can be ordered for an entitlement, with its price or the reason why not (R29).
+
+use jiff::civil::Date;
+
+use crate::{
+    Currency, Policy,
+    channel::ChannelStatus,
+    license::Entitlement,
+    policy::{Deployment, LineKind, NotSold, Product},
+    price::{self, Basis, Held, Line, OrderLine, Unavailable},
+    request::{held_by, sells_government},
+};
+
+/// One thing that could be ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The line that would order it.
+    pub order: OrderLine,
+    /// Its price, or why it cannot be had.
+    pub priced: Result<Line, Unavailable>,
+}
+
+/// Everything that the catalogue could do for an entitlement on a day, for a seller of this standing; nothing for an
+/// entitlement whose product is no longer in the catalogue, or is not sold by such a seller (R105). Segments are claimed with an order, and do not count here.
+pub fn targets(entitlement: &Entitlement, channel: &ChannelStatus, currency: Currency, policy: &Policy, on: Date) -> Vec<Target> {
+    let (Some(held), Some(product)) = (held_by(entitlement, channel), policy.product(&entitlement.product)) else {
+        return Vec::new();
+    };
+    if product.deployment == Deployment::GovernmentCloud && !sells_government(channel, product, policy) {
+        return Vec::new();
+    }
+    let basis = Basis { on, currency, channel, segments: &[] };
+    orders(&held, product, currency, on)
+        .into_iter()
+        .map(|order| Target { priced: price::line(1, &order, &basis, policy), order })
+        .collect()
+}
+
+fn orders(held: &Held, product: &Product, currency: Currency, on: Date) -> Vec<OrderLine> {
+    let line = |kind, edition: &Option<String>, users, months| OrderLine {
+        kind,
+        product: held.product.clone(),
+        edition: edition.clone(),
+        users,
+        months,
+        until: None,
+        held: Some(held.clone()),
+        source: None,
+    };
+    let offered = |kind: &LineKind| product.sold(*kind, on) != Err(NotSold::Never);
+    let mut orders: Vec<_> =
+        product.terms().into_iter().map(|months| line(LineKind::Renewal, &held.edition, held.tier, months)).collect();
+    let editions: Vec<Option<String>> = match product.editions.is_empty() {
+        true => vec![None],
+        false => product.editions.iter().map(|edition| Some(edition.id.clone())).collect(),
+    };
+    for edition in &editions {
+        let rungs = product.prices(edition.as_deref(), currency, on, true).map(|book| book.table.tiers()).unwrap_or_default();
+        for (tier, _) in rungs {
+            let (now, then) = (product.rank(held.edition.as_deref()), product.rank(edition.as_deref()));
+            if (now, held.tier) == (then, tier) {
+                continue;
+            }
+            let higher = then >= now && tier >= held.tier;
+            let kinds: &[LineKind] = match higher {
+                true => &[LineKind::Upgrade, LineKind::RenewAndUpgrade],
+                false => &[LineKind::Upgrade, LineKind::DowngradeAtRenewal],
+            };
+            for &kind in kinds.iter().filter(|kind| offered(kind)) {
+                match kind {
+                    LineKind::Upgrade => orders.push(line(kind, edition, tier, 0)),
+                    _ => orders.extend(product.terms().into_iter().map(|months| line(kind, edition, tier, months))),
+                }
+            }
+        }
+    }
+    orders
+}

@@ -1,0 +1,126 @@
+//! What the desk records, each change with an entry that says who did it, and who saw a licence's key.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Sen;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Commit, Error, Store,
+    item::{self, Attributes, Item, KIND},
+    keys::{AUDIT, Key, SORT},
+};
+
+/// What kind of item, and which action, it is when somebody saw a licence's key.
+const REVEAL: &str = "reveal";
+/// The attribute that says who saw it.
+const SUBJECT: &str = "subject";
+
+/// That somebody did something to a record. It is written once and never changed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// The partition of the record that it is about.
+    pub partition: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who: the subject of their token, or `deployment`.
+    pub by: String,
+    /// What was done, in a word such as `record`.
+    pub action: String,
+    /// The record as it was; none when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The record as it became.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// Why, in the words of whoever did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Tells it from another entry of the same instant.
+    pub unique: String,
+}
+
+/// Leaves out who did it and the record, which name people.
+impl fmt::Debug for AuditEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditEntry").field("at", &self.at).field("action", &self.action).finish_non_exhaustive()
+    }
+}
+
+impl Item for AuditEntry {
+    const KIND: &'static str = "audit";
+
+    fn key(&self) -> Key {
+        Key::audit_entry(self.partition.clone(), self.at, &self.unique)
+    }
+
+    /// An entry is written once.
+    fn version(&self) -> u64 {
+        1
+    }
+}
+
+impl Store {
+    /// Commits a record and its audit entry, both or neither: `Conflict` when the record is not the version before any
+    /// more, or, for its first version, exists.
+    pub async fn record<T: Item>(&self, next: &T, entry: &AuditEntry) -> Result<Commit, Error> {
+        self.transact(vec![self.put(next)?, self.put(entry)?], "TransactWriteItems of a record and its audit entry").await
+    }
+
+    /// The record under this key.
+    pub async fn recorded<T: Item>(&self, key: &Key) -> Result<Option<T>, Error> {
+        self.load(key, "GetItem of a record").await
+    }
+
+    /// What was done to the record in this partition, oldest first. That somebody saw a licence's key is an action too:
+    /// `reveal`.
+    pub async fn audit_of(&self, partition: &str) -> Result<Vec<AuditEntry>, Error> {
+        let items = self.query(partition, AUDIT, "Query of audit entries").await?;
+        let mut entries = items.iter().map(|item| entry(partition, item)).collect::<Result<Vec<_>, _>>()?;
+        // The keys are almost in this order, but for fractions of a second: `…00.5Z` comes before `…00Z` there.
+        entries.sort_by(|one, other| (one.at, &one.unique).cmp(&(other.at, &other.unique)));
+        Ok(entries)
+    }
+
+    /// Notes who saw an entitlement's key. `Ok` means that the note is durable: only then may the key be shown.
+    pub async fn audit_reveal(&self, sen: &Sen, at: Timestamp, unique: &str, subject: &str) -> Result<(), Error> {
+        let key = Key::audit(sen, at, unique);
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item::of_key(&key)))
+            .item(KIND, AttributeValue::S(REVEAL.to_owned()))
+            .item(SUBJECT, AttributeValue::S(subject.to_owned()));
+        put.send().await.map(drop).map_err(|error| Error::of("PutItem of an audit entry", &error))
+    }
+
+    /// How often an entitlement's key was seen, and by whom, oldest first.
+    pub async fn reveals(&self, sen: &Sen) -> Result<Vec<String>, Error> {
+        let entries = self.audit_of(&Key::entitlement(sen).partition).await?;
+        Ok(entries.into_iter().filter(|entry| entry.action == REVEAL).map(|entry| entry.by).collect())
+    }
+}
+
+fn entry(partition: &str, item: &Attributes) -> Result<AuditEntry, Error> {
+    if item::text(item, KIND) != Some(REVEAL) {
+        return item::aggregate(item);
+    }
+    // A reveal has no body: when it was is in its key.
+    let key = item::text(item, SORT).and_then(|sort| sort.strip_prefix(AUDIT)?.split_once('#'));
+    let read = key.and_then(|(at, unique)| Some((at.parse().ok()?, unique, item::text(item, SUBJECT)?)));
+    let (at, unique, subject) = read.ok_or_else(|| item::corrupt(item, "it does not say who saw a key, and when".to_owned()))?;
+    Ok(AuditEntry {
+        partition: partition.to_owned(),
+        at,
+        by: subject.to_owned(),
+        action: REVEAL.to_owned(),
+        before: None,
+        after: None,
+        reason: None,
+        unique: unique.to_owned(),
+    })
+}

@@ -1,0 +1,137 @@
+//! What a request must be judged by, read at once.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    channel::Partner,
+    evidence::{SegmentEvidence, Site, TaxCertificate},
+    license::Entitlement,
+    request::{Facts, Holding, Wanted},
+};
+
+use crate::{
+    Error, Store,
+    item::{self, Attributes, Item, KIND},
+    keys::Key,
+};
+
+impl Store {
+    /// What is on record of what is wanted, and whether the organisation of whoever signed in is enrolled (R4): one
+    /// call for every hundred things, and none when nothing is wanted and nobody acts for an organisation.
+    pub async fn facts(&self, wanted: &Wanted, organization: Option<&str>) -> Result<Facts, Error> {
+        let mut facts = Facts::default();
+        for found in self.get_all(&keys(wanted, organization), "BatchGetItem of facts").await? {
+            add(&mut facts, &found)?;
+        }
+        Ok(facts)
+    }
+}
+
+/// Where it all is. A set, because two spellings of a name may be one key, and DynamoDB refuses to be asked twice. A
+/// text that is too long for a key names nothing that is on record.
+fn keys(wanted: &Wanted, organization: Option<&str>) -> BTreeSet<Key> {
+    let mut keys: BTreeSet<_> = organization.map(Key::partner).into_iter().collect();
+    keys.extend(wanted.entitlements.iter().map(Key::entitlement));
+    keys.extend(wanted.evidence.iter().map(|id| Key::evidence(id)));
+    keys.extend(wanted.certificates.iter().map(|id| Key::certificate(id)));
+    keys.extend(wanted.sites.iter().map(|host| Key::site(host)));
+    keys.extend(wanted.holdings.iter().map(|(product, licensee)| Key::holding(product, licensee)));
+    keys.retain(Key::is_possible);
+    keys
+}
+
+fn add(facts: &mut Facts, found: &Attributes) -> Result<(), Error> {
+    match item::text(found, KIND) {
+        Some(Partner::KIND) => facts.partner = Some(item::aggregate(found)?),
+        Some(Entitlement::KIND) => {
+            let entitlement: Entitlement = item::aggregate(found)?;
+            facts.entitlements.insert(entitlement.sen.clone(), entitlement);
+        }
+        Some(SegmentEvidence::KIND) => {
+            let evidence: SegmentEvidence = item::aggregate(found)?;
+            facts.evidence.insert(evidence.id.clone(), evidence);
+        }
+        Some(TaxCertificate::KIND) => {
+            let certificate: TaxCertificate = item::aggregate(found)?;
+            facts.certificates.insert(certificate.id.clone(), certificate);
+        }
+        Some(Site::KIND) => {
+            let site: Site = item::aggregate(found)?;
+            facts.sites.insert(site.host.clone(), site);
+        }
+        Some(Holding::KIND) => facts.holdings.push(item::aggregate(found)?),
+        _ => return Err(item::corrupt(found, "it is no fact of any known kind".to_owned())),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Sen, number::Minter};
+
+    use super::*;
+
+    fn text(text: &str) -> String {
+        text.to_owned()
+    }
+
+    fn sen() -> Sen {
+        let minter = Minter::new(b"test");
+        minter.sen(&minter.quote_from_seed("a"), 1, 0)
+    }
+
+    #[test]
+    fn nothing_is_asked_for_when_nothing_is_wanted() {
+        assert!(keys(&Wanted::default(), None).is_empty());
+        assert_eq!(keys(&Wanted::default(), Some("Example Reseller")), BTreeSet::from([Key::partner("example reseller")]));
+    }
+
+    #[test]
+    fn no_key_is_asked_for_twice_and_none_that_cannot_be() {
+        let wanted = Wanted {
+            entitlements: [sen()].into(),
+            evidence: [text("EV-1"), "x".repeat(3_000)].into(),
+            certificates: [text("EV-1")].into(),
+            sites: [text("acme.cloud.example")].into(),
+            holdings: [("gov", "Example Agency"), ("gov", "example  agency")].map(|(p, l)| (text(p), text(l))).into(),
+        };
+        let expected = [
+            Key::entitlement(&sen()),
+            Key::evidence("EV-1"),
+            Key::certificate("EV-1"),
+            Key::site("acme.cloud.example"),
+            Key::holding("gov", "Example Agency"),
+        ];
+        assert_eq!(keys(&wanted, None), expected.into());
+    }
+
+    #[test]
+    fn each_item_finds_its_place_and_a_stranger_is_refused() {
+        let holding =
+            Holding { product: text("gov"), licensee: text("Example Agency"), sen: sen(), end: "2027-01-01".parse().unwrap() };
+        let site = Site {
+            host: text("acme.cloud.example"),
+            version: 2,
+            organization: text("Example Customer Inc."),
+            contacts: Vec::new(),
+            entitlements: vec![sen()],
+        };
+        let partner = Partner {
+            organization: text("Example Reseller"),
+            version: 1,
+            name: text("Example Reseller GmbH"),
+            memberships: Vec::new(),
+        };
+        let mut facts = Facts::default();
+        for found in [item::attributes(&holding), item::attributes(&site), item::attributes(&partner)] {
+            add(&mut facts, &found.unwrap()).unwrap();
+        }
+        assert_eq!(facts.holdings, [holding]);
+        assert_eq!(facts.sites.get("acme.cloud.example"), Some(&site));
+        assert_eq!(facts.partner, Some(partner));
+
+        let stranger = item::of_key(&Key::evidence("EV-1"));
+        let error = add(&mut facts, &stranger).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { key, .. } if key == "EVIDENCE#EV-1/EVIDENCE"));
+    }
+}

@@ -1,0 +1,208 @@
+//! The vendor's policy as it was published: its files, which never change under a version, and which one is in force.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Commit, Error, Store,
+    audit::AuditEntry,
+    item::{self, Attributes, Item, KIND},
+    keys::{Key, PART, SORT},
+};
+
+/// The most bytes of text in one part: an item has up to 400 KB, keys and names included.
+const PART_BYTES: usize = 350_000;
+/// The attribute that says how many parts there are.
+const PARTS: &str = "parts";
+/// The attribute that holds a part.
+const TEXT: &str = "text";
+
+/// Which policy is in force, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyInForce {
+    /// Its version: the content address of its files.
+    pub version: String,
+    /// When it was put in force.
+    pub published_at: Timestamp,
+    /// Who did: the subject of their token, or `deployment`.
+    pub by: String,
+    /// The version of the vendor's folder that was last taken, so that a folder is taken once: what the desk publishes
+    /// after it stays in force until the folder is edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// Which publication it is, from 1.
+    pub sequence: u64,
+}
+
+impl Item for PolicyInForce {
+    const KIND: &'static str = "policy_in_force";
+
+    fn key(&self) -> Key {
+        Key::policy_in_force()
+    }
+
+    fn version(&self) -> u64 {
+        self.sequence
+    }
+}
+
+impl Store {
+    /// Which policy is in force; none before the first was published.
+    pub async fn policy_in_force(&self) -> Result<Option<PolicyInForce>, Error> {
+        self.load(&Key::policy_in_force(), "GetItem of the policy in force").await
+    }
+
+    /// The files of a policy, by their names in the vendor's folder; none unless all of it is there. Whether they are
+    /// those of this version is for whoever reads them to check: the version follows from them.
+    pub async fn policy_files(&self, version: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+        let parts = self.query(&Key::policy_files(version), PART, "Query of a policy").await?;
+        let (Some(first), Some(text)) = (parts.first(), join(&parts)) else { return Ok(None) };
+        let files = serde_json::from_str(&text);
+        files.map(Some).map_err(|_| item::corrupt(first, "it and the parts after it are not a policy's files".to_owned()))
+    }
+
+    /// Stores the files of a policy, unless they are there.
+    pub async fn keep_policy(&self, version: &str, files: &BTreeMap<String, String>) -> Result<(), Error> {
+        match self.policy_files(version).await {
+            Ok(Some(there)) if there == *files => return Ok(()),
+            Err(error @ Error::Unavailable { .. }) => return Err(error),
+            // What is not whole is written anew.
+            _ => {}
+        }
+        let text = archive(files);
+        let parts = split(&text);
+        for (part, text) in (1..).zip(&parts) {
+            let put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(item::of_key(&Key::policy_part(version, part))))
+                .item(KIND, AttributeValue::S("policy_part".to_owned()))
+                .item(PARTS, AttributeValue::N(parts.len().to_string()))
+                .item(TEXT, AttributeValue::S((*text).to_owned()));
+            put.send().await.map_err(|error| Error::of("PutItem of a policy's part", &error))?;
+        }
+        Ok(())
+    }
+
+    /// Stores the files of a policy and then puts it in force, with an audit entry. `Conflict`: something else was
+    /// published since `next` was decided, and stays in force; `next.sequence` is one more than that of the one before.
+    pub async fn publish_policy(
+        &self,
+        files: &BTreeMap<String, String>,
+        next: &PolicyInForce,
+        entry: &AuditEntry,
+    ) -> Result<Commit, Error> {
+        self.keep_policy(&next.version, files).await?;
+        self.record(next, entry).await
+    }
+}
+
+/// All files as one text, which can be cut anywhere.
+fn archive(files: &BTreeMap<String, String>) -> String {
+    Value::from_iter(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))).to_string()
+}
+
+/// A text in pieces that each fit an item; none is empty, unless the text is.
+fn split(text: &str) -> Vec<&str> {
+    let (mut parts, mut rest) = (Vec::new(), text);
+    while rest.len() > PART_BYTES {
+        let (part, after) = rest.split_at(rest.floor_char_boundary(PART_BYTES));
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    parts
+}
+
+/// The text of parts in the order of their keys, if all are there. The first says how many there are; what comes after
+/// these is left over from another cut of the same text.
+fn join(parts: &[Attributes]) -> Option<String> {
+    let count = item::number(parts.first()?, PARTS)?;
+    let texts = (1..=count).map(|number| {
+        let part = parts.get(usize::try_from(number - 1).ok()?)?;
+        let whole = item::text(part, SORT)? == format!("{PART}{number:04}") && item::number(part, PARTS)? == count;
+        item::text(part, TEXT).filter(|_| whole)
+    });
+    texts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The items of a text, as they are stored and come back: in the order of their keys.
+    fn stored(texts: &[&str]) -> Vec<Attributes> {
+        let part = |(number, text): (usize, &&str)| {
+            let mut item = item::of_key(&Key::policy_part("v", number));
+            item.insert(PARTS.to_owned(), AttributeValue::N(texts.len().to_string()));
+            item.insert(TEXT.to_owned(), AttributeValue::S((*text).to_owned()));
+            item
+        };
+        (1..).zip(texts).map(part).collect()
+    }
+
+    fn files(texts: impl IntoIterator<Item = (&'static str, String)>) -> BTreeMap<String, String> {
+        texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+    }
+
+    #[test]
+    fn a_policy_of_2_6_mb_splits_into_parts_that_fit_an_item_and_joins_to_the_same_files() {
+        let row = "users = 10, amount = 99_900 # \"a\" price\n";
+        let policy = files([
+            ("prices.toml", row.repeat(2_600_000 / row.len())),
+            ("languages/ja.toml", "見積書の有効期限\n".repeat(5_000)),
+            ("empty.toml", String::new()),
+        ]);
+        let text = archive(&policy);
+        assert!(text.len() > 2_600_000);
+        let parts = split(&text);
+        assert!(parts.iter().all(|part| (1..=PART_BYTES).contains(&part.len())));
+        assert!(parts.len() <= text.len() / PART_BYTES + 1, "no more parts than it takes");
+
+        let joined = join(&stored(&parts)).expect("all parts");
+        assert_eq!(serde_json::from_str::<BTreeMap<String, String>>(&joined).unwrap(), policy);
+    }
+
+    #[test]
+    fn a_cut_never_falls_inside_a_character() {
+        // Characters of 1 to 4 bytes, moved by one byte at a time past the place of the cut.
+        for character in ["a", "é", "見", "𝄞"] {
+            for shift in 0..4 {
+                let text = "x".repeat(shift) + &character.repeat(PART_BYTES / character.len() + 3);
+                let parts = split(&text);
+                assert_eq!(parts.len(), 2, "{character} {shift}");
+                assert!(parts[0].len() <= PART_BYTES && parts[0].len() > PART_BYTES - character.len());
+                assert_eq!(parts.concat(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_complete_set_of_parts_is_a_policy() {
+        let whole = stored(&["one", "two", "three"]);
+        assert_eq!(join(&whole).as_deref(), Some("onetwothree"));
+        for missing in 0..whole.len() {
+            let mut parts = whole.clone();
+            parts.remove(missing);
+            assert_eq!(join(&parts), None, "without part {}", missing + 1);
+        }
+        assert_eq!(join(&[]), None);
+
+        let mut cut_anew = stored(&["onetwo", "three"]);
+        cut_anew.push(whole[2].clone());
+        assert_eq!(join(&cut_anew).as_deref(), Some("onetwothree"), "what is left of another cut is passed over");
+        let half_written = [stored(&["onetwo", "three"])[0].clone(), whole[1].clone(), whole[2].clone()];
+        assert_eq!(join(&half_written), None, "parts of two cuts are no set");
+    }
+
+    #[test]
+    fn a_small_policy_is_one_part() {
+        assert_eq!(split(&archive(&files([("vendor.toml", "a = 1".to_owned())]))).len(), 1);
+        assert_eq!(join(&stored(&split(&archive(&BTreeMap::new())))).as_deref(), Some("{}"));
+    }
+}

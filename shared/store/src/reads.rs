@@ -1,0 +1,85 @@
+//! Consistent reads: of one item, of many by their keys, of a partition.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use crate::{
+    Error, Store,
+    item::{self, Attributes, Item},
+    keys::{Key, PARTITION, SORT},
+};
+
+/// As many keys as one `BatchGetItem` takes.
+const BATCH: usize = 100;
+/// How often the keys of a batch are asked for: DynamoDB leaves some out when it is throttled, or when an answer would
+/// exceed 16 MB.
+const ATTEMPTS: u32 = 5;
+/// The pause before asking again; it doubles from time to time.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Store {
+    /// One aggregate.
+    pub(crate) async fn load<T: Item>(&self, key: &Key, operation: &'static str) -> Result<Option<T>, Error> {
+        self.get(key, operation).await?.as_ref().map(item::aggregate).transpose()
+    }
+
+    /// One item.
+    pub(crate) async fn get(&self, key: &Key, operation: &'static str) -> Result<Option<Attributes>, Error> {
+        let got = self.client.get_item().table_name(&self.table).set_key(Some(item::of_key(key))).consistent_read(true);
+        Ok(got.send().await.map_err(|error| Error::of(operation, &error))?.item)
+    }
+
+    /// What there is of many items, in any order: one call for every hundred.
+    pub(crate) async fn get_all(&self, keys: &BTreeSet<Key>, operation: &'static str) -> Result<Vec<Attributes>, Error> {
+        let keys: Vec<_> = keys.iter().map(item::of_key).collect();
+        let mut found = Vec::new();
+        for batch in keys.chunks(BATCH) {
+            let mut asked = batch.to_vec();
+            for attempt in 0.. {
+                let (got, left) = self.get_batch(asked, operation).await?;
+                found.extend(got);
+                if left.is_empty() {
+                    break;
+                }
+                if attempt + 1 == ATTEMPTS {
+                    return Err(Error::Unavailable { operation, reason: "some keys were not processed".to_owned() });
+                }
+                tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await;
+                asked = left;
+            }
+        }
+        Ok(found)
+    }
+
+    /// One `BatchGetItem`: what was found, and the keys that were left out.
+    async fn get_batch(
+        &self,
+        keys: Vec<Attributes>,
+        operation: &'static str,
+    ) -> Result<(Vec<Attributes>, Vec<Attributes>), Error> {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let wanted = wanted.map_err(|error| Error::Unavailable { operation, reason: error.to_string() })?;
+        let got = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
+        let got = got.map_err(|error| Error::of(operation, &error))?;
+        let found = got.responses.and_then(|mut tables| tables.remove(&self.table));
+        let left = got.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
+        Ok((found.unwrap_or_default(), left.map(|left| left.keys).unwrap_or_default()))
+    }
+
+    /// The items of a partition whose sort keys begin so, in the order of those.
+    pub(crate) async fn query(&self, partition: &str, prefix: &str, operation: &'static str) -> Result<Vec<Attributes>, Error> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
+            .expression_attribute_names("#pk", PARTITION)
+            .expression_attribute_names("#sk", SORT)
+            .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
+            .expression_attribute_values(":sk", AttributeValue::S(prefix.to_owned()))
+            .consistent_read(true);
+        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        items.map_err(|error| Error::of(operation, &error))
+    }
+}

@@ -1,0 +1,98 @@
+//! Facts from a DynamoDB that leaves keys out, as the real one does when it is throttled and the embedded one never does.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use axum::{Json, Router, routing::post};
+use domain::{evidence::Site, request::Wanted};
+use serde_json::{Value, json};
+use store::{Error, Store};
+use tokio::net::TcpListener;
+
+const TABLE: &str = "sellthrough";
+
+/// How many keys each call asked for.
+type Asked = Arc<Mutex<Vec<usize>>>;
+
+/// A DynamoDB that has every site that it is asked for, and answers `at_once` keys of a call.
+async fn answering(at_once: usize) -> (Store, Asked) {
+    let asked = Asked::default();
+    let calls = asked.clone();
+    let answer = async move |body: String| {
+        let request: Value = serde_json::from_str(&body).unwrap();
+        let wanted = &request["RequestItems"][TABLE];
+        let keys = wanted["Keys"].as_array().unwrap();
+        assert_eq!(wanted["ConsistentRead"], true);
+        calls.lock().unwrap().push(keys.len());
+        let (answered, left) = keys.split_at(at_once.min(keys.len()));
+        let left = if left.is_empty() { json!({}) } else { json!({ TABLE: { "Keys": left, "ConsistentRead": true } }) };
+        let found: Vec<_> = answered.iter().map(site).collect();
+        Json(json!({ "Responses": { TABLE: found }, "UnprocessedKeys": left }))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await.unwrap() });
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url(endpoint)
+        .build();
+    (Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE), asked)
+}
+
+/// The item under a site's key.
+fn site(key: &Value) -> Value {
+    let host = key["pk"]["S"].as_str().unwrap().strip_prefix("SITE#").unwrap();
+    let site = Site {
+        host: host.to_owned(),
+        version: 1,
+        organization: "Example Customer Inc.".to_owned(),
+        contacts: Vec::new(),
+        entitlements: Vec::new(),
+    };
+    let body = serde_json::to_string(&site).unwrap();
+    json!({ "pk": key["pk"], "sk": key["sk"], "kind": { "S": "site" }, "body": { "S": body } })
+}
+
+fn sites(count: usize) -> Wanted {
+    Wanted { sites: (0..count).map(|n| format!("s{n}.example")).collect(), ..Wanted::default() }
+}
+
+fn calls(asked: &Asked) -> Vec<usize> {
+    asked.lock().unwrap().clone()
+}
+
+#[tokio::test]
+async fn nothing_wanted_is_no_call_and_a_hundred_things_are_one() {
+    let (store, asked) = answering(100).await;
+    assert!(store.facts(&Wanted::default(), None).await.unwrap().sites.is_empty());
+    assert_eq!(calls(&asked), [0; 0]);
+
+    assert_eq!(store.facts(&sites(100), None).await.unwrap().sites.len(), 100);
+    assert_eq!(calls(&asked), [100]);
+
+    assert_eq!(store.facts(&sites(101), None).await.unwrap().sites.len(), 101);
+    assert_eq!(calls(&asked), [100, 100, 1], "DynamoDB refuses more than a hundred");
+}
+
+#[tokio::test]
+async fn keys_that_were_left_out_are_asked_for_again_and_only_they() {
+    let (store, asked) = answering(4).await;
+    let wanted = sites(10);
+    let facts = store.facts(&wanted, None).await.unwrap();
+    assert_eq!(facts.sites.into_keys().collect::<BTreeSet<_>>(), wanted.sites);
+    assert_eq!(calls(&asked), [10, 6, 2]);
+}
+
+#[tokio::test]
+async fn facts_are_never_incomplete_without_saying_so() {
+    let (store, asked) = answering(0).await;
+    let error = store.facts(&sites(1), None).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+    assert_eq!(calls(&asked), [1; 5], "a few times, and not for ever");
+}
