@@ -35,9 +35,7 @@ async fn e01_a_new_self_managed_licence_through_an_unaffiliated_reseller() {
 #[tokio::test]
 async fn e02_the_smallest_tier_that_is_large_enough() {
     let scene = Scene::on(TODAY).await;
-    for (users, price) in
-        [(1, 4_200_000), (500, 4_200_000), (501, 7_200_000), (1_000, 7_200_000), (2_000, 12_000_000)]
-    {
+    for (users, price) in [(1, 4_200_000), (500, 4_200_000), (501, 7_200_000), (1_000, 7_200_000), (2_000, 12_000_000)] {
         assert_eq!(net(&scene, "dc", users).await, price, "{users} users");
     }
     for (users, code) in [(2_001, "no_tier_for_quantity"), (0, "quantity_invalid")] {

@@ -215,7 +215,7 @@ pub(crate) trait Amounts {
     fn lines(&self) -> &[Value];
     /// The lines' amounts.
     fn amounts(&self) -> Vec<i64>;
-    /// The first line's steps: rule and amount.
+    /// The first line's steps that move its price: rule and amount.
     fn steps(&self) -> Vec<(&str, i64)>;
     /// The days `[from, until)` that a line covers.
     fn covers(&self, line: usize) -> (&str, &str);
@@ -246,7 +246,9 @@ impl Amounts for Quote {
 
     fn steps(&self) -> Vec<(&str, i64)> {
         let steps = self.lines()[0]["explanation"].as_array().expect("steps");
-        steps.iter().map(|step| (step["rule"].as_str().expect("a rule"), step["amount"].as_i64().expect("an amount"))).collect()
+        let step = |step: &'_ Value| step["amount"].as_i64().expect("an amount");
+        let moving = steps.iter().filter(|it| step(it) != 0);
+        moving.map(|it| (it["rule"].as_str().expect("a rule"), step(it))).collect()
     }
 
     fn covers(&self, line: usize) -> (&str, &str) {

@@ -80,9 +80,11 @@ async fn e21_reverse_charge_once_the_vat_id_is_confirmed() {
     let mut scene = Scene::of(TODAY, examples_vendor_with_documents(&[])).await;
     let bought = billed_in(&in_currency(&order([new("cloud", 200)]), "EUR"), "DE", None);
     let with_id = |id: &str| with(&bought, [("/tax", json!({ "vat_id": id }))]);
-    for (request, warnings) in
-        [(bought.clone(), vec![]), (with_id("DE136695975"), vec!["vat_id_invalid"]), (with_id("DE 136695976"), vec!["vat_pending"])]
-    {
+    for (request, warnings) in [
+        (bought.clone(), vec![]),
+        (with_id("DE136695975"), vec!["vat_id_invalid"]),
+        (with_id("DE 136695976"), vec!["vat_pending"]),
+    ] {
         let quote = scene.quoted(&request).await;
         assert_eq!((quote.net(), quote.tax(), quote.total()), (1_495_000, 284_050, 1_779_050));
         assert_eq!((taxes(&quote), quote.warnings()), (vec![("VAT", "19", 284_050)], warnings));

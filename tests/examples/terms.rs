@@ -26,9 +26,7 @@ async fn e11_whole_years_are_365_days_and_other_terms_their_days() {
 
 #[tokio::test]
 async fn e12_licences_that_shall_end_on_one_date() {
-    for (policy, amounts, net) in
-        [(BOTH[0], [1_726_027, 1_499_178], 3_225_205), (BOTH[1], [1_726_100, 1_499_200], 3_225_300)]
-    {
+    for (policy, amounts, net) in [(BOTH[0], [1_726_027, 1_499_178], 3_225_205), (BOTH[1], [1_726_100, 1_499_200], 3_225_300)] {
         let mut scene = Scene::edited("2026-12-01", policy).await;
         let a = scene.import("dc", 500, "2027-01-31").await;
         let b = scene.import("dc", 1_000, "2027-04-15").await;

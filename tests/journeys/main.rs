@@ -2,13 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod answers;
+mod desk;
 mod documents;
+mod entitlements;
 mod expiry;
 mod harness;
 mod idempotency;
 mod letters;
+mod lookup;
 mod money;
+mod policy;
+mod published;
 mod refusals;
 mod restarts;
+mod review;
 mod revisions;
 mod story;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::Code;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{World, errors, example, with};
+use tests::{NOW, World, errors, example, imported, sen, vendor_with, with};
 
 /// A member of the example that is replaced — taken away by `null` — and the code that is noted at just that place.
 fn one_fault_each() -> Vec<(&'static str, Value, &'static str)> {
@@ -48,7 +48,7 @@ fn one_fault_each() -> Vec<(&'static str, Value, &'static str)> {
         ("/lines", json!({}), "wrong_type"),
         ("/lines/1", json!("tracker-server"), "wrong_type"),
         ("/lines/0/kind", Value::Null, "required"),
-        ("/lines/0/kind", json!("renewal"), "kind_not_offered"),
+        ("/lines/0/kind", json!("rental"), "kind_not_offered"),
         ("/lines/0/product", Value::Null, "required"),
         ("/lines/0/product", json!("tracker"), "product_unknown"),
         ("/lines/0/users", Value::Null, "required"),
@@ -62,6 +62,12 @@ fn one_fault_each() -> Vec<(&'static str, Value, &'static str)> {
         ("/lines/0/term_months", Value::Null, "required"),
         ("/lines/0/term_months", json!(1), "term_not_offered"),
         ("/lines/1/term_months", json!(24), "term_not_offered"),
+        ("/lines/0/edition", json!("premium"), "edition_unknown"),
+        ("/lines/0/sen", json!("SEN-4MRX7-PQ2HVW"), "not_expected"),
+        ("/lines/0/until", json!("2027-06-30"), "not_expected"),
+        ("/lines/2/migrates_from", json!(7), "wrong_type"),
+        ("/segments", json!({}), "wrong_type"),
+        ("/tax", json!("DE136695976"), "wrong_type"),
         ("/lines/0/price", json!(1), "unknown_member"),
         ("/po_number", long(41), "value_invalid"),
         ("/notes", long(2001), "value_invalid"),
@@ -133,24 +139,182 @@ fn several_faults_each() -> Vec<(Value, Vec<(&'static str, &'static str)>)> {
     ]
 }
 
+/// What the customer has, and the reseller has sold: product, tier, and the first day that is not covered.
+const HELD: [(&str, u32, &str); 7] = [
+    (DC, 500, "2027-01-01"),
+    (DC, 1_000, "2027-01-31"),
+    (DC, 1_000, "2027-06-30"),
+    (DC, 500, "2026-06-30"),
+    (DC, 500, "2025-06-01"),
+    ("tracker-server", 25, "2027-01-01"),
+    (GOVERNMENT, 500, "2027-06-30"),
+];
+const DC: &str = "tracker-data-center";
+const GOVERNMENT: &str = "tracker-government-cloud";
+/// A number that belongs to another customer.
+const ANOTHERS: &str = "another customer's";
+
+/// The number of what the customer has of a product until a day.
+fn held(product: &str, tier: u32, end: &str) -> Value {
+    assert!(HELD.contains(&(product, tier, end)));
+    sen(&format!("{product} {tier} {end}")).into()
+}
+
+/// An order that somebody sends — a member of an organisation, where one is named — and the faults that it is refused for.
+type Refused = (Option<&'static str>, Value, Vec<(&'static str, &'static str)>);
+
+/// Orders about what the customer has, on 22 November 2026, and what only some may be sold.
+fn about_what_there_is() -> Vec<Refused> {
+    let first = held(DC, 500, "2027-01-01");
+    let line = |kind: &str, sen: &Value, changes: &[(&str, Value)]| {
+        with(&json!({"kind": kind, "sen": sen}), changes.iter().cloned())
+    };
+    let (renewed, upgraded) = (|sen, changes: &_| line("renewal", sen, changes), |sen, changes: &_| line("upgrade", sen, changes));
+    let year = || ("/term_months", json!(12));
+    let new = |product: &str, users: u32| json!({"kind": "new", "product": product, "users": users});
+    let new_year = |product: &str, users: u32| with(&new(product, users), [year()]);
+    let of = |lines: &[Value]| with(&example(), [("/lines", json!(lines))]);
+    let by_itself = |lines: &[Value]| {
+        let itself = [("/purchasing_for", json!("self")), ("/reseller", Value::Null), ("/accept/reseller_agreement", Value::Null)];
+        with(&of(lines), itself)
+    };
+    let one = |line: Value, code, at| (None, of(&[line]), vec![(code, at)]);
+    let claim = |segment: Value| with(&of(&[new("tracker-server", 25)]), [("/segments", json!([segment]))]);
+    vec![
+        // Which entitlement, and whose (R28).
+        one(renewed(&Value::Null, &[year()]), "required", "/lines/0/sen"),
+        one(renewed(&json!(tests::sen("nobody has it")), &[year()]), "entitlement_not_matched", "/lines/0/sen"),
+        one(renewed(&json!("SEN-1"), &[year()]), "entitlement_not_matched", "/lines/0/sen"),
+        one(renewed(&first, &[year(), ("/contact", json!("eve@customer.example"))]), "entitlement_not_matched", "/lines/0/sen"),
+        one(renewed(&json!(sen(ANOTHERS)), &[year()]), "licensee_differs", "/lines/0/sen"),
+        one(renewed(&first, &[year(), ("/product", json!("tracker-server"))]), "not_expected", "/lines/0/product"),
+        (None, of(&[renewed(&first, &[year()]), upgraded(&first, &[("/users", json!(1_000))])]), vec![("not_expected", "/lines/1/sen")]),
+        // What may be ordered for it.
+        one(line("rental", &first, &[year()]), "kind_not_offered", "/lines/0/kind"),
+        one(
+            line("renew_and_upgrade", &held("tracker-server", 25, "2027-01-01"), &[("/users", json!(100)), year()]),
+            "kind_not_offered",
+            "/lines/0/kind",
+        ),
+        one(upgraded(&held("tracker-server", 25, "2027-01-01"), &[("/users", json!(100))]), "not_on_sale", "/lines/0/kind"),
+        one(renewed(&first, &[]), "required", "/lines/0/term_months"),
+        one(renewed(&first, &[("/term_months", json!(13))]), "term_not_offered", "/lines/0/term_months"),
+        one(renewed(&first, &[year(), ("/edition", json!("premium"))]), "edition_unknown", "/lines/0/edition"),
+        one(new_year("tracker-service-desk", 25), "edition_unknown", "/lines/0/edition"),
+        one(renewed(&first, &[year(), ("/users", json!(501))]), "grade_differs", "/lines/0/users"),
+        one(renewed(&held(DC, 1_000, "2027-01-31"), &[year(), ("/users", json!(500))]), "grade_differs", "/lines/0/users"),
+        one(renewed(&first, &[("/term_months", json!(36))]), "maintenance_cap_exceeded", "/lines/0/term_months"),
+        one(renewed(&held(DC, 500, "2025-06-01"), &[year()]), "renewal_too_late", "/lines/0/sen"),
+        one(upgraded(&held(DC, 500, "2026-06-30"), &[("/users", json!(1_000))]), "entitlement_ended", "/lines/0/sen"),
+        one(upgraded(&first, &[]), "upgrade_not_higher", "/lines/0/users"),
+        one(upgraded(&first, &[("/users", json!(2_001))]), "no_tier_for_quantity", "/lines/0/users"),
+        one(upgraded(&first, &[("/users", json!(1_000)), year()]), "not_expected", "/lines/0/term_months"),
+        one(upgraded(&held(DC, 1_000, "2027-06-30"), &[("/users", json!(500))]), "midterm_downgrade_no_credit", "/lines/0/users"),
+        one(line("downgrade_at_renewal", &held(DC, 1_000, "2027-01-31"), &[year()]), "downgrade_not_lower", "/lines/0/users"),
+        one(
+            line("downgrade_at_renewal", &held(DC, 1_000, "2027-06-30"), &[year(), ("/users", json!(500))]),
+            "downgrade_too_early",
+            "/lines/0/kind",
+        ),
+        // A common end (R41–R44).
+        one(line("coterm", &first, &[]), "required", "/lines/0/until"),
+        one(line("coterm", &first, &[("/until", json!("June"))]), "value_invalid", "/lines/0/until"),
+        one(line("coterm", &first, &[("/until", json!("2029-11-23"))]), "coterm_date_invalid", "/lines/0/until"),
+        one(line("coterm", &first, &[("/until", json!("2027-01-30"))]), "coterm_date_invalid", "/lines/0/until"),
+        one(line("coterm", &first, &[("/until", json!("2027-01-01"))]), "coterm_date_invalid", "/lines"),
+        one(
+            line("renew_and_upgrade", &first, &[("/users", json!(1_000)), ("/until", json!("2027-11-21"))]),
+            "term_not_offered",
+            "/lines/0/until",
+        ),
+        // What only some may be sold, and what goes with what (R45, R77, R105, R106).
+        one(new("tracker-cloud-monthly", 10), "monthly_cloud_not_resellable", "/lines/0/product"),
+        (
+            None,
+            by_itself(&[new("tracker-cloud-monthly", 10), new_year("tracker-cloud", 10)]),
+            vec![("mixed_billing_periods", "/lines")],
+        ),
+        one(new_year(GOVERNMENT, 500), "gov_family_not_self_service", "/lines/0/product"),
+        (Some(AGGREGATOR), of(&[new_year(GOVERNMENT, 500)]), vec![("subscription_exists", "/lines/0/product")]),
+        (
+            Some(AGGREGATOR),
+            with(
+                &of(&[new_year(GOVERNMENT, 500), new_year(GOVERNMENT, 500)]),
+                [("/customer/company", json!("Another Agency"))],
+            ),
+            vec![("subscription_exists", "/lines/1/product")],
+        ),
+        // What is claimed (R58).
+        (None, claim(json!({})), vec![("required", "/segments/0/segment")]),
+        (None, claim(json!({"segment": "friends"})), vec![("segment_unknown", "/segments/0/segment")]),
+        (None, claim(json!({"segment": "cloud_migration"})), vec![("segment_unknown", "/segments/0/segment")]),
+        (
+            None,
+            claim(json!({"segment": "academic", "document": "mine.pdf", "country": "UK"})),
+            vec![("country_unknown", "/segments/0/country")],
+        ),
+        // All at once, in every line.
+        (
+            None,
+            with(
+                &of(&[
+                    renewed(&first, &[year(), ("/users", json!(0))]),
+                    upgraded(&held(DC, 500, "2026-06-30"), &[("/users", json!(1_000)), ("/until", json!("2027-06-30"))]),
+                    new("tracker-cloud-monthly", 10),
+                    line("coterm", &json!("SEN-1"), &[("/price", json!(1))]),
+                ]),
+                [("/segments", json!([{"segment": "friends"}]))],
+            ),
+            vec![
+                ("unknown_member", "/lines/3/price"),
+                ("segment_unknown", "/segments/0/segment"),
+                ("quantity_invalid", "/lines/0/users"),
+                ("not_expected", "/lines/1/until"),
+                ("monthly_cloud_not_resellable", "/lines/2/product"),
+                ("entitlement_not_matched", "/lines/3/sen"),
+                ("required", "/lines/3/until"),
+            ],
+        ),
+    ]
+}
+
+/// The organisation that channel.toml appoints to sell government products.
+const AGGREGATOR: &str = "Public Sector Ltd";
+
+/// The code of the whole: the one that all faults share.
+fn code_of(faults: &[(&'static str, &'static str)]) -> &'static str {
+    let shared = |one, other| if one == other { one } else { "request_invalid" };
+    faults.iter().map(|(code, _)| *code).reduce(shared).expect("a refusal has a fault")
+}
+
+/// An order is refused for exactly these faults, and a preview of it likewise.
+async fn assert_refused(world: &World, (organization, request, expected): Refused) {
+    let code = code_of(&expected);
+    let ask = async |path: &str| match organization {
+        None => world.post(path, &request).await,
+        Some(_) => world.post_as(&world.token("rita@reseller.example", organization).await, path, &request).await,
+    };
+    let created = ask("/v1/quotes").await.problem(422, code);
+    let previewed = ask("/v1/quotes/preview").await.problem(422, code);
+    // What is no request at all has no place to point at.
+    if expected != [("wrong_type", "")] {
+        assert_eq!(sorted(errors(&created)), sorted(expected), "{request:#}");
+    }
+    assert_eq!(created["errors"], previewed["errors"], "a preview finds the same");
+    assert_eq!(created["detail"], previewed["detail"]);
+}
+
+fn in_themselves() -> Vec<Refused> {
+    let ones = one_fault_each().into_iter().map(|(at, value, code)| (with(&example(), [(at, value)]), vec![(code, at)]));
+    ones.chain(several_faults_each()).map(|(request, faults)| (None, request, faults)).collect()
+}
+
 #[tokio::test]
 async fn every_refusal_names_every_fault_with_its_pointer_and_leaves_nothing_behind() {
     let world = World::new().await;
     let before = world.stored().await;
-    let ones = one_fault_each().into_iter().map(|(at, value, code)| (with(&example(), [(at, value)]), vec![(code, at)]));
-    let mut told = BTreeSet::new();
-    for (request, expected) in ones.chain(several_faults_each()) {
-        let code = expected.iter().map(|(code, _)| *code).reduce(|one, other| if one == other { one } else { "request_invalid" });
-        let code = code.unwrap();
-        let created = world.post("/v1/quotes", &request).await.problem(422, code);
-        let previewed = world.post("/v1/quotes/preview", &request).await.problem(422, code);
-        if expected != [("wrong_type", "")] {
-            assert_eq!(sorted(errors(&created)), sorted(expected), "{request:#}");
-        }
-        assert_eq!(created["errors"], previewed["errors"], "a preview finds the same");
-        assert_eq!(created["detail"], previewed["detail"]);
-        told.insert(code.to_owned());
-        told.extend(errors(&created).into_iter().map(|(code, _)| code.to_owned()));
+    for refused in in_themselves() {
+        assert_refused(&world, refused).await;
     }
     // However much is wrong, the answer stays readable.
     let hopeless = with(&example(), [("/lines", vec![json!({}); 100].into())]);
@@ -160,27 +324,65 @@ async fn every_refusal_names_every_fault_with_its_pointer_and_leaves_nothing_beh
 
     assert_eq!(world.stored().await, before, "nothing is stored");
     assert_eq!(world.inbox().await, [], "nothing is sent");
-
-    // A code that somebody adds wants its test here, or at the place that can give it.
-    let elsewhere = [
-        Code::MalformedJson,
-        Code::IdempotencyKeyMalformed,
-        Code::IdempotencyKeyReused,
-        Code::NotFound,
-        Code::SignInRequired,
-        Code::QuotePaid,
-        Code::RevisionLimit,
-        Code::NotYetInvoiced,
-        Code::NoLicenseKey,
-        Code::SignatureInvalid,
-        Code::BodyTooLarge,
-        Code::MethodNotAllowed,
-        Code::Unavailable,
-        Code::Internal,
-    ];
-    let of_a_request = Code::ALL.iter().filter(|code| !elsewhere.contains(code)).map(|code| code.as_str().to_owned());
-    assert_eq!(told, of_a_request.collect(), "every code that a request can be refused with was seen");
     world.close().await;
+}
+
+#[tokio::test]
+async fn orders_about_what_there_is_are_refused_likewise_and_leave_nothing_but_a_count() {
+    // Upgrades of this product have ended, which the example vendor has not planned yet.
+    let ended = "sale_until = { upgrade = 2026-11-01 }\nmaintenance_months = 12 ";
+    let vendor = vendor_with(&[("catalogue.toml", "maintenance_months = 12 ", ended)]);
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    for (product, tier, end) in HELD {
+        world.import(product, tier, end).await;
+    }
+    let anothers = with(&imported(DC, 500, "2027-01-01"), [("/licensee", json!("Another Customer Ltd"))]);
+    world.record(&format!("entitlements/{}", sen(ANOTHERS)), &anothers).await;
+    world.enrol(AGGREGATOR, "aggregator", None).await;
+
+    let before = world.recorded().await;
+    for (minute, refused) in about_what_there_is().into_iter().enumerate() {
+        // Questions about entitlements are counted by the minute.
+        world.set_clock(&format!("2026-11-22T10:{minute:02}:00Z")).await;
+        assert_refused(&world, refused).await;
+    }
+    assert_eq!(world.recorded().await, before, "nothing is stored but that somebody has asked");
+    assert_eq!(world.inbox().await, [], "nothing is sent");
+    world.close().await;
+}
+
+/// A code that somebody adds wants its test here, or at the place that can give it.
+#[test]
+fn every_code_is_tried() {
+    use Code::{
+        BodyTooLarge, IdempotencyKeyMalformed, IdempotencyKeyReused, Internal, MalformedJson, MethodNotAllowed, NoLicenseKey,
+        NotFound, NotInReview, NotYetInvoiced, NotYetIssued, PolicyUnsound, QuotePaid, RecordChanged, RevisionLimit,
+        SignInRequired, SignatureInvalid, StaffOnly, TooManyRequests, Unavailable,
+    };
+    let elsewhere = [
+        (include_str!("refusals.rs"), &[MalformedJson, NotFound, BodyTooLarge, MethodNotAllowed][..]),
+        (include_str!("idempotency.rs"), &[IdempotencyKeyMalformed, IdempotencyKeyReused]),
+        (include_str!("revisions.rs"), &[QuotePaid, RevisionLimit]),
+        (include_str!("story.rs"), &[SignInRequired, NotYetInvoiced, NoLicenseKey]),
+        (include_str!("review.rs"), &[NotYetIssued]),
+        (include_str!("desk.rs"), &[StaffOnly, RecordChanged, NotInReview]),
+        (include_str!("policy.rs"), &[PolicyUnsound]),
+        (include_str!("lookup.rs"), &[TooManyRequests]),
+        (include_str!("../webhooks/signatures.rs"), &[SignatureInvalid]),
+        (include_str!("../../shared/runtime/src/reply.rs"), &[Unavailable, Internal]),
+    ];
+    let mut tried: BTreeSet<_> = in_themselves().into_iter().chain(about_what_there_is()).flat_map(|(.., faults)| faults).map(|(code, _)| code).collect();
+    // What several faults of different codes are together.
+    tried.insert(Code::RequestInvalid.as_str());
+    for (test, codes) in elsewhere {
+        for code in codes {
+            let named = format!("\"{code}\"");
+            assert!(test.contains(&named) || test.contains(&format!("Code::{code:?}")), "{code} is not tried where it should be");
+            assert!(tried.insert(code.as_str()), "{code} is tried here");
+        }
+    }
+    let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(tried, all, "left: what is tried; right: what there is");
 }
 
 fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {

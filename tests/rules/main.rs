@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod architecture;
+mod given;
 mod routes;
 mod shapes;
 mod sources;

@@ -12,20 +12,44 @@ enum Caller {
     LinkHolder,
     /// Whoever signs in and is the technical contact or the purchaser (R49, R54).
     TechnicalContactOrPurchaser,
+    /// Whoever knows a contact of an entitlement, or may speak for its site (R28, R31).
+    Contact,
+    /// The vendor's staff (R34, R118).
+    Staff,
     /// Stripe, by its signature over the raw body.
     Stripe,
 }
 
-use Caller::{Anyone, LinkHolder, Stripe, TechnicalContactOrPurchaser};
+use Caller::{Anyone, Contact, LinkHolder, Staff, Stripe, TechnicalContactOrPurchaser};
 
 const ROUTES: &[(&str, &str, Caller)] = &[
+    ("desk", "GET /v1/desk/audit/{kind}/{id}", Staff),
+    ("desk", "GET /v1/desk/certificates/{id}", Staff),
+    ("desk", "GET /v1/desk/entitlements/{sen}", Staff),
+    ("desk", "GET /v1/desk/evidence/{id}", Staff),
+    ("desk", "GET /v1/desk/partners/{organization}", Staff),
+    ("desk", "GET /v1/desk/policy", Staff),
+    ("desk", "GET /v1/desk/policy/{version}", Staff),
+    ("desk", "GET /v1/desk/sites/{host}", Staff),
+    ("desk", "POST /v1/desk/entitlements", Staff),
+    ("desk", "POST /v1/desk/quotes/{number}/approve", Staff),
+    ("desk", "POST /v1/desk/quotes/{number}/reject", Staff),
+    ("desk", "PUT /v1/desk/certificates/{id}", Staff),
+    ("desk", "PUT /v1/desk/entitlements/{sen}", Staff),
+    ("desk", "PUT /v1/desk/evidence/{id}", Staff),
+    ("desk", "PUT /v1/desk/partners/{organization}", Staff),
+    ("desk", "PUT /v1/desk/policy", Staff),
+    ("desk", "PUT /v1/desk/sites/{host}", Staff),
     ("documents", "GET /v1/quotes/{number}/document.pdf", LinkHolder),
     ("documents", "GET /v1/quotes/{number}/invoice.pdf", LinkHolder),
     ("licenses", "GET /.well-known/license-keys.json", Anyone),
     ("licenses", "GET /v1/licenses/{sen}", TechnicalContactOrPurchaser),
     ("licenses", "POST /v1/licenses/{sen}/reveal", TechnicalContactOrPurchaser),
     ("payments", "POST /webhooks/stripe", Stripe),
+    ("quotes", "GET /v1/payment-methods", Anyone),
+    ("quotes", "GET /v1/pricing", Anyone),
     ("quotes", "GET /v1/quotes/{number}", LinkHolder),
+    ("quotes", "POST /v1/entitlements/lookup", Contact),
     ("quotes", "POST /v1/quotes", Anyone),
     ("quotes", "POST /v1/quotes/preview", Anyone),
     ("quotes", "POST /v1/quotes/{number}/revisions", LinkHolder),
@@ -37,6 +61,8 @@ fn proof(caller: Caller) -> Option<&'static str> {
         Anyone => None,
         LinkHolder => Some("open("),
         TechnicalContactOrPurchaser => Some("visible_to("),
+        Contact => Some("knows("),
+        Staff => Some("belongs_to("),
         Stripe => Some("verify("),
     }
 }
@@ -84,8 +110,10 @@ fn routes_are_found_in_code() {
         .route(
             "/v1/things/{id}",
             delete(forget),
-        ).with_state(budget(1))"#;
-    assert_eq!(routes_in(code), ["GET /v1/things", "POST /v1/things", "DELETE /v1/things/{id}"]);
+        )
+        .route("/v1/bulk", put(replace).layer(limit(get_most())))
+        .with_state(budget(1))"#;
+    assert_eq!(routes_in(code), ["GET /v1/things", "POST /v1/things", "DELETE /v1/things/{id}", "PUT /v1/bulk"]);
 }
 
 #[test]
@@ -119,4 +147,15 @@ fn every_function_asks_for_the_proof_that_its_callers_owe() {
         let (_, code) = functions().find(|(name, _)| name == function).expect("a function");
         assert!(code.contains(proof), "{function}: {route} is for {caller:?}, but nothing calls `{proof}…)`");
     }
+}
+
+/// Where whoever may not pass is stopped before all routes, no route may stand behind the guard's back: axum's
+/// `route_layer` guards only what was routed before it.
+#[test]
+fn the_desk_s_guard_stands_before_every_route() {
+    let (_, code) = functions().find(|(name, _)| name == "desk").expect("the desk");
+    assert_eq!(code.matches("Router::new()").count(), 1, "one router");
+    let (routed, guarded) = code.split_once(".route_layer(middleware::from_fn_with_state(").expect("a guard");
+    assert!(guarded.lines().next().is_some_and(|guard| guard.contains("staff::only")), "the guard asks for staff");
+    assert!(routed.contains(".route(") && !guarded.contains(".route("), "a route comes after the guard");
 }

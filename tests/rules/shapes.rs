@@ -4,163 +4,45 @@
 //! A shape that is meant to change is written anew with `UPDATE_GOLDEN=1`. What the change must still be able to read is
 //! kept by giving the old file another name in the same folder.
 
-use std::{fs, net::IpAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use contract::quote::QuoteBody;
 use domain::{
-    Currency, Money, Policy, Quote, QuoteNumber,
-    license::{self, Entitlement, Kind, LicenseKey},
-    link::LinkKeys,
-    number::Minter,
-    payment::{Method, News, PaymentId, Receipt, Reference, Told, Unapplied, settle},
-    quote::{Delivered, Delivery, Issue, Offer},
-    request::Origin,
+    Currency, Money, Quote,
+    channel::Partner,
+    evidence::{SegmentEvidence, Site, TaxCertificate},
+    license::{Entitlement, Kind},
+    payment::{Method, News, Receipt, Told, Unapplied},
+    policy::LineKind,
+    request::{Holding, ReviewReason},
 };
-use jiff::{SignedDuration, Timestamp};
-use runtime::Vendor;
 use serde_json::{Value, json};
 use store::{
-    Item,
+    AuditEntry, Item, LetterNote, PolicyInForce, Store,
     item::{self, Attributes},
     keys::Key,
 };
-use tests::golden::assert_golden;
+use tests::{Stored, World, golden::assert_golden};
 
-const ITEMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/items");
+use crate::given::{self, at, minter, number, sen, told};
 
-fn at(minutes: i64) -> Timestamp {
-    let issued: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a timestamp");
-    issued + SignedDuration::from_mins(minutes)
+/// Items that hold an aggregate.
+const ITEMS: &str = "items";
+/// Items that are counters, notes and parts, each with attributes of its own.
+const NOTES: &str = "notes";
+
+/// The golden files of a folder.
+fn golden_files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(folder);
+    fs::read_dir(folder).expect("golden files").map(|entry| entry.expect("an entry").path()).collect()
 }
 
-fn minter() -> Minter {
-    Minter::new(b"the key of the golden files")
-}
-
-fn number() -> QuoteNumber {
-    minter().quote_from_seed("golden")
-}
-
-fn policy() -> Policy {
-    let vendor = Vendor::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/vendor")).expect("the example vendor");
-    vendor.policy().expect("a sound policy")
-}
-
-/// The offer for a request. The policy's version is pinned: another wording of a letter is not another shape.
-fn offer(request: &Value, minutes: i64) -> Offer {
-    let body = QuoteBody::read(request.to_string().as_bytes()).expect("JSON");
-    let issue = Issue {
-        origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])) },
-        request_hash: format!("{:064x}", request.to_string().len()),
-        link_keys: &LinkKeys::parse("k1:0123456789abcdef").expect("a key"),
-    };
-    let offer = Offer::make(&body.request, body.faults, &policy(), &issue).expect("the example is in order");
-    Offer { policy_version: "0123456789abcdef".to_owned(), ..offer }
-}
-
-/// A reseller buys a term licence, a perpetual one and a subscription for a customer.
-fn issued() -> Quote {
-    Quote::issue(number(), offer(&tests::example(), 0), Some("c0ffee".repeat(10)))
-}
-
-/// A customer buys for itself, and says no more than it must.
-fn issued_plainly() -> Quote {
-    let mut request = tests::example();
-    let members = request.as_object_mut().expect("an object");
-    for member in ["reseller", "po_number", "notes", "locale"] {
-        members.remove(member);
-    }
-    request["purchasing_for"] = json!("self");
-    request["accept"] = json!({"terms": "2026-10"});
-    Quote::issue(number(), offer(&request, 0), None)
-}
-
-fn payment() -> PaymentId {
-    PaymentId::new("stripe", "pi_golden")
-}
-
-fn told(minutes: i64, quote: &Quote, news: News) -> Told {
-    let reference = Some(Reference { quote: quote.number.clone(), revision: Some(quote.offer.revision) });
-    Told { payment: payment(), at: at(minutes), reference, news }
-}
-
-fn money_of(quote: &Quote) -> News {
-    News::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] }
-}
-
-/// What is there after something was told.
-fn after(quote: &Quote, receipt: Option<&Receipt>, told: &Told) -> (Quote, Option<Receipt>) {
-    let settlement = settle(told, receipt, Some(quote), told.at + SignedDuration::from_secs(2));
-    (settlement.quote.expect("the quote changes").next, settlement.receipt)
-}
-
-/// After a failed attempt, which leaves the quote issued, it is paid.
-fn paid() -> (Quote, Receipt) {
-    let quote = issued();
-    let (quote, _) = after(&quote, None, &told(10, &quote, News::Failed { reason: "card_declined".to_owned() }));
-    let (quote, receipt) = after(&quote, None, &told(20, &quote, money_of(&quote)));
-    (quote, receipt.expect("a receipt"))
-}
-
-fn entitlements() -> Vec<Entitlement> {
-    let (quote, _) = paid();
-    license::owed(&quote, at(21), |line| minter().sen(&quote.number, line, 0))
-        .into_iter()
-        .map(|owed| {
-            let text = "-----BEGIN LICENSE FILE-----\nZ29sZGVu\n-----END LICENSE FILE-----\n".to_owned();
-            let file = (owed.kind != Kind::Subscription).then(|| LicenseKey { key_id: "golden".to_owned(), text });
-            Entitlement { file, ..owed }
-        })
-        .collect()
-}
-
-fn entitlement(kind: Kind) -> Entitlement {
-    entitlements().into_iter().find(|entitlement| entitlement.kind == kind).expect("the example has all kinds")
-}
-
-fn delivered() -> Quote {
-    let (quote, _) = paid();
-    let entitlements = entitlements();
-    let entitlements =
-        entitlements.iter().map(|it| Delivered { line: it.line, sen: it.sen.clone(), key: it.file.is_some() }).collect();
-    let delivery = Delivery { invoice: "IN-000001".to_owned(), invoiced_on: jiff::civil::date(2026, 11, 22), entitlements };
-    quote.deliver(delivery, at(22)).expect("it is owed").next
-}
-
-fn all_of(quote: &Quote) -> News {
-    News::Refunded { total: quote.offer.due() }
-}
-
-/// All money went back after the delivery.
-fn refunded() -> (Quote, Receipt) {
-    let (_, receipt) = paid();
-    let quote = delivered();
-    let (quote, receipt) = after(&quote, Some(&receipt), &told(60, &quote, all_of(&quote)));
-    (quote, receipt.expect("a receipt"))
-}
-
-/// The refund was told first: nothing was ever delivered.
-fn refunded_before_delivery() -> Quote {
-    let quote = issued();
-    let awaited = awaited();
-    after(&quote, Some(&awaited), &told(20, &quote, money_of(&quote))).0
-}
-
-fn revised() -> Quote {
-    let mut request = tests::example();
-    request["lines"][0]["users"] = json!(1_000);
-    issued().revise(offer(&request, 30)).expect("it is not paid").expect("it is another request").next
-}
-
-fn awaited() -> Receipt {
-    let quote = issued();
-    let told = told(15, &quote, all_of(&quote));
-    settle(&told, None, Some(&quote), told.at).receipt.expect("a receipt")
-}
-
-fn unapplied(told: &Told) -> Receipt {
-    settle(told, None, None, told.at).receipt.expect("a receipt")
+fn read(file: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(file).expect("a text")).expect("JSON")
 }
 
 /// An item as DynamoDB holds it, with its body unfolded so that a difference can be read.
@@ -197,54 +79,105 @@ fn assert_shape<T: Item>(name: &str, aggregate: &T) {
     let mut names: Vec<_> = attributes.keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["body", "kind", "pk", "sk", "version"]);
-    assert_golden(&format!("items/{name}.json"), &shown(&attributes));
+    assert_golden(&format!("{ITEMS}/{name}.json"), &shown(&attributes));
 }
 
 #[test]
 fn quotes_are_stored_in_this_shape_in_every_stage() {
-    assert_shape("quote-issued", &issued());
-    assert_shape("quote-issued-plainly", &issued_plainly());
-    assert_shape("quote-revised", &revised());
-    assert_shape("quote-paid", &paid().0);
-    assert_shape("quote-delivered", &delivered());
-    assert_shape("quote-refunded", &refunded().0);
-    assert_shape("quote-refunded-before-delivery", &refunded_before_delivery());
+    assert_shape("quote-issued", &given::issued());
+    assert_shape("quote-issued-plainly", &given::issued_plainly());
+    assert_shape("quote-renewal-and-upgrade", &given::renewal_and_upgrade());
+    assert_shape("quote-in-review", &given::in_review());
+    assert_shape("quote-approved", &given::approved());
+    assert_shape("quote-approved-with-nothing-to-pay", &given::approved_with_nothing_to_pay());
+    assert_shape("quote-rejected", &given::rejected());
+    assert_shape("quote-revised", &given::revised());
+    assert_shape("quote-paid", &given::paid().0);
+    assert_shape("quote-delivered", &given::delivered());
+    assert_shape("quote-refunded", &given::refunded().0);
+    assert_shape("quote-refunded-before-delivery", &given::refunded_before_delivery());
+}
+
+/// So that the golden file of a quote with everything keeps having everything.
+#[test]
+fn the_quote_with_everything_has_every_rule_and_note_of_a_price() {
+    let quote = serde_json::to_value(given::renewal_and_upgrade()).expect("JSON");
+    let lines = quote["offer"]["lines"].as_array().expect("lines");
+    let names = |list: &str, at: &str| -> Vec<String> {
+        let all = lines.iter().flat_map(|line| line[list].as_array().into_iter().flatten());
+        let mut names: Vec<_> = all.filter_map(|one| one.pointer(at)?.as_str().map(str::to_owned)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    };
+    let rules = [
+        "channel",
+        "days",
+        "list_price",
+        "maintenance",
+        "rounding",
+        "segment",
+        "step_up_credit",
+        "term",
+        "upgrade_credit",
+    ];
+    assert_eq!(names("steps", "/rule/rule"), rules);
+    assert_eq!(names("notes", "/note"), ["credit_lapsed", "migration_not_applicable", "renewal_not_same_partner"]);
+    assert_eq!(quote["offer"]["tax_notes"].as_array().map(Vec::len), Some(1), "{:#}", quote["offer"]["tax_notes"]);
 }
 
 #[test]
 fn receipts_are_stored_in_this_shape_wherever_the_money_is() {
     let usd: Currency = "USD".parse().expect("a currency");
     let money = News::Succeeded { money: Money::new(12_345, usd), methods: vec![Method::Card] };
-    let named = told(20, &issued(), money);
-    assert_shape("receipt-awaited", &awaited());
-    assert_shape("receipt-applied", &paid().1);
-    assert_shape("receipt-applied-and-refunded", &refunded().1);
-    assert_shape("receipt-unapplied", &unapplied(&named));
-    assert_shape("receipt-unapplied-without-reference", &unapplied(&Told { reference: None, ..named }));
+    let named = told(20, &given::issued(), money);
+    assert_shape("receipt-awaited", &given::awaited());
+    assert_shape("receipt-applied", &given::paid().1);
+    assert_shape("receipt-applied-and-refunded", &given::refunded().1);
+    assert_shape("receipt-unapplied", &given::unapplied(&named, None));
+    assert_shape("receipt-unapplied-in-review", &given::unapplied(&named, Some(&given::in_review())));
+    assert_shape("receipt-unapplied-without-reference", &given::unapplied(&Told { reference: None, ..named }, None));
 }
 
 #[test]
 fn entitlements_are_stored_in_this_shape() {
-    assert_shape("license-perpetual", &entitlement(Kind::Perpetual));
-    assert_shape("license-term", &entitlement(Kind::Term));
-    assert_shape("license-subscription", &entitlement(Kind::Subscription));
+    assert_shape("license-perpetual", &given::entitlement(Kind::Perpetual));
+    assert_shape("license-term", &given::entitlement(Kind::Term));
+    assert_shape("license-subscription", &given::entitlement(Kind::Subscription));
+    assert_shape("license-imported", &given::license_imported());
+    assert_shape("license-renewed", &given::license_renewed());
+    assert_shape("license-migrated", &given::license_migrated());
+}
+
+#[test]
+fn what_the_desk_records_is_stored_in_this_shape() {
+    assert_shape("partner", &given::partner());
+    assert_shape("evidence", &given::evidence());
+    assert_shape("certificate", &given::certificate());
+    assert_shape("certificate-vat-id", &given::vat_id());
+    assert_shape("site", &given::site());
+    assert_shape("holding", &given::holding());
+    assert_shape("policy-in-force", &given::policy_in_force());
+    assert_shape("audit", &given::audit_entry());
 }
 
 /// The names of reasons and methods are stored too: none may be renamed.
 #[test]
 fn reasons_and_methods_keep_their_names() {
     use Method::{Ach, BankTransfer, Card, Check, Net30, Paypal};
+    use ReviewReason::{AmountAboveLimit, CotermRequested, GovernmentUnverified, NothingToPay, SegmentEvidencePending};
     use Unapplied::{
-        AlreadyPaid, AmountMismatch, CurrencyMismatch, MethodNotAllowed, NoReference, QuoteExpired, QuoteUnknown,
+        AlreadyPaid, AmountMismatch, CurrencyMismatch, MethodNotAllowed, NoReference, NotOffered, QuoteExpired, QuoteUnknown,
         RevisionSuperseded,
     };
     assert_eq!(
         json!([
             NoReference,
             QuoteUnknown,
+            NotOffered,
+            AlreadyPaid,
             QuoteExpired,
             RevisionSuperseded,
-            AlreadyPaid,
             CurrencyMismatch,
             AmountMismatch,
             MethodNotAllowed
@@ -252,17 +185,33 @@ fn reasons_and_methods_keep_their_names() {
         json!([
             "no_reference",
             "quote_unknown",
+            "not_offered",
+            "already_paid",
             "quote_expired",
             "revision_superseded",
-            "already_paid",
             "currency_mismatch",
             "amount_mismatch",
             "method_not_allowed"
         ])
     );
+    let reasons = [CotermRequested, SegmentEvidencePending, GovernmentUnverified, AmountAboveLimit, NothingToPay];
+    assert_eq!(
+        json!(reasons),
+        json!([
+            "coterm_requested",
+            "segment_evidence_pending",
+            "government_unverified",
+            "amount_above_limit",
+            "nothing_to_pay"
+        ])
+    );
+    assert!(reasons.iter().all(|reason| json!(reason) == reason.as_str()));
     let methods = [Card, Paypal, Check, BankTransfer, Ach, Net30];
     assert_eq!(json!(methods), json!(["card", "paypal", "check", "bank_transfer", "ach", "net_30"]));
     assert!(methods.iter().all(|method| json!(method) == method.as_str()));
+    let kinds = ["new", "renewal", "upgrade", "renew_and_upgrade", "coterm", "downgrade_at_renewal"];
+    assert_eq!(json!(LineKind::ALL), json!(kinds));
+    assert!(LineKind::ALL.iter().all(|kind| json!(kind) == kind.as_str()));
 }
 
 /// Reads an item back and writes it again.
@@ -274,38 +223,151 @@ fn rewritten<T: Item>(attributes: &Attributes) -> Attributes {
 /// Every file in the folder, whoever wrote it and whenever.
 #[test]
 fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
-    let mut seen = std::collections::BTreeMap::<_, u32>::new();
-    for file in fs::read_dir(ITEMS).expect("the golden items").map(|entry| entry.expect("an entry").path()) {
-        let golden: Value = serde_json::from_str(&fs::read_to_string(&file).expect("a text")).expect("JSON");
+    let mut seen = BTreeMap::<_, u32>::new();
+    for file in golden_files(ITEMS) {
+        let golden = read(&file);
         let attributes = hidden(&golden);
         let kind = golden["kind"].as_str().expect("a kind");
         let again = match kind {
             Quote::KIND => rewritten::<Quote>(&attributes),
             Receipt::KIND => rewritten::<Receipt>(&attributes),
             Entitlement::KIND => rewritten::<Entitlement>(&attributes),
+            Partner::KIND => rewritten::<Partner>(&attributes),
+            SegmentEvidence::KIND => rewritten::<SegmentEvidence>(&attributes),
+            TaxCertificate::KIND => rewritten::<TaxCertificate>(&attributes),
+            Site::KIND => rewritten::<Site>(&attributes),
+            Holding::KIND => rewritten::<Holding>(&attributes),
+            PolicyInForce::KIND => rewritten::<PolicyInForce>(&attributes),
+            AuditEntry::KIND => rewritten::<AuditEntry>(&attributes),
             other => panic!("{}: nothing is stored as {other}", file.display()),
         };
         let again: Value = serde_json::from_str(&shown(&again)).expect("JSON");
         assert_eq!(again, golden, "{}", file.display());
         *seen.entry(kind.to_owned()).or_default() += 1;
     }
-    let least = [(Quote::KIND, 7), (Receipt::KIND, 5), (Entitlement::KIND, 3)];
+    let least = [
+        (Quote::KIND, 19),
+        (Receipt::KIND, 6),
+        (Entitlement::KIND, 6),
+        (Partner::KIND, 1),
+        (SegmentEvidence::KIND, 1),
+        (TaxCertificate::KIND, 2),
+        (Site::KIND, 1),
+        (Holding::KIND, 1),
+        (PolicyInForce::KIND, 1),
+        (AuditEntry::KIND, 1),
+    ];
     assert!(least.iter().all(|(kind, least)| seen.get(*kind) >= Some(least)), "{seen:?}");
+}
+
+const BUCKET: &str = "lookup#golden";
+const SERIES: &str = "SERIES#GOLDEN SERIES";
+const JWK: &str = r#"{"kid":"golden"}"#;
+
+fn files() -> BTreeMap<String, String> {
+    [("channel.toml", "# Nobody pays less.\n"), ("languages/ja.toml", "a = \"見積\"\n")]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .into()
+}
+
+fn letters() -> [(&'static str, LetterNote); 2] {
+    let (accepted_as, reason) = ("ses-1".to_owned(), "InvalidParameterValue".to_owned());
+    [("quote", LetterNote::Sent { accepted_as }), ("receipt", LetterNote::SetAside { reason })]
+}
+
+/// What the store writes beside aggregates, by the name of its golden file.
+async fn note_everything(store: &Store, world: &World) -> Vec<(&'static str, String)> {
+    for _ in 0..3 {
+        assert!(store.allow(BUCKET, 3, at(15)).await.expect("a counter"));
+    }
+    store.keep_policy(given::POLICY_VERSION, &files()).await.expect("a policy");
+    for (role, note) in letters() {
+        store.note_letter(&number(), 1, role, at(1), &note).await.expect("a note");
+    }
+    store.audit_reveal(&sen("server"), at(2), "u1", "user-1").await.expect("a note");
+    store.publish_key("golden", JWK).await.expect("a key");
+    let quote = given::issued();
+    let _ = store.create_quote(&quote).await.expect("a quote");
+    let paid = quote.revise(given::revised().offer).expect("it is not paid").expect("it is another request");
+    let _ = store.commit_numbered(&paid, "GOLDEN SERIES", 1).await.expect("a number");
+    world.settled().await;
+    let number = number();
+    vec![
+        ("limit", format!("LIMIT#{BUCKET} UNTIL#{}", at(15))),
+        ("policy-part", format!("POLICY#{} PART#0001", given::POLICY_VERSION)),
+        ("letter-sent", format!("QUOTE#{} LETTER#1#quote", number.compact())),
+        ("letter-set-aside", format!("QUOTE#{} LETTER#1#receipt", number.compact())),
+        ("reveal", format!("LICENSE#{} AUDIT#{}#u1", sen("server").compact(), at(2))),
+        ("public-key", "KEYS KEY#golden".to_owned()),
+        ("series", format!("{SERIES} SERIES")),
+    ]
+}
+
+/// Which write of an item it was is another every time.
+fn unmarked(stored: &Stored, key: &str) -> Attributes {
+    let mut attributes = stored.get(key).unwrap_or_else(|| panic!("nothing is stored at {key}")).clone();
+    attributes.remove(item::MARK);
+    attributes
+}
+
+#[tokio::test]
+async fn counters_notes_and_parts_are_stored_in_this_shape() {
+    let mut world = World::new().await;
+    let keys = note_everything(world.home().store(), &world).await;
+    let stored = world.stored().await;
+    for (name, key) in keys {
+        assert_golden(&format!("{NOTES}/{name}.json"), &shown(&unmarked(&stored, &key)));
+    }
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn counters_notes_and_parts_of_yesterday_still_count() {
+    let world = World::new().await;
+    let store = world.home().store();
+    let files_of_yesterday = golden_files(NOTES);
+    assert!(files_of_yesterday.len() >= 7);
+    for file in files_of_yesterday {
+        let put = store.client().put_item().table_name(store.table()).set_item(Some(hidden(&read(&file))));
+        put.send().await.expect("the item can be stored");
+    }
+    assert!(!store.allow(BUCKET, 3, at(15)).await.expect("a counter"), "three were counted");
+    assert!(store.allow(BUCKET, 4, at(15)).await.expect("a counter"));
+    assert_eq!(store.policy_files(given::POLICY_VERSION).await.expect("a policy"), Some(files()));
+    for (role, _) in letters() {
+        assert!(store.letter_done(&number(), 1, role).await.expect("a note"), "{role}");
+    }
+    assert_eq!(store.reveals(&sen("server")).await.expect("notes"), ["user-1"]);
+    assert!(store.published_keys().await.expect("keys").contains(&JWK.to_owned()));
+    assert_eq!(store.last_in_series("GOLDEN SERIES").await.expect("a number"), 1);
+    world.close().await;
 }
 
 /// The table of access patterns, key by key.
 #[test]
 fn keys_are_built_as_the_table_says() {
-    let number: QuoteNumber = number();
+    let number = number();
     let sen = minter().sen(&number, 1, 0);
     let (quote, license) = (format!("QUOTE#{}", number.compact()), format!("LICENSE#{}", sen.compact()));
     assert_eq!((number.compact().len(), sen.compact().len()), (9, 11));
+    let partner = "PARTNER#example reseller";
+    let audit = "AUDIT#2026-11-22T10:00:00Z#u1";
     let keys = [
         (Key::quote(&number), &*quote, "QUOTE"),
         (Key::letter(&number, 1, "quote"), &quote, "LETTER#1#quote"),
-        (Key::receipt(&payment()), "PAYMENT#stripe:pi_golden", "PAYMENT"),
+        (Key::receipt(&given::payment()), "PAYMENT#stripe:pi_golden", "PAYMENT"),
         (Key::entitlement(&sen), &license, "LICENSE"),
-        (Key::audit(&sen, at(0), "u1"), &license, "AUDIT#2026-11-22T10:00:00Z#u1"),
+        (Key::audit(&sen, at(0), "u1"), &license, audit),
+        (Key::partner("Example Reseller"), partner, "PARTNER"),
+        (Key::audit_entry(partner.to_owned(), at(0), "u1"), partner, audit),
+        (Key::evidence("EV-1"), "EVIDENCE#EV-1", "EVIDENCE"),
+        (Key::certificate("DE123456789"), "CERTIFICATE#DE123456789", "CERTIFICATE"),
+        (Key::site("acme.cloud.example"), "SITE#acme.cloud.example", "SITE"),
+        (Key::holding("tracker-government", " Example  Agency"), "HOLDING#tracker-government#example agency", "HOLDING"),
+        (Key::limit("lookup#192.0.2.1", at(15)), "LIMIT#lookup#192.0.2.1", "UNTIL#2026-11-22T10:15:00Z"),
+        (Key::policy_in_force(), "POLICY", "CURRENT"),
+        (Key::policy_part("0123456789abcdef", 1), "POLICY#0123456789abcdef", "PART#0001"),
         (Key::public_key("k1"), "KEYS", "KEY#k1"),
         (Key::series("IN"), "SERIES#IN", "SERIES"),
     ];

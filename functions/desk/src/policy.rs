@@ -10,11 +10,11 @@ use axum::{
 };
 use contract::desk::{PolicyBody, PolicyFilesView, PolicyView, file_pointer};
 use domain::{
-    Code, Fault, Policy, Refusal,
+    Code, Fault, Refusal,
     import::is_reference,
     policy::{Mistake, Mistakes},
 };
-use runtime::{Reply, random};
+use runtime::{NotPublished, Proposal, Reply, random};
 use store::PolicyInForce;
 
 use crate::{Desk, records::changed, staff::Staff};
@@ -41,16 +41,13 @@ pub(crate) async fn files(State(desk): State<Arc<Desk>>, Path(version): Path<Str
 /// and nothing is stored.
 pub(crate) async fn publish(State(desk): State<Arc<Desk>>, Extension(staff): Extension<Staff>, body: Bytes) -> Reply {
     let PolicyBody { files, version } = PolicyBody::read(&body)?;
-    if let Some(read) = version {
-        let policy = Policy::read(&files).map_err(unsound)?;
-        let in_force = desk.store.policy_in_force().await?;
-        let stands = |version: &str| in_force.as_ref().is_some_and(|in_force| in_force.version == version);
-        if !stands(&read) && !stands(&policy.version) {
-            return Err(changed().into());
-        }
+    let proposal =
+        Proposal { files: &files, over: version.as_deref(), by: staff.subject(), at: desk.clock.now(), unique: &random::token() };
+    match desk.policies.publish(proposal).await? {
+        Ok(in_force) => Ok(view(&in_force)),
+        Err(NotPublished::Unsound(mistakes)) => Err(unsound(mistakes).into()),
+        Err(NotPublished::Moved) => Err(changed().into()),
     }
-    let published = desk.policies.publish(&files, staff.subject(), desk.clock.now(), &random::token()).await?;
-    Ok(view(&published.map_err(unsound)?))
 }
 
 fn view(in_force: &PolicyInForce) -> Response {

@@ -25,7 +25,7 @@ pub(crate) async fn approve(
 ) -> Reply {
     let approve = |quote: &Quote, reason: &str, now| {
         if staff.0.email.as_ref().is_some_and(|email| email.is(quote.offer.requester().email.as_str())) {
-            return Err(Refusal::new(Code::StaffOnly, "You asked for this quote yourself: somebody else must approve it."));
+            return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
         }
         quote.approve(staff.subject(), reason, now)
     };

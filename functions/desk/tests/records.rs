@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 const SEN: &str = "SEN-4MRX7-PQ2HVW";
 
 fn policy() -> Policy {
-    let vendor = Vendor::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/vendor")).unwrap();
+    let vendor = Vendor::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/vendor")).expect("the example vendor");
     vendor.policy().unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 fn noon(day: &str) -> Timestamp {
-    format!("{day}T12:00:00Z").parse().unwrap()
+    format!("{day}T12:00:00Z").parse().expect("a day")
 }
 
 /// What `by` brings in on a day.
@@ -57,7 +57,7 @@ fn site(body: &Value) -> Result<Site, Vec<(Code, String)>> {
 }
 
 fn entitlement(body: &Value, before: Option<&Entitlement>) -> Result<Entitlement, Vec<(Code, String)>> {
-    let sen: Sen = SEN.parse().unwrap();
+    let sen: Sen = SEN.parse().expect("a number");
     judge(desk::entitlement, body, ANNA, |request, on, faults| request.check(Some(&sen), before, on, faults))
 }
 

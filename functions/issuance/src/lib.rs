@@ -3,6 +3,8 @@
 //! A stream record is only a reason to look: what is owed is decided from the quote as it is stored now, so that a
 //! record may come late, twice, or after a refund.
 
+pub mod kms;
+
 use std::sync::Arc;
 
 use aws_lambda_events::{
@@ -11,12 +13,11 @@ use aws_lambda_events::{
 };
 use domain::{
     Quote, QuoteNumber, Sen,
+    import::holding,
     license::{self, Entitlement, LicenseKey},
     number::Minter,
-    policy::Deployment,
     price::Line,
     quote::{self, Delivered, Delivery},
-    request::Holding,
 };
 use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
@@ -88,24 +89,30 @@ impl Issuance {
 
     /// Delivers what a quote owes, if it still owes anything.
     async fn deliver(&self, number: &QuoteNumber) -> Result<(), Failure> {
-        let series = self.policies.current().await?.invoice_series.clone();
+        let policy = self.policies.current().await?;
+        let series = &policy.invoice_series;
         for _ in 0..ATTEMPTS {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
             let (Some(on), Some(paid_at)) = (quote.owed_since(), paid_at(&quote)) else { return Ok(()) };
             let mut entitlements = Vec::new();
             for line in &quote.offer.lines {
-                entitlements.push(match &line.order.held {
+                let entitlement = match &line.order.held {
                     None => self.issue(&quote, line, on, paid_at).await?,
                     Some(held) => self.grant(&quote, line, &held.sen, on, paid_at).await?,
-                });
+                };
+                if let Some(holding) = holding(&entitlement, &policy) {
+                    self.store.hold(&holding).await?;
+                }
+                let (sen, key, end) = (entitlement.sen.clone(), entitlement.file.is_some(), entitlement.end());
+                entitlements.push(Delivered { line: line.line, sen, key, end });
                 if let Some(source) = &line.order.source {
                     self.migrate(number, &source.sen).await?;
                 }
             }
-            let next = self.store.last_in_series(&series).await? + 1;
+            let next = self.store.last_in_series(series).await? + 1;
             let delivery = Delivery { invoice: format!("{series}-{next:06}"), invoiced_on: on, entitlements };
             let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(()) };
-            if self.store.commit_numbered(&change, &series, next).await? == Commit::Committed {
+            if self.store.commit_numbered(&change, series, next).await? == Commit::Committed {
                 tracing::info!(quote = %number, lines = quote.offer.lines.len(), "delivered");
                 return Ok(());
             }
@@ -115,35 +122,28 @@ impl Issuance {
 
     /// Signs and stores a new entitlement. Done again, it finds what it did before: number, statement and — Ed25519
     /// being deterministic — signature are the same.
-    async fn issue(&self, quote: &Quote, line: &Line, on: Date, paid_at: Timestamp) -> Result<Delivered, Failure> {
+    async fn issue(&self, quote: &Quote, line: &Line, on: Date, paid_at: Timestamp) -> Result<Entitlement, Failure> {
         for attempt in 0..ATTEMPTS {
             // Once in 10¹⁴ another entitlement has this number.
             let sen = self.minter.sen(&quote.number, line.line, attempt);
             let owed = self.sign(license::owed(quote, line, on, paid_at, sen)).await?;
-            let stored = match self.store.create_entitlement(&owed).await? {
-                Created::New => owed,
-                Created::Exists(there) if there.has(&quote.number, line.line) => *there,
-                Created::Exists(_) => continue,
-            };
-            if line.deployment == Deployment::GovernmentCloud {
-                self.store.hold(&holding(&stored)).await?;
+            match self.store.create_entitlement(&owed).await? {
+                Created::New => return Ok(owed),
+                Created::Exists(there) if there.has(&quote.number, line.line) => return Ok(*there),
+                Created::Exists(_) => {}
             }
-            return Ok(delivered(line, &stored));
         }
         Err(Failure::Contended(quote.number.clone()))
     }
 
     /// Signs and stores what a line makes of an entitlement that there is. Done again, it finds that the line is in it.
-    async fn grant(&self, quote: &Quote, line: &Line, sen: &Sen, on: Date, paid_at: Timestamp) -> Result<Delivered, Failure> {
+    async fn grant(&self, quote: &Quote, line: &Line, sen: &Sen, on: Date, paid_at: Timestamp) -> Result<Entitlement, Failure> {
         for _ in 0..ATTEMPTS {
             let Some(there) = self.store.entitlement(sen).await? else { return Err(Failure::Gone(sen.clone())) };
-            let Some(next) = there.granted(quote, line, on, paid_at) else { return Ok(delivered(line, &there)) };
+            let Some(next) = there.granted(quote, line, on, paid_at) else { return Ok(there) };
             let next = self.sign(next).await?;
             if self.store.update_entitlement(&next).await? == Commit::Committed {
-                if line.deployment == Deployment::GovernmentCloud {
-                    self.store.hold(&holding(&next)).await?;
-                }
-                return Ok(delivered(line, &next));
+                return Ok(next);
             }
         }
         Err(Failure::Contended(quote.number.clone()))
@@ -167,20 +167,6 @@ impl Issuance {
             owed.file = Some(LicenseKey { key_id: license.key_id, text });
         }
         Ok(owed)
-    }
-}
-
-fn delivered(line: &Line, entitlement: &Entitlement) -> Delivered {
-    Delivered { line: line.line, sen: entitlement.sen.clone(), key: entitlement.file.is_some(), end: entitlement.end() }
-}
-
-/// What keeps the customer from a second subscription to the same government product (R106).
-fn holding(entitlement: &Entitlement) -> Holding {
-    Holding {
-        product: entitlement.product.clone(),
-        licensee: entitlement.licensee.clone(),
-        sen: entitlement.sen.clone(),
-        end: entitlement.end().unwrap_or(Date::MAX),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use aws_lambda_events::dynamodb::Event;
 use lambda_runtime::{LambdaEvent, service_fn};
-use runtime::{Clock, Configuration, aws};
+use runtime::{Clock, aws};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::telemetry::start();
-    let (configuration, config) = (Configuration::from_env(), aws::config().await);
+    let config = aws::config().await;
+    let configuration = aws::configuration(&config).await?;
     let store = aws::store(&configuration, &config)?;
     let mail = aws_sdk_ses::Client::new(&config);
     let notifications = &notifications::Notifications::start(&configuration, store, mail, Clock::system())?;

@@ -36,8 +36,23 @@ impl Quotes {
     }
 }
 
-/// The number of the window that an instant is in, and when its counters may be forgotten.
+/// The number of the window that an instant is in, and when its counters may be forgotten: the same for the whole window.
 fn window(now: Timestamp) -> (i64, Timestamp) {
     let number = now.as_second().div_euclid(WINDOW.as_secs());
-    (number, now.saturating_add(WINDOW * 2).unwrap_or(Timestamp::MAX))
+    let forgotten = (number + 2).saturating_mul(WINDOW.as_secs());
+    (number, Timestamp::from_second(forgotten).unwrap_or(Timestamp::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r28_everything_in_a_window_is_counted_together_and_kept_until_it_is_over() {
+        let at = |text: &str| window(text.parse().expect("an instant"));
+        let first = at("2026-11-22T10:00:00Z");
+        assert_eq!(at("2026-11-22T10:00:59.999Z"), first);
+        assert_ne!(at("2026-11-22T10:01:00Z").0, first.0);
+        assert_eq!(first.1, "2026-11-22T10:02:00Z".parse().expect("an instant"));
+    }
 }

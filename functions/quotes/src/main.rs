@@ -1,11 +1,12 @@
 //! Quotes on Lambda: wiring and nothing else.
 
-use runtime::{Clock, Configuration, aws};
+use runtime::{Clock, aws};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::start();
-    let configuration = Configuration::from_env();
-    let store = aws::store(&configuration, &aws::config().await)?;
+    let config = aws::config().await;
+    let configuration = aws::configuration(&config).await?;
+    let store = aws::store(&configuration, &config)?;
     runtime::serve(quotes::routes(quotes::Quotes::start(&configuration, store, Clock::system())?)).await
 }

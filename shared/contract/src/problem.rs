@@ -57,7 +57,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
     match code {
         Code::MalformedJson | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
         Code::SignInRequired => (401, "Sign in required"),
-        Code::StaffOnly => (403, "For vendor staff"),
+        Code::StaffOnly | Code::OwnOrder => (403, "Not yours to do"),
         Code::NotFound => (404, "Not found"),
         Code::MethodNotAllowed => (405, "Method not allowed"),
         Code::QuotePaid

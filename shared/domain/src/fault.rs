@@ -108,6 +108,8 @@ codes! {
     SignInRequired = "sign_in_required",
     /// Signed in, but not for this: vendor staff only.
     StaffOnly = "staff_only",
+    /// Nobody approves what they asked for themselves (R34).
+    OwnOrder = "own_order",
     /// Asked too often: wait.
     TooManyRequests = "too_many_requests",
     /// The record was changed since it was read.

@@ -15,9 +15,11 @@ use crate::{
     channel::{Membership, Partner},
     evidence::{SegmentEvidence, Site, SiteContact, SiteRole, TaxCertificate, VAT_ID, vat_id},
     fault::Faults,
+    form::{
+        contact, country, date, is_plain, list, optional_country, optional_date, optional_region, optional_text, required, text,
+        unknown,
+    },
     license::{Entitlement, Kind, kind},
-    party::{Contact, Email},
-    place,
     policy::{Deployment, Product, Proof, Statement},
     request::{ContactRequest, Holding},
 };
@@ -308,7 +310,7 @@ impl CertificateRequest {
             _ => text(faults, "/number", self.number.as_deref(), 60),
         };
         let region = match (&self.region, &country) {
-            (Some(_), Some(country)) => self.region(country, faults),
+            (Some(_), Some(country)) => optional_region(faults, "/region", country, self.region.as_deref()),
             _ => Some(None),
         };
         let kind = self.kind(country.as_deref(), on.policy, faults);
@@ -372,18 +374,6 @@ impl CertificateRequest {
             faults.add(Code::NotExpected, "/region", "A VAT id counts in its whole country: leave it out.");
         }
         Some(canonical)
-    }
-
-    /// A region may come with or without its country: `CA` and `US-CA` are the same.
-    fn region(&self, country: &str, faults: &mut Faults) -> Option<Option<String>> {
-        let Some(given) = self.region.as_deref().map(str::trim).filter(|region| !region.is_empty()) else { return Some(None) };
-        let code = if given.starts_with(&format!("{country}-")) { given.to_owned() } else { format!("{country}-{given}") };
-        if !place::is_subdivision(&code) {
-            let detail = format!("ISO 3166-2 has no such subdivision of {country}. Write it as `{country}-…`.");
-            faults.add(Code::RegionUnknown, "/region", detail);
-            return None;
-        }
-        Some(Some(code))
     }
 }
 
@@ -583,19 +573,6 @@ pub fn organization(given: &str) -> Option<&str> {
     (!given.is_empty() && given.chars().count() <= 120 && given.chars().all(is_plain)).then_some(given)
 }
 
-fn required<T>(faults: &mut Faults, pointer: impl Into<String>) -> Option<T> {
-    faults.add(Code::Required, pointer, "This is required.");
-    None
-}
-
-fn unknown<'k>(faults: &mut Faults, code: Code, pointer: String, what: &str, known: impl Iterator<Item = &'k str>) {
-    faults.add(code, pointer, format!("There is no such {what}. There are: {}.", list(known)));
-}
-
-fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
-    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
-}
-
 fn few(faults: &mut Faults, pointer: &str, entries: usize) {
     if entries > MAX_ENTRIES {
         faults.add(Code::ValueInvalid, pointer, format!("There are more than {MAX_ENTRIES}."));
@@ -607,82 +584,4 @@ fn in_order(faults: &mut Faults, pointer: &str, from: Date, expires: Date) {
         let detail = "This is the first day on which it no longer counts: it cannot be before the first on which it does.";
         faults.add(Code::ValueInvalid, pointer, detail);
     }
-}
-
-fn text(faults: &mut Faults, pointer: &str, given: Option<&str>, longest: usize) -> Option<String> {
-    match optional_text(faults, pointer, given, longest)? {
-        Some(text) => Some(text),
-        None => required(faults, pointer),
-    }
-}
-
-/// The outer `None` is a fault; the inner, a text that was not given.
-fn optional_text(faults: &mut Faults, pointer: &str, given: Option<&str>, longest: usize) -> Option<Option<String>> {
-    let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else { return Some(None) };
-    let wrong = if given.chars().count() > longest {
-        format!("This is longer than {longest} characters.")
-    } else if !given.chars().all(is_plain) {
-        "This has a line break or another character that cannot be printed. Write it on one plain line.".to_owned()
-    } else {
-        return Some(Some(given.to_owned()));
-    };
-    faults.add(Code::ValueInvalid, pointer, wrong);
-    None
-}
-
-/// What can stand on a document and in a letter: neither a control character, nor one that hides or reverses others.
-fn is_plain(c: char) -> bool {
-    let invisible = matches!(c, '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
-    !c.is_control() && !invisible
-}
-
-fn date(faults: &mut Faults, pointer: &str, given: Option<&str>) -> Option<Date> {
-    match optional_date(faults, pointer, given)? {
-        Some(date) => Some(date),
-        None => required(faults, pointer),
-    }
-}
-
-/// The outer `None` is a fault; the inner, a day that was not given.
-fn optional_date(faults: &mut Faults, pointer: &str, given: Option<&str>) -> Option<Option<Date>> {
-    let Some(given) = given else { return Some(None) };
-    let date = given.trim().parse().ok();
-    if date.is_none() {
-        faults.add(Code::ValueInvalid, pointer, "Write the date as 2027-06-30.");
-    }
-    date.map(Some)
-}
-
-fn country(faults: &mut Faults, pointer: &str, given: Option<&str>) -> Option<String> {
-    match optional_country(faults, pointer, given)? {
-        Some(country) => Some(country),
-        None => required(faults, pointer),
-    }
-}
-
-/// The outer `None` is a fault; the inner, a country that was not given.
-fn optional_country(faults: &mut Faults, pointer: &str, given: Option<&str>) -> Option<Option<String>> {
-    let Some(code) = given else { return Some(None) };
-    if !place::is_country(code) {
-        let detail = "Give the country as two capital letters of ISO 3166, such as `US` or `JP`.";
-        faults.add(Code::CountryUnknown, pointer, detail);
-        return None;
-    }
-    Some(Some(code.to_owned()))
-}
-
-fn contact(faults: &mut Faults, at: &str, given: &ContactRequest) -> Option<Contact> {
-    let name = text(faults, &format!("{at}/name"), given.name.as_deref(), 120);
-    let at_email = format!("{at}/email");
-    let email = match given.email.as_deref().map(str::trim).filter(|email| !email.is_empty()) {
-        None => required(faults, at_email),
-        Some(email) => {
-            let email = Email::parse(email);
-            if email.is_none() {
-                faults.add(Code::EmailInvalid, at_email, "This is not an e-mail address such as name@example.com.");
-            }
-            email
-        }
-    };
-    Some(Contact { name: name?, email: email? })
 }

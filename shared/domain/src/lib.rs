@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod channel;
 pub mod evidence;
 pub mod fault;
+mod form;
 pub mod import;
 pub mod license;
 pub mod link;

@@ -19,7 +19,7 @@ const SEN_BODY: usize = 10;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuoteNumber(String);
 
-/// A support entitlement number, `SEN-4MRX7-PQ2HVK`: ten characters and a check character. It names one entitlement.
+/// A support entitlement number, `SEN-4MRX7-PQ2HVW`: ten characters and a check character. It names one entitlement.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sen(String);
 

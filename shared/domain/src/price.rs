@@ -13,7 +13,7 @@ use crate::{
     calendar::{days_after, days_between, months_after, term_days},
     channel::ChannelStatus,
     money::{Percent, Rational, Rounding, half_up},
-    policy::{Deployment, LineKind, NotSold, Product, Proof, UpgradeTerm},
+    policy::{Deployment, LineKind, NotSold, Product, Proof, Rate, Segment, UpgradeTerm},
 };
 
 /// What one line asks for, with the facts about what the customer has that its price depends on.
@@ -311,7 +311,7 @@ pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) 
         price.step(Rule::Segment { segment: segment.to_owned(), percent }, -by);
     }
     price.round_stage();
-    for (rule, credit) in credits(order, product, &coverage, kept, basis, policy)? {
+    for (rule, credit) in credits(order, product, tier, &coverage, kept, basis, policy)? {
         let used = credit.min(price.exact);
         price.step(rule, -used);
         if credit > used {
@@ -409,7 +409,9 @@ impl Coverage {
                 Self::coterm(order, product, held, on, policy)?
             }
         };
-        if let Some(last) = product.max_term_end.filter(|last| coverage.end > *last && order.kind != LineKind::Upgrade) {
+        // An end that stays is no new term.
+        let prolonged = order.held.as_ref().is_none_or(|held| coverage.end > held.end);
+        if let Some(last) = product.max_term_end.filter(|last| prolonged && coverage.end > *last) {
             let member = if order.until.is_some() { "until" } else { "term_months" };
             return no(Code::TermNotOffered, member, format!("No term of {} may end after {last}.", product.name));
         }
@@ -586,24 +588,22 @@ fn best_segment<'p>(
     notes: &mut Vec<LineNote>,
 ) -> Option<(&'p str, Percent)> {
     let mut best: Option<(&str, Percent)> = None;
-    let mut migrates = false;
     for segment in &policy.segments {
         let claimed = match &segment.proof {
             Proof::Evidence(_) => {
                 let proven = |claim: &SegmentClaim| claim.segment == segment.id && claim.standing == ClaimStanding::Proven;
                 basis.segments.iter().any(proven)
             }
-            Proof::SourceEntitlement { min_users, .. } => order.source.is_some() && tier >= *min_users,
+            Proof::SourceEntitlement { .. } => migrates(segment, order, product, tier, basis),
         };
         let rate = segment.rates.iter().find(|rate| rate.applies(None, product, order.kind, basis.currency, basis.on));
         if let Some(rate) = rate.filter(|_| claimed) {
-            migrates |= matches!(segment.proof, Proof::SourceEntitlement { .. });
             if best.is_none_or(|(_, percent)| rate.percent > percent) {
                 best = Some((&segment.id, rate.percent));
             }
         }
     }
-    if order.source.is_some() && !migrates {
+    if order.source.is_some() && !policy.segments.iter().any(|segment| migrates(segment, order, product, tier, basis)) {
         notes.push(LineNote::MigrationNotApplicable { reason: MigrationRefusal::NotOffered });
     }
     best
@@ -613,6 +613,7 @@ fn best_segment<'p>(
 fn credits(
     order: &OrderLine,
     product: &Product,
+    tier: u32,
     coverage: &Coverage,
     kept: Rational,
     basis: &Basis<'_>,
@@ -628,7 +629,10 @@ fn credits(
         // The segment's discount is on the difference, or a discounted customer would be credited more than was paid.
         credits.push((Rule::UpgradeCredit { sen: held.sen.clone(), tier: held.tier, days }, list * share * kept));
     }
-    if let Some(source) = order.source.as_ref().filter(|_| credits_migration(order, product, basis, policy))
+    let credits_migration = policy.segments.iter().any(|segment| {
+        matches!(segment.proof, Proof::SourceEntitlement { credit: true, .. }) && migrates(segment, order, product, tier, basis)
+    });
+    if let Some(source) = order.source.as_ref().filter(|_| credits_migration)
         && let Some(list) = list_of(source, basis, policy)
     {
         let days = term_days(basis.on, source.end);
@@ -639,11 +643,11 @@ fn credits(
     Ok(credits)
 }
 
-fn credits_migration(order: &OrderLine, product: &Product, basis: &Basis<'_>, policy: &Policy) -> bool {
-    policy.segments.iter().any(|segment| {
-        matches!(segment.proof, Proof::SourceEntitlement { credit: true, min_users } if order.users >= min_users)
-            && segment.rates.iter().any(|rate| rate.applies(None, product, order.kind, basis.currency, basis.on))
-    })
+/// Whether a line is part of a migration to the cloud. One that has no rates at all is credited, and no more.
+fn migrates(segment: &Segment, order: &OrderLine, product: &Product, tier: u32, basis: &Basis<'_>) -> bool {
+    let applies = |rate: &Rate| rate.applies(None, product, order.kind, basis.currency, basis.on);
+    let large_enough = matches!(segment.proof, Proof::SourceEntitlement { min_users, .. } if tier >= min_users);
+    order.source.is_some() && large_enough && (segment.rates.is_empty() || segment.rates.iter().any(applies))
 }
 
 /// Today's list price of what somebody has.
@@ -663,7 +667,7 @@ fn channel<'b>(
 ) -> Option<(&'b str, Option<&'b str>, Percent)> {
     let ChannelStatus::Member { programme: id, tier, .. } = basis.channel else { return None };
     let programme = policy.programme(id)?;
-    let applies = |rate: &&crate::policy::Rate| rate.applies(tier.as_deref(), product, order.kind, basis.currency, basis.on);
+    let applies = |rate: &&Rate| rate.applies(tier.as_deref(), product, order.kind, basis.currency, basis.on);
     let rate = programme.rates.iter().find(applies)?;
     let renews = !matches!(order.kind, LineKind::New | LineKind::Upgrade);
     let sold_by_another = order.held.as_ref().is_some_and(|held| !held.same_partner);
@@ -697,9 +701,10 @@ impl Explained {
         }
     }
 
-    /// `P-WHOLE` rounds after each kind of discount; `P-MINOR` once, at the end.
+    /// `P-WHOLE` rounds after each kind of discount, where the currency has a smaller unit than the whole one; `P-MINOR`,
+    /// and a currency such as yen under either policy, once, at the end (E23).
     fn round_stage(&mut self) {
-        if self.rounding == Rounding::Whole {
+        if self.rounding == Rounding::Whole && self.currency.exponent() > 0 {
             self.finish();
         }
     }

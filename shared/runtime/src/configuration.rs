@@ -61,6 +61,38 @@ impl Configuration {
         Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
+    /// Fetches the secrets that are kept in Secrets Manager: a variable `NAME_FROM` that is the ARN of one becomes `NAME`.
+    /// `fetch` answers the secret behind an ARN, or why it cannot be had — without its value.
+    ///
+    /// # Errors
+    ///
+    /// Every secret that cannot be had, and every one that is also set itself: nobody would know which one counts.
+    pub(crate) async fn with_secrets(
+        mut self,
+        fetch: impl AsyncFn(String) -> Result<String, String>,
+    ) -> Result<Self, ConfigurationError> {
+        let kept = self.0.iter().filter(|(_, value)| is_secret_arn(value));
+        let kept: Vec<_> = kept.filter_map(|(name, arn)| Some((name.strip_suffix(FROM)?.to_owned(), arn.clone()))).collect();
+        let mut faults = Vec::new();
+        for (name, arn) in kept {
+            let mut refuse = |problem: String, remedy: &'static str| {
+                faults.push(Fault { variable: format!("{name}{FROM}").into(), problem: problem.into(), remedy: remedy.into() });
+            };
+            if self.0.contains_key(&name) {
+                refuse(format!("is set beside {name}"), "remove one of them");
+                continue;
+            }
+            match fetch(arn).await {
+                Ok(secret) => drop(self.0.insert(name, secret)),
+                Err(why) => refuse(
+                    format!("names a secret that cannot be read ({why})"),
+                    "check that it exists, and that this function's role may read it",
+                ),
+            }
+        }
+        if faults.is_empty() { Ok(self) } else { Err(ConfigurationError(faults)) }
+    }
+
     /// Reads settings; `read` asks the [`Reader`] for each of them.
     ///
     /// # Errors
@@ -72,6 +104,15 @@ impl Configuration {
         let settings = read(&mut reader);
         if reader.faults.is_empty() { Ok(settings) } else { Err(ConfigurationError(reader.faults)) }
     }
+}
+
+/// What follows a setting's name in the variable that says where it is kept.
+const FROM: &str = "_FROM";
+
+/// Whether a text is the ARN of a secret in Secrets Manager, in any of AWS's partitions.
+fn is_secret_arn(text: &str) -> bool {
+    let mut parts = text.split(':');
+    parts.next() == Some("arn") && parts.nth(1) == Some("secretsmanager")
 }
 
 /// Shows names only: any value may be a secret.
@@ -159,7 +200,7 @@ impl<'a> Reader<'a> {
     ///
     /// Neither `problem` nor `remedy` may quote the value.
     pub fn refuse(&mut self, name: &'static str, problem: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) {
-        self.faults.push(Fault { variable: name, problem: problem.into(), remedy: remedy.into() });
+        self.faults.push(Fault { variable: name.into(), problem: problem.into(), remedy: remedy.into() });
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {
@@ -179,7 +220,7 @@ impl<'a> Reader<'a> {
 /// One mistake: which variable, what is wrong with it, and what to do. Never the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fault {
-    variable: &'static str,
+    variable: Cow<'static, str>,
     problem: Cow<'static, str>,
     remedy: Cow<'static, str>,
 }
@@ -187,7 +228,7 @@ pub struct Fault {
 impl Fault {
     /// The name of the variable.
     pub fn variable(&self) -> &str {
-        self.variable
+        &self.variable
     }
 }
 
@@ -367,6 +408,41 @@ mod tests {
         );
         assert!(!format!("{error:?} {configuration:?}").contains("hunter2"));
         assert!(format!("{configuration:?}").contains("PADDED"), "names are shown");
+    }
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:number-key-a1b2c3";
+
+    async fn fetched(pairs: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
+        let fetch = async |arn: String| match arn == ARN {
+            true => Ok("hunter2".to_owned()),
+            false => Err("ResourceNotFoundException".to_owned()),
+        };
+        Configuration::from_pairs(pairs.iter().copied()).with_secrets(fetch).await
+    }
+
+    #[tokio::test]
+    async fn a_secret_kept_elsewhere_is_read_as_if_it_were_set() {
+        let china = ARN.replace("arn:aws:", "arn:aws-cn:");
+        let configuration = fetched(&[("NUMBER_KEY_FROM", ARN), ("MAIL_FROM", "arn of nothing")]).await.expect("it is there");
+        let key = configuration.read(|c| c.secret("NUMBER_KEY")).expect("a secret");
+        assert_eq!(key.expose(), "hunter2");
+        assert!(configuration.read(|c| c.required("MAIL")).is_err(), "only secrets are fetched");
+        assert!(is_secret_arn(&china) && !is_secret_arn("arn:aws:ssm:eu-central-1:000000000000:parameter/secretsmanager"));
+    }
+
+    #[tokio::test]
+    async fn every_secret_that_cannot_be_had_is_reported_without_a_value() {
+        let missing = ARN.replace("number", "link");
+        let set = [("LINK_KEYS_FROM", &*missing), ("NUMBER_KEY_FROM", ARN), ("NUMBER_KEY", "hunter3")];
+        let text = fetched(&set).await.expect_err("two mistakes").to_string();
+        assert_eq!(
+            text.lines().skip(1).map(str::trim).collect::<Vec<_>>(),
+            [
+                "LINK_KEYS_FROM names a secret that cannot be read (ResourceNotFoundException): check that it exists, and that \
+                 this function's role may read it",
+                "NUMBER_KEY_FROM is set beside NUMBER_KEY: remove one of them",
+            ]
+        );
     }
 
     #[test]

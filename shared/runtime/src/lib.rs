@@ -19,7 +19,7 @@ pub mod vendor;
 pub use caller::SourceIp;
 pub use clock::Clock;
 pub use configuration::Configuration;
-pub use policies::Policies;
+pub use policies::{NotPublished, Policies, Proposal};
 pub use reply::{Failure, Reply, shell};
 pub use serve::serve;
 pub use vendor::{StartError, Vendor};

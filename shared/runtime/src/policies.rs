@@ -98,7 +98,10 @@ impl Policies {
         let asked = clock.now();
         let in_force = match store.policy_in_force().await? {
             Some(in_force) => in_force,
-            None => self.put_in_force(folder, By::deployment(asked), |_| true).await?,
+            None => {
+                let absent = |in_force: Option<&PolicyInForce>| in_force.map_or(Stand::Replace, |_| Stand::WillDo);
+                self.put_in_force(folder, By::deployment(asked), absent).await?.ok_or_else(contended)?
+            }
         };
         let policy = self.readable(&in_force.version).await?;
         self.adopt(policy.clone(), asked);
@@ -128,52 +131,58 @@ impl Policies {
     /// The table does not answer. Trying again is safe.
     pub async fn take_folder(&self) -> Result<(), store::Error> {
         let Shared { clock, folder, .. } = &*self.0;
-        let taken = |in_force: &PolicyInForce| in_force.folder.as_deref() == Some(folder.version());
+        let taken = |in_force: Option<&PolicyInForce>| {
+            let taken = in_force.is_some_and(|in_force| in_force.folder.as_deref() == Some(folder.version()));
+            if taken { Stand::WillDo } else { Stand::Replace }
+        };
         let _asking = self.0.asking.lock().await;
         self.put_in_force(folder, By::deployment(clock.now()), taken).await.map(drop)
     }
 
-    /// Puts a policy in force, given as the TOML files of a vendor's folder. If it is in force already, that is a success
-    /// that changes nothing; one that was in force before is put in force again.
-    ///
-    /// `by` is the subject of whoever publishes it, and `unique` tells the audit entry from another of the same instant.
+    /// Puts a policy in force. If it is in force already, that is a success that changes nothing; one that was in force
+    /// before is put in force again.
     ///
     /// # Errors
     ///
-    /// The inner ones are the mistakes in the files: nothing was changed. Otherwise the table does not answer, and trying
+    /// The inner ones are why it was not published: nothing was changed. Otherwise the table does not answer, and trying
     /// again is safe.
-    pub async fn publish(
-        &self,
-        files: &BTreeMap<String, String>,
-        by: &str,
-        at: Timestamp,
-        unique: &str,
-    ) -> Result<Result<PolicyInForce, Mistakes>, store::Error> {
+    pub async fn publish(&self, proposal: Proposal<'_>) -> Result<Result<PolicyInForce, NotPublished>, store::Error> {
+        let Proposal { files, over, by, at, unique } = proposal;
         let policy = match sound(files) {
             Ok(policy) => Arc::new(policy),
-            Err(mistakes) => return Ok(Err(mistakes)),
+            Err(mistakes) => return Ok(Err(NotPublished::Unsound(mistakes))),
         };
         let published = Publication { policy, files: files.clone() };
         let by = By { subject: by.to_owned(), at, unique: unique.to_owned() };
+        let judge = |in_force: Option<&PolicyInForce>| {
+            let version = in_force.map(|in_force| &*in_force.version);
+            match over {
+                _ if version == Some(published.version()) => Stand::WillDo,
+                Some(over) if version != Some(over) => Stand::Moved,
+                _ => Stand::Replace,
+            }
+        };
         let _asking = self.0.asking.lock().await;
-        let in_force = self.put_in_force(&published, by, |in_force| in_force.version == published.version()).await?;
+        let Some(in_force) = self.put_in_force(&published, by, judge).await? else { return Ok(Err(NotPublished::Moved)) };
         self.adopt(published.policy, self.0.clock.now());
         Ok(Ok(in_force))
     }
 
-    /// Puts a publication in force, unless what is in force will do.
+    /// Puts a publication in force, as what is in force is judged; `None` when that has moved.
     async fn put_in_force(
         &self,
         publication: &Publication,
         by: By,
-        will_do: impl Fn(&PolicyInForce) -> bool,
-    ) -> Result<PolicyInForce, store::Error> {
+        judge: impl Fn(Option<&PolicyInForce>) -> Stand,
+    ) -> Result<Option<PolicyInForce>, store::Error> {
         let Shared { store, folder, .. } = &*self.0;
         for _ in 0..ATTEMPTS {
-            let before = match store.policy_in_force().await? {
-                Some(in_force) if will_do(&in_force) => return Ok(in_force),
-                before => before,
-            };
+            let before = store.policy_in_force().await?;
+            match judge(before.as_ref()) {
+                Stand::WillDo => return Ok(before),
+                Stand::Moved => return Ok(None),
+                Stand::Replace => {}
+            }
             let next = next(publication.version(), &by, before.as_ref(), folder.version());
             let entry = AuditEntry {
                 partition: next.key().partition,
@@ -187,11 +196,10 @@ impl Policies {
             };
             if store.publish_policy(&publication.files, &next, &entry).await? == Commit::Committed {
                 tracing::info!(version = next.version, sequence = next.sequence, "a policy was put in force");
-                return Ok(next);
+                return Ok(Some(next));
             }
         }
-        let reason = "others publish at the same time".to_owned();
-        Err(store::Error::Unavailable { operation: "TransactWriteItems of a policy", reason })
+        Err(contended())
     }
 
     /// The policy with this version, or the one before it when this program cannot read it.
@@ -241,6 +249,45 @@ impl Policies {
         let surplus = kept.len().saturating_sub(KEPT);
         kept.drain(..surplus);
     }
+}
+
+/// A policy that somebody wants in force.
+#[derive(Debug, Clone, Copy)]
+pub struct Proposal<'p> {
+    /// The TOML files of a vendor's folder.
+    pub files: &'p BTreeMap<String, String>,
+    /// The version that it shall replace, if only that one; whatever is in force, when it is not said.
+    pub over: Option<&'p str>,
+    /// The subject of whoever publishes it.
+    pub by: &'p str,
+    /// When.
+    pub at: Timestamp,
+    /// What tells the audit entry from another of the same instant.
+    pub unique: &'p str,
+}
+
+/// Why a policy was not published.
+#[derive(Debug)]
+pub enum NotPublished {
+    /// These are the mistakes in it.
+    Unsound(Mistakes),
+    /// Another one than it should replace is in force.
+    Moved,
+}
+
+/// What to do about the policy in force.
+enum Stand {
+    /// It is as it should be.
+    WillDo,
+    /// It gives way.
+    Replace,
+    /// It is not the one that was to give way.
+    Moved,
+}
+
+fn contended() -> store::Error {
+    let reason = "others publish at the same time".to_owned();
+    store::Error::Unavailable { operation: "TransactWriteItems of a policy", reason }
 }
 
 /// Who publishes.

@@ -5,8 +5,8 @@
 //! | a quote by its number | `QUOTE#7KQ4M9XTC` | `QUOTE` |
 //! | whether a quote's letter was sent | `QUOTE#7KQ4M9XTC` | `LETTER#1#quote` |
 //! | where a payment went | `PAYMENT#stripe:pi_…` | `PAYMENT` |
-//! | an entitlement by its SEN | `LICENSE#4MRX7PQ2HVK` | `LICENSE` |
-//! | who saw its key, and what the desk did to it | `LICENSE#4MRX7PQ2HVK` | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | an entitlement by its SEN | `LICENSE#4MRX7PQ2HVW` | `LICENSE` |
+//! | who saw its key, and what the desk did to it | `LICENSE#4MRX7PQ2HVW` | `AUDIT#2026-11-22T10:00:00Z#…` |
 //! | whether an organisation is enrolled | `PARTNER#example reseller` | `PARTNER` |
 //! | what proves a segment | `EVIDENCE#EV-1` | `EVIDENCE` |
 //! | what frees from tax | `CERTIFICATE#DE123456789` | `CERTIFICATE` |

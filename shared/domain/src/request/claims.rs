@@ -3,11 +3,12 @@
 
 use jiff::civil::Date;
 
-use super::{Facts, Request, SegmentRequest, Warning, required};
+use super::{Facts, Request, SegmentRequest, Warning};
 use crate::{
     Code, Policy,
     evidence::{VAT_ID, vat_id},
     fault::Faults,
+    form::required,
     party::Party,
     place,
     policy::{Proof, Statement},

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::{Facts, LineRequest, MAX_LINES, Request, Warning, required};
+use super::{Facts, LineRequest, MAX_LINES, Request, Warning};
 use crate::{
     Code, Policy, Sen,
     calendar::term_days,
     channel::ChannelStatus,
     evidence::{Site, same_name, site_host},
     fault::Faults,
+    form::required,
     license::Entitlement,
     party::Email,
     policy::{AcceptedContact, Deployment, LineKind, Product},

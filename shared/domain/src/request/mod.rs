@@ -20,8 +20,8 @@ use crate::{
     Code, Currency, Policy,
     channel::ChannelStatus,
     fault::Faults,
-    party::{Address, Contact, Email, Party},
-    place,
+    form::{self, required},
+    party::{Address, Contact, Party},
     policy::{Deployment, LegalText, LineKind},
     price::{Basis, ClaimStanding, Line, SegmentClaim},
     tax::TaxClaim,
@@ -268,7 +268,7 @@ impl Request {
             None => required(faults, "/customer"),
         };
         let technical_contact = self.customer.as_ref().and_then(|customer| match &customer.technical_contact {
-            Some(contact) => contact.check("/customer/technical_contact", faults),
+            Some(contact) => form::contact(faults, "/customer/technical_contact", contact),
             None => required(faults, "/customer/technical_contact"),
         });
         let reseller = match (purchasing_for, &self.reseller) {
@@ -313,8 +313,8 @@ impl Request {
             licensee: customer.as_ref().map(|customer| &*customer.company),
         };
         let lines = self.lines(&judging, faults, &mut warnings);
-        let po_number = optional_text(faults, "/po_number", self.po_number.as_deref(), 40, false);
-        let notes = optional_text(faults, "/notes", self.notes.as_deref(), 2_000, true);
+        let po_number = form::optional_text(faults, "/po_number", self.po_number.as_deref(), 40);
+        let notes = form::optional_lines(faults, "/notes", self.notes.as_deref(), 2_000);
         let locale = self.locale(policy, faults);
         let accepted = self.accepted(purchasing_for, policy, faults);
 
@@ -408,84 +408,33 @@ impl Request {
 
 impl PartyRequest {
     fn check(&self, at: &str, policy: &Policy, faults: &mut Faults) -> Option<Party> {
-        let company = text(faults, format!("{at}/company"), self.company.as_deref(), 120);
-        let contact = self.contact.check(&format!("{at}/contact"), faults);
+        let company = form::text(faults, &format!("{at}/company"), self.company.as_deref(), 120);
+        let contact = form::contact(faults, &format!("{at}/contact"), &self.contact);
         let address = self.address.check(&format!("{at}/address"), policy, faults);
         Some(Party { company: company?, contact: contact?, address: address? })
     }
 }
 
-impl ContactRequest {
-    fn check(&self, at: &str, faults: &mut Faults) -> Option<Contact> {
-        let name = text(faults, format!("{at}/name"), self.name.as_deref(), 120);
-        let email = match self.email.as_deref().map(str::trim).filter(|email| !email.is_empty()) {
-            None => required(faults, format!("{at}/email")),
-            Some(email) => {
-                let email = Email::parse(email);
-                if email.is_none() {
-                    faults.add(
-                        Code::EmailInvalid,
-                        format!("{at}/email"),
-                        "This is not an e-mail address such as name@example.com.",
-                    );
-                }
-                email
-            }
-        };
-        Some(Contact { name: name?, email: email? })
-    }
-}
-
 impl AddressRequest {
     fn check(&self, at: &str, policy: &Policy, faults: &mut Faults) -> Option<Address> {
-        let street = text(faults, format!("{at}/street"), self.street.as_deref(), 200);
-        let city = text(faults, format!("{at}/city"), self.city.as_deref(), 100);
-        let postal_code = optional_text(faults, &format!("{at}/postal_code"), self.postal_code.as_deref(), 20, false);
-        let country = match &self.country {
-            None => required(faults, format!("{at}/country")),
-            Some(code) => {
-                let known = place::is_country(code).then_some(code.as_str());
-                if known.is_none() {
-                    faults.add(
-                        Code::CountryUnknown,
-                        format!("{at}/country"),
-                        "Give the country as two capital letters of ISO 3166, such as `US` or `JP`.",
-                    );
-                }
-                known
-            }
-        };
-        let region = country.and_then(|country| self.region(at, country, policy, faults));
-        Some(Address { street: street?, city: city?, postal_code: postal_code?, region: region?, country: country?.to_owned() })
+        let street = form::text(faults, &format!("{at}/street"), self.street.as_deref(), 200);
+        let city = form::text(faults, &format!("{at}/city"), self.city.as_deref(), 100);
+        let postal_code = form::optional_text(faults, &format!("{at}/postal_code"), self.postal_code.as_deref(), 20);
+        let country = form::country(faults, &format!("{at}/country"), self.country.as_deref());
+        let region = country.as_deref().and_then(|country| self.region(at, country, policy, faults));
+        Some(Address { street: street?, city: city?, postal_code: postal_code?, region: region?, country: country? })
     }
 
-    /// The outer `None` is a fault. A region may come with or without its country: `CA` and `US-CA` are the same.
+    /// The outer `None` is a fault.
     fn region(&self, at: &str, country: &str, policy: &Policy, faults: &mut Faults) -> Option<Option<String>> {
         let at = format!("{at}/region");
-        match self.region.as_deref().map(str::trim).filter(|region| !region.is_empty()) {
-            Some(region) => {
-                let code =
-                    if region.starts_with(&format!("{country}-")) { region.to_owned() } else { format!("{country}-{region}") };
-                let known = place::is_subdivision(&code);
-                if !known {
-                    faults.add(
-                        Code::RegionUnknown,
-                        at,
-                        format!("ISO 3166-2 has no such subdivision of {country}. Write it as `{country}-…`."),
-                    );
-                }
-                known.then_some(Some(code))
-            }
-            None if policy.tax.by_region(country) => {
-                faults.add(
-                    Code::Required,
-                    at,
-                    format!("Tax in {country} depends on the region: give its ISO 3166-2 code, `{country}-…`."),
-                );
-                None
-            }
-            None => Some(None),
+        let region = form::optional_region(faults, &at, country, self.region.as_deref())?;
+        if region.is_none() && policy.tax.by_region(country) {
+            let detail = format!("Tax in {country} depends on the region: give its ISO 3166-2 code, `{country}-…`.");
+            faults.add(Code::Required, at, detail);
+            return None;
         }
+        Some(region)
     }
 }
 
@@ -503,54 +452,4 @@ fn review(lines: &[Line], segments: &[SegmentClaim], notes: Option<&str>) -> Vec
         (government && !segments.iter().any(proven), ReviewReason::GovernmentUnverified),
     ];
     reasons.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason).collect()
-}
-
-fn required<T>(faults: &mut Faults, pointer: impl Into<String>) -> Option<T> {
-    faults.add(Code::Required, pointer, "This is required.");
-    None
-}
-
-fn text(faults: &mut Faults, pointer: String, given: Option<&str>, longest: usize) -> Option<String> {
-    match given.map(str::trim) {
-        None | Some("") => required(faults, pointer),
-        Some(given) => one_text(faults, &pointer, given, longest, false),
-    }
-}
-
-/// The outer `None` is a fault; the inner, a text that was not given.
-fn optional_text(faults: &mut Faults, pointer: &str, given: Option<&str>, longest: usize, lines: bool) -> Option<Option<String>> {
-    match given.map(str::trim) {
-        None | Some("") => Some(None),
-        Some(given) => one_text(faults, pointer, given, longest, lines).map(Some),
-    }
-}
-
-/// A text that can stand in a letter's header, on a document and in a log of the buyer's: bounded, without control
-/// characters and without characters that reverse or hide text. Line breaks are for notes alone.
-fn one_text(faults: &mut Faults, pointer: &str, given: &str, longest: usize, lines: bool) -> Option<String> {
-    let hidden = |c: char| (c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'))) || is_invisible(c);
-    if given.chars().count() > longest {
-        faults.add(Code::ValueInvalid, pointer, format!("This is longer than {longest} characters."));
-        None
-    } else if given.chars().any(hidden) {
-        faults.add(
-            Code::ValueInvalid,
-            pointer,
-            if lines {
-                "This has a character that cannot be printed: remove it."
-            } else {
-                "This has a line break or another character that cannot be printed. Write it on one plain line."
-            },
-        );
-        None
-    } else {
-        Some(given.to_owned())
-    }
-}
-
-/// What makes a text look other than it is, or makes nothing look like something: zero-width spaces, soft hyphens,
-/// direction marks, overrides and isolates, separators, annotations, tags. Joiners belong to words in some scripts, and
-/// stay.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }

@@ -1,0 +1,117 @@
+//! What the desk records and what limits count, on the engine that runs here.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use domain::{channel::Partner, request::Wanted};
+use jiff::{SignedDuration, Timestamp};
+use local::engine::Engine;
+use serde_json::json;
+use store::{AuditEntry, Commit, Item, Store, keys::Key};
+
+async fn store(engine: &Engine) -> Store {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url(engine.endpoint())
+        .build();
+    let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), "sellthrough");
+    store.create_table().await.unwrap();
+    store.create_table().await.unwrap();
+    store
+}
+
+fn noon() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+fn partner(version: u64) -> Partner {
+    Partner {
+        organization: "Example Reseller".to_owned(),
+        version,
+        name: "Example Reseller GmbH".to_owned(),
+        memberships: Vec::new(),
+    }
+}
+
+fn entry(partner: &Partner, millis: i64, unique: &str) -> AuditEntry {
+    AuditEntry {
+        partition: partner.key().partition,
+        at: noon() + SignedDuration::from_millis(millis),
+        by: "user-1".to_owned(),
+        action: "record".to_owned(),
+        before: None,
+        after: Some(json!({ "version": partner.version })),
+        reason: None,
+        unique: unique.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_record_and_its_audit_entry_are_written_together_or_not_at_all() {
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::start(data.path()).await.unwrap();
+    let store = store(&engine).await;
+
+    assert_eq!(store.record(&partner(1), &entry(&partner(1), 0, "a")).await.unwrap(), Commit::Committed);
+    assert_eq!(store.record(&partner(2), &entry(&partner(2), 510, "b")).await.unwrap(), Commit::Committed);
+    assert_eq!(store.record(&partner(3), &entry(&partner(3), 500, "c")).await.unwrap(), Commit::Committed);
+    for late in [1, 2, 3, 5] {
+        let lost = store.record(&partner(late), &entry(&partner(late), 600, "d")).await.unwrap();
+        assert_eq!(lost, Commit::Conflict, "version {late} after 3");
+    }
+    let key = Key::partner("EXAMPLE reseller");
+    assert_eq!(store.recorded::<Partner>(&key).await.unwrap(), Some(partner(3)));
+    let audit = store.audit_of(&key.partition).await.unwrap();
+    assert_eq!(audit.iter().map(|entry| &*entry.unique).collect::<Vec<_>>(), ["a", "c", "b"], "oldest first");
+    assert_eq!(audit[0], entry(&partner(1), 0, "a"));
+
+    let facts = store.facts(&Wanted::default(), Some("example reseller")).await.unwrap();
+    assert_eq!(facts.partner, Some(partner(3)));
+    engine.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bucket_allows_so_many_uses_in_each_window() {
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::start(data.path()).await.unwrap();
+    let store = store(&engine).await;
+    let (window, next) = (noon(), noon() + SignedDuration::from_mins(1));
+    for allowed in [true, true, true, false, false] {
+        assert_eq!(store.allow("lookup#x", 3, window).await.unwrap(), allowed);
+    }
+    assert!(store.allow("lookup#y", 3, window).await.unwrap(), "another bucket");
+    assert!(store.allow("lookup#x", 3, next).await.unwrap(), "another window");
+    assert!(!store.allow("lookup#x", 0, next + SignedDuration::from_mins(1)).await.unwrap());
+
+    let racing = (0..20).map(|_| {
+        tokio::spawn({
+            let store = store.clone();
+            async move { store.allow("race", 7, noon()).await.unwrap() }
+        })
+    });
+    let mut passed = 0;
+    for one in racing.collect::<Vec<_>>() {
+        passed += usize::from(one.await.unwrap());
+    }
+    assert_eq!(passed, 7);
+    engine.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_and_reveals() {
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::start(data.path()).await.unwrap();
+    let store = store(&engine).await;
+    store.publish_key("k1", "one").await.unwrap();
+    store.publish_key("k1", "one").await.unwrap();
+    store.publish_key("k2", "two").await.unwrap();
+    assert_eq!(store.published_keys().await.unwrap(), ["one", "two"]);
+    let minter = domain::number::Minter::new(b"x");
+    let sen = minter.sen(&minter.quote_from_seed("a"), 1, 0);
+    store.audit_reveal(&sen, noon(), "u", "user-1").await.unwrap();
+    store.audit_reveal(&sen, noon() + SignedDuration::from_millis(1), "t", "user-2").await.unwrap();
+    assert_eq!(store.reveals(&sen).await.unwrap(), ["user-1", "user-2"]);
+    assert_eq!(store.last_in_series("IN").await.unwrap(), 0);
+    engine.shutdown().await.unwrap();
+}

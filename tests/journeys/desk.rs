@@ -1,0 +1,189 @@
+//! The vendor's desk: who may come, what it records, and that every change says who made it (R4, R12, R58, R91, R118).
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tests::{NOW, World, errors, example_of, imported, plain_vendor, sen, with};
+
+/// Every door of the desk.
+fn doors() -> Vec<(Method, String)> {
+    let held = sen("nobody has it");
+    let records = ["partners/Somebody", "evidence/EV-1", "certificates/C-1", "sites/a.example"].map(str::to_owned);
+    let records = records.into_iter().chain([format!("entitlements/{held}")]);
+    let mut doors: Vec<_> = records.flat_map(|path| [(Method::GET, path.clone()), (Method::PUT, path)]).collect();
+    doors.extend(
+        [
+            (Method::POST, "entitlements"),
+            (Method::GET, "audit/partners/Somebody"),
+            (Method::POST, "quotes/Q-7KQ4-M9XTC/approve"),
+            (Method::POST, "quotes/Q-7KQ4-M9XTC/reject"),
+            (Method::GET, "policy"),
+            (Method::PUT, "policy"),
+            (Method::GET, "policy/0123456789abcdef"),
+        ]
+        .map(|(method, path)| (method, path.to_owned())),
+    );
+    doors
+}
+
+#[tokio::test]
+async fn nobody_but_staff_comes_in() {
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    let before = world.stored().await;
+    let customer = world.token("carl@customer.example", Some("Example Customer Inc.")).await;
+    let other_group = world.token_in("carl@customer.example", None, &["Vendor-Staff", "vendor-staff-guests"]).await;
+    for (method, path) in doors() {
+        let knock = || world.request(method.clone(), &format!("/v1/desk/{path}")).json(&json!({"reason": "please"}));
+        let nobody = world.send(knock()).await;
+        nobody.problem(401, "sign_in_required");
+        assert!(nobody.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
+        world.send(knock().bearer_auth("no token")).await.problem(401, "sign_in_required");
+        for token in [&customer, &other_group] {
+            world.send(knock().bearer_auth(token)).await.problem(403, "staff_only");
+        }
+    }
+    assert_eq!(world.stored().await, before);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r118_every_change_says_who_when_before_and_after() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let gold = json!({"name": "Reseller GmbH", "memberships": [{"programme": "partner", "tier": "gold", "from": "2026-01-01"}]});
+    let path = "partners/Reseller GmbH";
+    assert_eq!(world.desk(Method::PUT, path, &gold).await.expect(201)["version"], 1);
+    assert_eq!(world.desk(Method::PUT, path, &gold).await.expect(200)["version"], 1, "the same again is no change");
+    world.set_clock("2026-11-22T11:00:00Z").await;
+    let silver = with(&gold, [("/memberships/0/tier", json!("silver")), ("/version", json!(1))]);
+    assert_eq!(world.desk(Method::PUT, path, &silver).await.expect(200)["version"], 2);
+    let late = with(&gold, [("/version", json!(1)), ("/name", json!("Another"))]);
+    world.desk(Method::PUT, path, &late).await.problem(409, "record_changed");
+    let shown = world.desk_shows("partners/RESELLER GmbH").await;
+    assert_eq!((&shown["version"], &shown["memberships"][0]["tier"]), (&json!(2), &json!("silver")));
+
+    let audit = world.desk_shows("audit/partners/Reseller GmbH").await;
+    let [first, second] = &audit["entries"].as_array().unwrap()[..] else { panic!("two entries: {audit:#}") };
+    assert_eq!((&first["at"], &second["at"]), (&json!("2026-11-22T10:00:00Z"), &json!("2026-11-22T11:00:00Z")));
+    assert!(first.get("before").is_none() && first["after"]["memberships"][0]["tier"] == "gold", "{first:#}");
+    assert_eq!((&second["before"], &second["after"]["version"]), (&first["after"], &json!(2)));
+    let staff = first["by"].as_str().unwrap();
+    assert!(!staff.is_empty() && !staff.contains('@') && second["by"] == staff, "a subject, and no address: {staff}");
+
+    // What is wrong is told at once, and nothing is changed.
+    let before = world.stored().await;
+    let wrong = json!({"memberships": [
+        {"programme": "partner", "from": "2026-01-01"}, {"programme": "club", "from": "soon"},
+        {"programme": "corporate_reseller", "from": "2026-02-01", "until": "2026-02-01", "level": 3},
+    ]});
+    let problem = world.desk(Method::PUT, path, &wrong).await.problem(422, "request_invalid");
+    let told = errors(&problem);
+    for fault in [
+        ("required", "/name"),
+        ("required", "/memberships/0/tier"),
+        ("value_invalid", "/memberships/1/programme"),
+        ("value_invalid", "/memberships/1/from"),
+        ("value_invalid", "/memberships/2/until"),
+        ("unknown_member", "/memberships/2/level"),
+    ] {
+        assert!(told.contains(&fault), "{fault:?} among {told:?}");
+    }
+    assert_eq!(world.stored().await, before);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn licences_sold_before_come_in_line_by_line() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let line = |cause: &str, changes: &[(&str, Value)]| {
+        let entitlement = with(&imported("tracker-data-center", 500, "2027-01-01"), [("/sen", json!(sen(cause)))]);
+        with(&entitlement, changes.iter().cloned())
+    };
+    let sound = [line("one", &[]), line("two", &[("/product", json!("tracker-server")), ("/tier", json!(25))])];
+    let wrong = line("three", &[("/tier", json!(501)), ("/end", json!("2024-01-01")), ("/key", json!("x"))]);
+    let batch = format!("{}\n{wrong}\n\n{{\n{}\r\n{}\n", sound[0], sound[1], sound[0]);
+    let send = async |world: &World, batch: &str, kind: &str| {
+        let request = world.request(Method::POST, "/v1/desk/entitlements").header("content-type", kind);
+        world.send(request.bearer_auth(world.staff().await).body(batch.to_owned())).await
+    };
+    let report = send(&world, &batch, "application/jsonl").await.expect(200);
+    assert_eq!((&report["created"], &report["refused"]), (&json!(2), &json!(3)), "{report:#}");
+    let outcomes: Vec<_> = report["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["line"].as_u64().unwrap(), it["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(outcomes, [(1, "created"), (2, "refused"), (4, "refused"), (5, "created"), (6, "refused")]);
+    let faults = &report["lines"][1]["errors"];
+    let pointers: Vec<_> = faults.as_array().unwrap().iter().map(|it| it["pointer"].as_str().unwrap()).collect();
+    assert!(["/tier", "/end", "/key"].iter().all(|pointer| pointers.contains(pointer)), "{faults:#}");
+
+    // Sent again, it changes nothing; and what came in can be renewed at once.
+    let before = world.stored().await;
+    let again = send(&world, &sound.map(|line| line.to_string()).join("\n"), "application/x-ndjson").await.expect(200);
+    assert_eq!(again["unchanged"], 2);
+    assert_eq!(world.stored().await, before);
+    assert_eq!(send(&world, "{}", "application/json").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let renewal = with(&example_of("tracker-server", 25), [("/lines", json!([{"kind": "renewal", "sen": sen("two")}]))]);
+    let quote = world.quote(&renewal).await;
+    assert_eq!(quote.0["net"], 175_000);
+
+    // What a quote of ours has changed is no longer the desk's to say.
+    world.pay(&quote).await;
+    world.ignore_letters().await;
+    let over = imported("tracker-server", 25, "2030-01-01");
+    world.desk(Method::PUT, &format!("entitlements/{}", sen("two")), &over).await.problem(409, "record_changed");
+    let shown = world.desk_shows(&format!("entitlements/{}", sen("two"))).await;
+    assert_eq!((&shown["end"], &shown["quote"]), (&json!("2028-01-01"), &json!(quote.number())));
+    assert!(!shown.to_string().contains("LICENSE FILE"), "R52: the desk never sees a key");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let claim = json!([{"segment": "academic", "document": "mine.pdf"}]);
+    let request = with(&example_of("tracker-data-center", 500), [("/segments", claim)]);
+    let quotes = [world.quote(&request).await, world.quote(&request).await];
+    for quote in &quotes {
+        assert_eq!((&quote.0["status"], &quote.0["review_due"]), (&json!("in_review"), &json!("2026-11-25")), "R33");
+        assert!(quote.0.get("expires_at").is_none() && quote.0["links"].get("pay").is_none());
+    }
+    world.ignore_letters().await;
+    let [yes, no] = quotes;
+    let (approve, reject) = (format!("quotes/{}/approve", yes.number()), format!("quotes/{}/reject", no.number()));
+    let before = world.stored().await;
+    world.desk(Method::POST, &approve, &json!({})).await.problem(422, "required");
+    let seen_another = json!({"reason": "Looked at.", "revision": 2});
+    world.desk(Method::POST, &approve, &seen_another).await.problem(409, "record_changed");
+    assert_eq!(world.stored().await, before);
+
+    world.set_clock("2026-11-24T10:00:00Z").await;
+    world.approve(yes.number()).await;
+    let approved = world.see(&yes).await;
+    assert_eq!(approved.0["status"], "issued");
+    assert_eq!(approved.0["valid_through"], "2026-12-24", "R35: it counts from the decision");
+    assert_eq!(approved.0["net"], 4_200_000, "and the price is what was shown");
+    let rejected = json!({"reason": "We could not verify it."});
+    world.desk(Method::POST, &reject, &rejected).await.expect(200);
+    world.desk(Method::POST, &reject, &rejected).await.problem(409, "not_in_review");
+    let rejected = world.see(&no).await;
+    assert_eq!(rejected.0["status"], "rejected");
+    assert!(rejected.0["links"].get("pay").is_none());
+    let events: Vec<_> = approved.0["history"].as_array().unwrap().iter().map(|it| it["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["submitted", "approved", "issued"]);
+    world.pay(&approved).await;
+    world.ignore_letters().await;
+    assert_eq!(world.see(&approved).await.0["status"], "paid");
+
+    // Staff may buy as anybody may, and somebody else looks at it.
+    let own = world.quote(&with(&request, [("/reseller/contact/email", json!("Dana@vendor.example"))])).await;
+    let path = format!("quotes/{}/approve", own.number());
+    world.desk(Method::POST, &path, &json!({"reason": "Mine."})).await.problem(403, "own_order");
+    assert_eq!(world.see(&own).await.0["status"], "in_review");
+    world.ignore_letters().await;
+    world.close().await;
+}

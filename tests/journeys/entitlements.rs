@@ -1,0 +1,129 @@
+//! What a customer has, changed by later orders (R24–R31, R40–R44, R49, R78, R96).
+
+use licensing::JwkSet;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{NOW, Quote, World, example, example_of, plain_vendor, with};
+
+const RITA: &str = "rita@reseller.example";
+const BORIS: &str = "boris@second.example";
+const TINA: &str = "tina@customer.example";
+
+/// The example's order with these lines instead.
+fn ordering(lines: impl IntoIterator<Item = Value>) -> Value {
+    with(&example(), [("/lines", Value::from_iter(lines))])
+}
+
+/// The same by somebody else, who knows the customer.
+fn through_boris(order: &Value) -> Value {
+    let boris = json!({"name": "Boris Second", "email": BORIS});
+    with(order, [("/reseller/company", json!("Second Reseller Ltd")), ("/reseller/contact", boris)])
+}
+
+fn renewal(sen: &str) -> Value {
+    json!({"kind": "renewal", "sen": sen, "term_months": 12})
+}
+
+/// Pays a quote, and answers the one number that it delivered.
+async fn paid(world: &World, quote: &Quote) -> String {
+    world.pay(quote).await;
+    world.settled().await;
+    let paid = world.see(quote).await;
+    let [license] = &paid.0["licenses"].as_array().unwrap()[..] else { panic!("one licence: {:#}", paid.0) };
+    license["sen"].as_str().unwrap().to_owned()
+}
+
+/// What somebody sees of a licence, and the statement in the key that is revealed to them.
+async fn seen(world: &World, email: &str, sen: &str, keys: &JwkSet) -> (Value, String, licensing::License) {
+    let token = world.token(email, None).await;
+    let view = world.with_token(Method::GET, &format!("/v1/licenses/{sen}"), &token).await.expect(200);
+    let revealed = world.with_token(Method::POST, &format!("/v1/licenses/{sen}/reveal"), &token).await.expect(200);
+    let file = revealed["license_file"].as_str().unwrap().to_owned();
+    let license = licensing::verify(&file, keys).unwrap();
+    (view, file, license)
+}
+
+#[tokio::test]
+async fn r49_a_renewal_keeps_the_number_and_has_a_key_that_its_own_purchaser_sees() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let keys: JwkSet = serde_json::from_value(world.get("/.well-known/license-keys.json").await.expect(200)).unwrap();
+    let bought = world.quote(&example_of("tracker-data-center", 500)).await;
+    let sen = paid(&world, &bought).await;
+
+    let quote = world.quote(&through_boris(&ordering([renewal(&sen)]))).await;
+    let line = &quote.0["lines"][0];
+    assert_eq!((&line["starts"], &line["ends"], &line["sen"]), (&json!("2027-11-22"), &json!("2028-11-22"), &json!(sen)));
+    assert_eq!(paid(&world, &quote).await, sen, "the number stays");
+
+    let (view, first_key, license) = seen(&world, RITA, &sen, &keys).await;
+    assert_eq!((&view["term_end"], &view["purchaser"]), (&json!("2027-11-22"), &json!("Example Reseller GmbH")));
+    assert_eq!(license.term_end, Some("2027-11-22".parse().unwrap()), "who sold the first term sees the first key");
+    for email in [BORIS, TINA] {
+        let (view, key, license) = seen(&world, email, &sen, &keys).await;
+        assert_eq!((&view["term_end"], &view["purchaser"]), (&json!("2028-11-22"), &json!("Second Reseller Ltd")));
+        assert_eq!((&*license.sen, license.term_end), (&*sen, Some("2028-11-22".parse().unwrap())));
+        assert_ne!(key, first_key, "{email} sees the key that there is now");
+    }
+
+    // Two renewals for the same twelve months, both quoted before either is paid: what is paid is never lost.
+    let twice = [world.quote(&ordering([renewal(&sen)])).await, world.quote(&ordering([renewal(&sen)])).await];
+    for (quote, end) in twice.iter().zip(["2029-11-22", "2030-11-22"]) {
+        assert_eq!(paid(&world, quote).await, sen);
+        let (view, _, license) = seen(&world, TINA, &sen, &keys).await;
+        assert_eq!((&view["term_end"], license.term_end), (&json!(end), Some(end.parse().unwrap())));
+    }
+
+    // A higher tier until then.
+    let (_, before, _) = seen(&world, TINA, &sen, &keys).await;
+    let upgrade = world.quote(&ordering([json!({"kind": "upgrade", "sen": sen, "users": 1_000})])).await;
+    assert_eq!(paid(&world, &upgrade).await, sen);
+    let (view, after, license) = seen(&world, TINA, &sen, &keys).await;
+    assert_eq!((&view["tier"], &view["term_end"]), (&json!(1_000), &json!("2030-11-22")));
+    assert_eq!((license.tier, license.term_end), (Some(1_000), Some("2030-11-22".parse().unwrap())));
+    assert_ne!(before, after);
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_preview_of_every_kind_of_line_has_the_price_of_the_quote() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let dc = world.import("tracker-data-center", 500, "2027-02-01").await;
+    let large = world.import("tracker-data-center", 1_000, "2027-02-01").await;
+    let server = world.import("tracker-server", 25, "2026-10-01").await;
+    let service_desk = tests::sen("an edition");
+    let standard = with(&tests::imported("tracker-service-desk", 25, "2027-06-01"), [("/edition", json!("standard"))]);
+    world.record(&format!("entitlements/{service_desk}"), &standard).await;
+    for lines in [
+        vec![json!({"kind": "new", "product": "tracker-cloud", "users": 300, "term_months": 12, "migrates_from": dc})],
+        vec![renewal(&dc), renewal(&server)],
+        vec![json!({"kind": "upgrade", "sen": dc, "users": 2_000})],
+        vec![json!({"kind": "upgrade", "sen": server, "users": 100})],
+        vec![json!({"kind": "upgrade", "sen": service_desk, "edition": "premium"})],
+        vec![json!({"kind": "renew_and_upgrade", "sen": dc, "users": 1_000, "term_months": 12})],
+        vec![json!({"kind": "renew_and_upgrade", "sen": dc, "users": 1_000, "until": "2028-06-30"})],
+        vec![
+            json!({"kind": "coterm", "sen": dc, "until": "2027-06-30"}),
+            json!({"kind": "coterm", "sen": server, "until": "2027-06-30"}),
+        ],
+        vec![json!({"kind": "downgrade_at_renewal", "sen": large, "users": 500, "term_months": 12})],
+    ] {
+        let order = ordering(lines);
+        let mut preview = world.post("/v1/quotes/preview", &order).await.expect(200);
+        let mut quote = world.quote(&order).await.0;
+        for only_issued in ["number", "status", "links", "history"] {
+            quote.as_object_mut().unwrap().remove(only_issued);
+            preview.as_object_mut().unwrap().remove(only_issued);
+        }
+        if quote.get("review_reasons").is_some() {
+            for once_issued in ["issued_at", "valid_through", "expires_at"] {
+                preview.as_object_mut().unwrap().remove(once_issued);
+            }
+        }
+        assert_eq!(preview, quote, "{order:#}");
+    }
+    world.ignore_letters().await;
+    world.close().await;
+}

@@ -1,0 +1,85 @@
+//! Another policy without a deployment, and the old one for what it has priced.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{NOW, World, errors, example_of, plain_vendor, with};
+
+const PRICES: &str = "/files/prices.toml";
+const OLD: &str = "users = 500, price = 4200000";
+
+/// The files of the policy in force, and its version.
+async fn in_force(world: &World) -> (Value, String) {
+    let version = world.desk_shows("policy").await["version"].as_str().unwrap().to_owned();
+    (world.desk_shows(&format!("policy/{version}")).await, version)
+}
+
+/// The policy with a change of its prices.
+fn changed(policy: &Value, from: &str, to: &str) -> Value {
+    let prices = policy.pointer(PRICES).and_then(Value::as_str).unwrap();
+    assert!(prices.contains(from));
+    let files = json!({"files": policy["files"]});
+    with(&files, [(PRICES, json!(prices.replacen(from, to, 1)))])
+}
+
+#[tokio::test]
+async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let order = example_of("tracker-data-center", 500);
+    let old = world.quote(&order).await;
+    world.ignore_letters().await;
+    let (policy, first) = in_force(&world).await;
+    assert_eq!((&policy["version"], &old.0["policy_version"]), (&json!(first), &json!(first)));
+
+    // Unsound: every mistake with its file and line, and nothing is stored.
+    let before = world.stored().await;
+    let unsound = changed(&policy, OLD, "users = 500, price = -1");
+    let unsound = with(&unsound, [("/files/channel.toml", json!("[[programme]]\nid = \"club\"\nname = \"Club\"\n"))]);
+    let problem = world.desk(Method::PUT, "policy", &unsound).await.problem(422, "policy_unsound");
+    let told = errors(&problem);
+    assert_eq!(told, [("policy_unsound", "/files/channel.toml"), ("policy_unsound", PRICES)]);
+    let details: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|it| it["detail"].as_str().unwrap()).collect();
+    let line = |text: &str| 1 + text.lines().position(|line| line.contains(OLD)).unwrap();
+    let prices = policy.pointer(PRICES).and_then(Value::as_str).unwrap();
+    assert!(details[0].starts_with("Line 2: ") && details[0].contains("club"), "{details:?}");
+    assert!(details[1].starts_with(&format!("Line {}: ", line(prices))), "{details:?}");
+    assert_eq!(world.stored().await, before, "nothing is stored");
+
+    // Sound: in force everywhere within a minute.
+    world.set_clock("2026-11-22T10:00:30Z").await;
+    let sound = changed(&policy, OLD, "users = 500, price = 4300000");
+    let published = world.desk(Method::PUT, "policy", &sound).await.expect(200);
+    let second = published["version"].as_str().unwrap().to_owned();
+    assert_ne!(second, first);
+    world.set_clock("2026-11-22T10:01:31Z").await;
+    let new = world.quote(&order).await;
+    assert_eq!((&new.0["net"], &new.0["policy_version"]), (&json!(4_300_000), &json!(second)));
+    world.ignore_letters().await;
+
+    // What was quoted keeps its price and its policy, which stays readable.
+    assert_eq!(world.see(&old).await.0, old.0);
+    assert_eq!(world.desk_shows(&format!("policy/{first}")).await, policy);
+    world.pay(&old).await;
+    world.ignore_letters().await;
+    assert_eq!(world.see(&old).await.0["status"], "paid");
+
+    // The same again is no change; a policy that is no longer the one that was read is not replaced.
+    let before = world.stored().await;
+    assert_eq!(world.desk(Method::PUT, "policy", &sound).await.expect(200)["version"], second);
+    assert_eq!(world.stored().await, before);
+    let third = changed(&policy, OLD, "users = 500, price = 4400000");
+    let late = with(&third, [("/version", json!(first))]);
+    world.desk(Method::PUT, "policy", &late).await.problem(409, "record_changed");
+    assert_eq!(world.stored().await, before);
+
+    // Who put which in force is on record; and a restart keeps what was published.
+    let audit = world.desk_shows("audit/policy/current").await;
+    let [folder, desk] = &audit["entries"].as_array().unwrap()[..] else { panic!("two publications: {audit:#}") };
+    assert_eq!((&folder["by"], &folder["after"]["version"]), (&json!("deployment"), &json!(first)));
+    assert_eq!((&desk["before"]["version"], &desk["after"]["version"]), (&json!(first), &json!(second)));
+    assert_eq!(desk["by"], published["by"], "the subject of whoever published it");
+    world.restart().await;
+    assert_eq!(world.desk_shows("policy").await["version"], second);
+    assert_eq!(world.post("/v1/quotes/preview", &order).await.expect(200)["net"], 4_300_000);
+    world.close().await;
+}

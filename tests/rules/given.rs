@@ -1,0 +1,376 @@
+//! What there is to store: an item of every kind, in every stage that it can be in.
+
+use std::{net::IpAddr, path::Path};
+
+use contract::{
+    desk::{self, RecordBody},
+    quote::QuoteBody,
+};
+use domain::{
+    Policy, Quote, QuoteNumber, Refusal, Sen,
+    channel::Partner,
+    evidence::{SegmentEvidence, Site, TaxCertificate},
+    fault::Faults,
+    import::{self, Occasion, Record},
+    license::{self, Entitlement, Kind, LicenseKey},
+    link::LinkKeys,
+    number::Minter,
+    payment::{Method, News, PaymentId, Receipt, Reference, Told},
+    quote::{Change, Delivered, Delivery, Issue, Offer},
+    request::{Facts, Holding, Origin},
+    settlement::settle,
+};
+use jiff::{SignedDuration, Timestamp, civil::date};
+use runtime::Vendor;
+use serde_json::{Value, json};
+use store::{AuditEntry, Item, PolicyInForce};
+use tests::{imported, with};
+
+/// Who sits at the desk: the subject of their token.
+const STAFF: &str = "staff-1";
+/// The reseller, as the issuer of its tokens names it.
+const RESELLER: &str = "Example Reseller GmbH";
+const CUSTOMER: &str = "Example Customer Inc.";
+const VAT_ID: &str = "DE136695976";
+/// The policy's version is pinned: another wording of a letter is not another shape.
+pub(crate) const POLICY_VERSION: &str = "0123456789abcdef";
+
+/// So many minutes after the first quote was issued.
+pub(crate) fn at(minutes: i64) -> Timestamp {
+    let issued: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a timestamp");
+    issued + SignedDuration::from_mins(minutes)
+}
+
+pub(crate) fn minter() -> Minter {
+    Minter::new(b"the key of the golden files")
+}
+
+pub(crate) fn number() -> QuoteNumber {
+    minter().quote_from_seed("golden")
+}
+
+/// The number of something that was sold before.
+pub(crate) fn sen(cause: &str) -> Sen {
+    minter().sen(&minter().quote_from_seed(cause), 1, 0)
+}
+
+fn policy() -> Policy {
+    let vendor = Vendor::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/vendor")).expect("the example vendor");
+    vendor.policy().expect("a sound policy")
+}
+
+/// A record, as staff bring it in.
+fn recorded<T: Record, R>(
+    read: fn(&[u8]) -> Result<RecordBody<R>, Refusal>,
+    body: &Value,
+    rules: impl FnOnce(&R, &Occasion<'_>, &mut Faults) -> Option<T>,
+) -> T {
+    let policy = policy();
+    let on = Occasion { policy: &policy, by: STAFF, at: at(-60) };
+    let body = read(body.to_string().as_bytes()).expect("a body");
+    let mut record = body.judge(|request, faults| rules(request, &on, faults)).expect("the record is in order");
+    record.advance();
+    record
+}
+
+pub(crate) fn partner() -> Partner {
+    let body = json!({"name": RESELLER, "memberships": [
+        {"programme": "corporate_reseller", "from": "2025-01-01", "until": "2026-01-01"},
+        {"programme": "partner", "tier": "gold", "from": "2026-01-01"},
+    ]});
+    recorded(desk::partner, &body, |request, on, faults| request.check(RESELLER, None, on, faults))
+}
+
+pub(crate) fn evidence() -> SegmentEvidence {
+    let body = json!({
+        "segment": "nonprofit", "organization": CUSTOMER, "registration_number": "12-3456789", "country": "US",
+        "document": "archive/1", "expires": "2027-11-22",
+    });
+    recorded(desk::evidence, &body, |request, on, faults| request.check("EV-1", None, on, faults))
+}
+
+pub(crate) fn certificate() -> TaxCertificate {
+    let body = json!({
+        "kind": "resale", "organization": RESELLER, "country": "US", "region": "CA", "number": "SR-101",
+        "document": "archive/2", "from": "2026-01-01", "expires": "2027-01-01",
+    });
+    recorded(desk::certificate, &body, |request, on, faults| request.check("RESALE-1", None, on, faults))
+}
+
+pub(crate) fn vat_id() -> TaxCertificate {
+    let body = json!({
+        "kind": "vat_id", "organization": RESELLER, "country": "DE", "from": "2026-01-01", "expires": "2027-01-01",
+    });
+    recorded(desk::certificate, &body, |request, on, faults| request.check(VAT_ID, None, on, faults))
+}
+
+pub(crate) fn site() -> Site {
+    let body = json!({
+        "organization": CUSTOMER, "entitlements": [sen("desktop")],
+        "contacts": [
+            {"role": "billing", "name": "Bill Payer", "email": "bill@customer.example"},
+            {"role": "technical", "name": "Tina Admin", "email": "tina@customer.example"},
+            {"role": "admin", "name": "Ada Admin", "email": "ada@customer.example"},
+        ],
+    });
+    recorded(desk::site, &body, |request, _, faults| request.check("acme.cloud.example", None, faults))
+}
+
+/// What the customer has of a product, sold by the reseller itself.
+fn brought_in(cause: &str, product: &str, tier: u32, end: &str) -> Entitlement {
+    let body = with(&imported(product, tier, end), [("/purchaser/organization", json!(RESELLER))]);
+    recorded(desk::entitlement, &body, |request, on, faults| request.check(Some(&sen(cause)), None, on, faults))
+}
+
+/// Sold before, and brought in by the desk.
+pub(crate) fn license_imported() -> Entitlement {
+    brought_in("server", "tracker-server", 25, "2027-01-01")
+}
+
+pub(crate) fn holding() -> Holding {
+    let government = brought_in("government", "tracker-government-cloud", 500, "2027-06-30");
+    import::holding(&government, &policy()).expect("it is a government subscription")
+}
+
+/// That the desk has changed a record.
+pub(crate) fn audit_entry() -> AuditEntry {
+    let record = |partner: &Partner| serde_json::to_value(partner).expect("JSON");
+    let mut next = partner();
+    next.memberships[1].until = Some(date(2027, 1, 1));
+    next.advance();
+    AuditEntry {
+        partition: next.key().partition,
+        at: at(0),
+        by: STAFF.to_owned(),
+        action: "record".to_owned(),
+        before: Some(record(&partner())),
+        after: Some(record(&next)),
+        reason: None,
+        unique: "u1".to_owned(),
+    }
+}
+
+/// Published by the desk, after the vendor's folder was.
+pub(crate) fn policy_in_force() -> PolicyInForce {
+    PolicyInForce {
+        version: POLICY_VERSION.to_owned(),
+        published_at: at(0),
+        by: STAFF.to_owned(),
+        folder: Some("fedcba9876543210".to_owned()),
+        sequence: 2,
+    }
+}
+
+/// The offer for a request, when this is known.
+fn offer_of(request: &Value, facts: &Facts, minutes: i64) -> Offer {
+    let body = QuoteBody::read(request.to_string().as_bytes()).expect("JSON");
+    let issue = Issue {
+        origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])) },
+        request_hash: format!("{:064x}", request.to_string().len()),
+        link_keys: &LinkKeys::parse("k1:0123456789abcdef").expect("a key"),
+    };
+    let offer = Offer::make(&body.request, body.faults, facts, &policy(), &issue).expect("the request is in order");
+    Offer { policy_version: POLICY_VERSION.to_owned(), ..offer }
+}
+
+fn offer(request: &Value, minutes: i64) -> Offer {
+    offer_of(request, &Facts::default(), minutes)
+}
+
+/// A reseller buys a term licence, a perpetual one and a subscription for a customer.
+pub(crate) fn issued() -> Quote {
+    Quote::issue(number(), offer(&tests::example(), 0), Some("c0ffee".repeat(10)))
+}
+
+/// A customer buys for itself, and says no more than it must.
+pub(crate) fn issued_plainly() -> Quote {
+    let mut request = tests::example();
+    let members = request.as_object_mut().expect("an object");
+    for member in ["reseller", "po_number", "notes", "locale"] {
+        members.remove(member);
+    }
+    request["purchasing_for"] = json!("self");
+    request["accept"] = json!({"terms": "2026-10"});
+    Quote::issue(number(), offer(&request, 0), None)
+}
+
+/// What is on record when a member of a programme orders for a customer that has much already.
+fn everything_known() -> Facts {
+    let held = [
+        license_imported(),
+        brought_in("renewed", "tracker-data-center", 500, "2027-01-31"),
+        brought_in("upgraded", "tracker-data-center", 500, "2027-03-31"),
+        brought_in("extended", "tracker-data-center", 500, "2027-05-31"),
+        brought_in("lowered", "tracker-data-center", 1_000, "2026-12-31"),
+        brought_in("moved", "tracker-server", 100, "2027-06-30"),
+        brought_in("moved whole", "tracker-data-center", 500, "2027-06-30"),
+    ];
+    let mut held: Vec<_> = held.into();
+    // Another reseller has sold this one.
+    held[1].partner = None;
+    Facts {
+        partner: Some(partner()),
+        entitlements: held.into_iter().map(|it| (it.sen.clone(), it)).collect(),
+        evidence: [("EV-1".to_owned(), evidence())].into(),
+        certificates: [(VAT_ID.to_owned(), vat_id())].into(),
+        sites: [("acme.cloud.example".to_owned(), site())].into(),
+        holdings: Vec::new(),
+    }
+}
+
+/// A partner renews, upgrades and moves what a non-profit customer has: every step of a price, every note, a tax note.
+pub(crate) fn renewal_and_upgrade() -> Quote {
+    let new = |product: &str, users: u32| json!({"kind": "new", "product": product, "users": users, "term_months": 12});
+    let lines = json!([
+        {"kind": "renewal", "sen": sen("server")},
+        {"kind": "renewal", "sen": sen("renewed"), "term_months": 24},
+        {"kind": "upgrade", "sen": sen("upgraded"), "users": 1_000},
+        {"kind": "renew_and_upgrade", "sen": sen("extended"), "users": 600, "term_months": 12},
+        {"kind": "downgrade_at_renewal", "sen": sen("lowered"), "users": 500, "term_months": 12},
+        with(&new("tracker-cloud", 200), [("/migrates_from", json!(sen("moved")))]),
+        with(&new("tracker-cloud", 10), [("/migrates_from", json!(sen("moved whole")))]),
+        with(&new("tracker-cloud", 25), [("/migrates_from", json!(sen("nobody has it")))]),
+        with(&new("tracker-service-desk", 25), [("/edition", json!("premium"))]),
+    ]);
+    let changes = [
+        ("/lines", lines),
+        ("/segments", json!([{"segment": "nonprofit", "evidence": "EV-1"}])),
+        ("/tax", json!({"vat_id": VAT_ID})),
+    ];
+    Quote::issue(number(), offer_of(&with(&tests::example(), changes), &everything_known(), 0), None)
+}
+
+/// Licences shall end on one date, and a claim is not verified yet: a person must look first.
+pub(crate) fn in_review() -> Quote {
+    let changes = [
+        ("/lines", json!([{"kind": "coterm", "sen": sen("upgraded"), "until": "2027-06-30"}])),
+        ("/segments", json!([{"segment": "academic", "document": "mine.pdf"}])),
+    ];
+    Quote::issue(number(), offer_of(&with(&tests::example(), changes), &everything_known(), 0), Some("c0ffee".repeat(10)))
+}
+
+fn decided(change: Result<Change, Refusal>) -> Quote {
+    change.expect("it is in review").next
+}
+
+pub(crate) fn approved() -> Quote {
+    decided(in_review().approve(STAFF, "The certificate was seen.", at(3 * 24 * 60)))
+}
+
+pub(crate) fn rejected() -> Quote {
+    decided(in_review().reject(STAFF, "We could not verify it.", at(3 * 24 * 60)))
+}
+
+/// A credit covers everything: whoever approves it says that it is paid.
+pub(crate) fn approved_with_nothing_to_pay() -> Quote {
+    let line = json!({
+        "kind": "new", "product": "tracker-cloud", "users": 10, "term_months": 12, "migrates_from": sen("moved whole"),
+    });
+    let request = with(&tests::example(), [("/lines", json!([line]))]);
+    let quote = Quote::issue(number(), offer_of(&request, &everything_known(), 0), None);
+    decided(quote.approve(STAFF, "It moves to the cloud.", at(60)))
+}
+
+pub(crate) fn payment() -> PaymentId {
+    PaymentId::new("stripe", "pi_golden")
+}
+
+pub(crate) fn told(minutes: i64, quote: &Quote, news: News) -> Told {
+    let reference = Some(Reference { quote: quote.number.clone(), revision: Some(quote.offer.revision) });
+    Told { payment: payment(), at: at(minutes), reference, news }
+}
+
+fn money_of(quote: &Quote) -> News {
+    News::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] }
+}
+
+/// What is there after something was told.
+fn after(quote: &Quote, receipt: Option<&Receipt>, told: &Told) -> (Quote, Option<Receipt>) {
+    let settlement = settle(told, receipt, Some(quote), told.at + SignedDuration::from_secs(2));
+    (settlement.quote.expect("the quote changes").next, settlement.receipt)
+}
+
+/// After a failed attempt, which leaves the quote issued, it is paid.
+pub(crate) fn paid() -> (Quote, Receipt) {
+    let quote = issued();
+    let (quote, _) = after(&quote, None, &told(10, &quote, News::Failed { reason: "card_declined".to_owned() }));
+    let (quote, receipt) = after(&quote, None, &told(20, &quote, money_of(&quote)));
+    (quote, receipt.expect("a receipt"))
+}
+
+/// It, with a licence file, if there is one for its kind.
+fn signed(entitlement: Entitlement) -> Entitlement {
+    let text = "-----BEGIN LICENSE FILE-----\nZ29sZGVu\n-----END LICENSE FILE-----\n".to_owned();
+    let file = (entitlement.kind != Kind::Subscription).then(|| LicenseKey { key_id: "golden".to_owned(), text });
+    Entitlement { file, ..entitlement }
+}
+
+fn entitlements() -> Vec<Entitlement> {
+    let (quote, _) = paid();
+    let on = quote.owed_since().expect("it is paid");
+    let owed = |line| signed(license::owed(&quote, line, on, at(21), minter().sen(&quote.number, line.line, 0)));
+    quote.offer.lines.iter().map(owed).collect()
+}
+
+pub(crate) fn entitlement(kind: Kind) -> Entitlement {
+    entitlements().into_iter().find(|entitlement| entitlement.kind == kind).expect("the example has all kinds")
+}
+
+/// The desk has brought it in, and quotes have renewed it twice.
+pub(crate) fn license_renewed() -> Entitlement {
+    let quote = renewal_and_upgrade();
+    let (quote, _) = after(&quote, None, &told(20, &quote, money_of(&quote)));
+    let (on, line) = (quote.owed_since().expect("it is paid"), &quote.offer.lines[0]);
+    let again = Quote { number: minter().quote_from_seed("again"), ..quote.clone() };
+    let first = signed(license_imported().granted(&quote, line, on, at(21)).expect("it is not in it yet"));
+    signed(first.granted(&again, line, on, at(22)).expect("nor is this one"))
+}
+
+/// It was credited to a subscription in the cloud.
+pub(crate) fn license_migrated() -> Entitlement {
+    brought_in("moved", "tracker-server", 100, "2027-06-30").migrated(&number()).expect("it is not marked yet")
+}
+
+pub(crate) fn delivered() -> Quote {
+    let (quote, _) = paid();
+    let one = |it: Entitlement| Delivered { line: it.line, key: it.file.is_some(), end: it.end(), sen: it.sen };
+    let entitlements = entitlements().into_iter().map(one).collect();
+    let delivery = Delivery { invoice: "IN-000001".to_owned(), invoiced_on: date(2026, 11, 22), entitlements };
+    quote.deliver(delivery, at(22)).expect("it is owed").next
+}
+
+fn all_of(quote: &Quote) -> News {
+    News::Refunded { total: quote.offer.due() }
+}
+
+/// All money went back after the delivery.
+pub(crate) fn refunded() -> (Quote, Receipt) {
+    let (_, receipt) = paid();
+    let quote = delivered();
+    let (quote, receipt) = after(&quote, Some(&receipt), &told(60, &quote, all_of(&quote)));
+    (quote, receipt.expect("a receipt"))
+}
+
+/// The refund was told first: nothing was ever delivered.
+pub(crate) fn refunded_before_delivery() -> Quote {
+    let quote = issued();
+    let awaited = awaited();
+    after(&quote, Some(&awaited), &told(20, &quote, money_of(&quote))).0
+}
+
+pub(crate) fn revised() -> Quote {
+    let mut request = tests::example();
+    request["lines"][0]["users"] = json!(1_000);
+    issued().revise(offer(&request, 30)).expect("it is not paid").expect("it is another request").next
+}
+
+pub(crate) fn awaited() -> Receipt {
+    let quote = issued();
+    let told = told(15, &quote, all_of(&quote));
+    settle(&told, None, Some(&quote), told.at).receipt.expect("a receipt")
+}
+
+/// Money that pays nothing.
+pub(crate) fn unapplied(told: &Told, quote: Option<&Quote>) -> Receipt {
+    settle(told, None, quote, told.at).receipt.expect("a receipt")
+}
