@@ -23,6 +23,12 @@ async fn e05_a_programme_s_discount_is_of_the_day_of_issue_and_stays() {
         assert_eq!((&quote.0["channel_status"], quote.net()), (&json!(status), net), "{seller:?}");
     }
 
+    // A programme's discount is not lent: who has somebody else billed sells as anybody does (R36, R55).
+    let token = scene.token("rita@reseller.example", Some("Corporate Ltd")).await;
+    let lent = scene.post_as(&token, "/v1/quotes/preview", &dc).await.expect(200);
+    assert_eq!((&lent["channel_status"], &lent["net"]), (&json!("unaffiliated"), &json!(7_200_000)));
+    assert_eq!(lent["warnings"][0]["code"], "channel_not_applied");
+
     // The programme ends after the issue and before the payment.
     let quote = scene.quoted_by(Some(RESELLER), &dc).await;
     scene.move_to("2026-12-01").await;

@@ -82,9 +82,10 @@ impl Scene {
     async fn ask(&self, path: &str, organization: Option<&str>, order: &Value) -> Answer {
         match organization {
             None => self.post(path, order).await,
-            Some(_) => {
+            Some(name) => {
                 let token = self.token("rita@reseller.example", organization).await;
-                self.post_as(&token, path, order).await
+                // A member is discounted for what is billed to itself.
+                self.post_as(&token, path, &with(order, [("/reseller/company", json!(name))])).await
             }
         }
     }

@@ -52,10 +52,11 @@ impl World {
         sen
     }
 
-    /// A person at the desk says yes.
+    /// A person at the desk looks at a quote, and says yes.
     pub async fn approve(&self, number: &str) {
-        let reason = json!({"reason": "Looked at."});
-        let answer = self.desk(Method::POST, &format!("quotes/{number}/approve"), &reason).await;
+        let seen = self.desk_shows(&format!("quotes/{number}")).await;
+        let decision = json!({"reason": "Looked at.", "revision": seen["revision"]});
+        let answer = self.desk(Method::POST, &format!("quotes/{number}/approve"), &decision).await;
         assert!(answer.status.is_success(), "{}", answer.text());
     }
 }

@@ -15,7 +15,9 @@ async fn what_the_api_answers_is_what_it_always_answered() {
         format!("{value:#}\n")
     };
     let quote = world.quote(&example()).await;
-    let names = [(quote.secret(), "‹secret›"), (quote.number(), "‹quote›")];
+    // Another wording of a letter is another policy, and not another answer.
+    let policy = (quote.0["policy_version"].as_str().unwrap(), "‹policy›");
+    let names = [(quote.secret(), "‹secret›"), (quote.number(), "‹quote›"), policy];
     assert_golden("api/quote.json", &portrait(&quote.0.to_string(), &names));
 
     let faults = [("/currency", json!("CHF")), ("/lines/0/users", json!(0)), ("/customer/technical_contact", json!(null))];
@@ -24,7 +26,7 @@ async fn what_the_api_answers_is_what_it_always_answered() {
     assert_golden("api/problem.json", &portrait(refused.text(), &[(refused.header("x-request-id"), "‹request›")]));
 
     let preview = world.post("/v1/quotes/preview", &example()).await;
-    assert_golden("api/preview.json", &portrait(preview.text(), &[]));
+    assert_golden("api/preview.json", &portrait(preview.text(), &[policy]));
 
     world.pay(&quote).await;
     world.ignore_letters().await;

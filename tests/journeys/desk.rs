@@ -1,8 +1,11 @@
 //! The vendor's desk: who may come, what it records, and that every change says who made it (R4, R12, R58, R91, R118).
 
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tests::{NOW, World, errors, example_of, imported, plain_vendor, sen, with};
+use store::{AuditEntry, item::attributes, keys::Key};
+use tests::{Answer, NOW, Quote, World, errors, example_of, imported, plain_vendor, sen, with};
 
 /// Every door of the desk.
 fn doors() -> Vec<(Method, String)> {
@@ -14,6 +17,7 @@ fn doors() -> Vec<(Method, String)> {
         [
             (Method::POST, "entitlements"),
             (Method::GET, "audit/partners/Somebody"),
+            (Method::GET, "quotes/Q-7KQ4-M9XTC"),
             (Method::POST, "quotes/Q-7KQ4-M9XTC/approve"),
             (Method::POST, "quotes/Q-7KQ4-M9XTC/reject"),
             (Method::GET, "policy"),
@@ -93,6 +97,105 @@ async fn r118_every_change_says_who_when_before_and_after() {
 }
 
 #[tokio::test]
+async fn r118_whoever_changes_something_may_say_why() {
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    let path = "evidence/EV-1";
+    let evidence = json!({
+        "segment": "nonprofit", "organization": "Example Charity", "registration_number": "1", "country": "US",
+        "expires": "2027-11-22",
+    });
+    let because = |body: &Value, reason: &str| with(body, [("/reason", json!(reason))]);
+    let first = world.desk(Method::PUT, path, &because(&evidence, "Register seen.")).await.expect(201);
+    assert!(first.get("reason").is_none(), "it is about the change, and no part of the record");
+    let before = world.stored().await;
+    assert_eq!(world.desk(Method::PUT, path, &because(&evidence, "Seen again.")).await.expect(200), first);
+    let long = because(&with(&evidence, [("/expires", json!("2028-11-22"))]), &"x".repeat(501));
+    let told = world.desk(Method::PUT, path, &long).await.problem(422, "value_invalid");
+    assert_eq!(errors(&told), [("value_invalid", "/reason")]);
+    assert_eq!(world.stored().await, before);
+    let audit = world.desk_shows(&format!("audit/{path}")).await;
+    assert_eq!((audit["entries"].as_array().unwrap().len(), &audit["more"]), (1, &json!(false)));
+    assert_eq!(audit["entries"][0]["reason"], "Register seen.");
+
+    let version = world.desk_shows("policy").await["version"].as_str().unwrap().to_owned();
+    let policy = world.desk_shows(&format!("policy/{version}")).await;
+    let prices = format!("{}\n# Reviewed.\n", policy["files"]["prices.toml"].as_str().unwrap());
+    let next = with(&json!({"files": policy["files"]}), [("/files/prices.toml", json!(prices))]);
+    world.desk(Method::PUT, "policy", &because(&next, "The yearly review.")).await.expect(200);
+    let audit = world.desk_shows("audit/policy/current").await;
+    assert_eq!(audit["entries"][1]["reason"], "The yearly review.");
+    assert!(audit["entries"][0].get("reason").is_none(), "a deployment says none");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r118_a_long_audit_is_shown_from_its_end() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let nine: Timestamp = "2026-11-22T09:00:00Z".parse().unwrap();
+    let earlier = |second: i64| AuditEntry {
+        partition: Key::partner("Often Renamed").partition,
+        at: nine + SignedDuration::from_secs(second),
+        by: "user-1".to_owned(),
+        action: "record".to_owned(),
+        before: None,
+        after: None,
+        reason: None,
+        unique: "u".to_owned(),
+    };
+    let store = world.home().store();
+    let put = |second| Put::builder().table_name(store.table()).set_item(Some(attributes(&earlier(second)).unwrap())).build();
+    let puts: Vec<_> = (1..=199).map(|second| TransactWriteItem::builder().put(put(second).unwrap()).build()).collect();
+    for together in puts.chunks(100) {
+        let write = store.client().transact_write_items().set_transact_items(Some(together.to_vec()));
+        write.send().await.unwrap();
+    }
+    let path = "partners/Often Renamed";
+    let renamed = async |world: &World, name: &str| {
+        world.record(path, &json!({"name": name, "memberships": []})).await;
+        let audit = world.desk_shows(&format!("audit/{path}")).await;
+        let entries = audit["entries"].as_array().unwrap();
+        let [first, last] = [entries.first(), entries.last()].map(|entry| entry.unwrap()["at"].as_str().unwrap().to_owned());
+        (entries.len(), first, last, audit["more"].as_bool().unwrap())
+    };
+    let of = |first: &str, last: &str, more| (200, format!("2026-11-22T{first}Z"), format!("2026-11-22T{last}Z"), more);
+    assert_eq!(renamed(&world, "One").await, of("09:00:01", "10:00:00", false));
+    world.set_clock("2026-11-22T11:00:00Z").await;
+    assert_eq!(renamed(&world, "Two").await, of("09:00:02", "11:00:00", true));
+    world.close().await;
+}
+
+/// Sends lines to the desk.
+async fn send_lines(world: &World, batch: &str, kind: &str) -> Answer {
+    let request = world.request(Method::POST, "/v1/desk/entitlements").header("content-type", kind);
+    world.send(request.bearer_auth(world.staff().await).body(batch.to_owned())).await
+}
+
+#[tokio::test]
+async fn a_thousand_lines_come_in_at_once() {
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    // All but the last are of a tier that there is not.
+    let line = |i: u32| {
+        let tier = if i == 1_000 { 500 } else { 501 };
+        with(&imported("tracker-data-center", tier, "2027-01-01"), [("/sen", json!(sen(&i.to_string())))])
+    };
+    let batch: String = (1..=1_000).map(|i| format!("{}\n", line(i))).collect();
+    assert!(batch.len() > 256 * 1024, "more than other bodies may have");
+    let report = send_lines(&world, &batch, "application/jsonl").await.expect(200);
+    assert_eq!((&report["created"], &report["refused"]), (&json!(1), &json!(999)));
+    assert_eq!((&report["lines"][999]["line"], &report["lines"][999]["outcome"]), (&json!(1_000), &json!("created")));
+    assert_eq!(world.desk_shows(&format!("entitlements/{}", sen("1000"))).await["tier"], 500);
+
+    let before = world.stored().await;
+    let too_large = " ".repeat(2 * 1024 * 1024 + 1);
+    send_lines(&world, &too_large, "application/jsonl").await.problem(413, "body_too_large");
+    assert_eq!(world.stored().await, before);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn licences_sold_before_come_in_line_by_line() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
@@ -103,11 +206,7 @@ async fn licences_sold_before_come_in_line_by_line() {
     let sound = [line("one", &[]), line("two", &[("/product", json!("tracker-server")), ("/tier", json!(25))])];
     let wrong = line("three", &[("/tier", json!(501)), ("/end", json!("2024-01-01")), ("/key", json!("x"))]);
     let batch = format!("{}\n{wrong}\n\n{{\n{}\r\n{}\n", sound[0], sound[1], sound[0]);
-    let send = async |world: &World, batch: &str, kind: &str| {
-        let request = world.request(Method::POST, "/v1/desk/entitlements").header("content-type", kind);
-        world.send(request.bearer_auth(world.staff().await).body(batch.to_owned())).await
-    };
-    let report = send(&world, &batch, "application/jsonl").await.expect(200);
+    let report = send_lines(&world, &batch, "application/jsonl").await.expect(200);
     assert_eq!((&report["created"], &report["refused"]), (&json!(2), &json!(3)), "{report:#}");
     let outcomes: Vec<_> = report["lines"]
         .as_array()
@@ -122,10 +221,10 @@ async fn licences_sold_before_come_in_line_by_line() {
 
     // Sent again, it changes nothing; and what came in can be renewed at once.
     let before = world.stored().await;
-    let again = send(&world, &sound.map(|line| line.to_string()).join("\n"), "application/x-ndjson").await.expect(200);
+    let again = send_lines(&world, &sound.map(|line| line.to_string()).join("\n"), "application/x-ndjson").await.expect(200);
     assert_eq!(again["unchanged"], 2);
     assert_eq!(world.stored().await, before);
-    assert_eq!(send(&world, "{}", "application/json").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(send_lines(&world, "{}", "application/json").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let renewal = with(&example_of("tracker-server", 25), [("/lines", json!([{"kind": "renewal", "sen": sen("two")}]))]);
     let quote = world.quote(&renewal).await;
     assert_eq!(quote.0["net"], 175_000);
@@ -138,6 +237,57 @@ async fn licences_sold_before_come_in_line_by_line() {
     let shown = world.desk_shows(&format!("entitlements/{}", sen("two"))).await;
     assert_eq!((&shown["end"], &shown["quote"]), (&json!("2028-01-01"), &json!(quote.number())));
     assert!(!shown.to_string().contains("LICENSE FILE"), "R52: the desk never sees a key");
+    world.close().await;
+}
+
+/// What staff see of a quote that its buyer does not, having seen that they see all else.
+async fn seen_by_staff_alone(world: &World, quote: &Quote) -> Vec<Value> {
+    let (mut shown, mut bought) = (world.desk_shows(&format!("quotes/{}", quote.number())).await, world.see(quote).await.0);
+    assert!(!shown.to_string().contains(quote.secret()), "the buyer's secret opens and revises the quote");
+    let [of_staff, of_buyer] = [&mut shown, &mut bought].map(|quote| {
+        let Value::Array(history) = quote["history"].take() else { panic!("a history: {quote:#}") };
+        history
+    });
+    bought.as_object_mut().unwrap().remove("links");
+    assert_eq!(shown, bought);
+    assert_eq!(of_staff.len(), of_buyer.len());
+    of_staff.into_iter().zip(of_buyer).filter(|(staff, buyer)| staff != buyer).map(|(staff, _)| staff).collect()
+}
+
+#[tokio::test]
+async fn r34_staff_see_what_they_decide_about_and_who_has_decided() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let claim = json!([{"segment": "academic", "document": "mine.pdf"}]);
+    let request = with(&example_of("tracker-data-center", 500), [("/segments", claim)]);
+    let [yes, no] = [world.quote(&request).await, world.quote(&request).await];
+    assert_eq!(seen_by_staff_alone(&world, &yes).await, [Value::Null; 0]);
+    let shown = world.desk_shows(&format!("quotes/{}", yes.number())).await;
+    assert_eq!((&shown["segments"][0]["document"], &shown["review_due"]), (&json!("mine.pdf"), &json!("2026-11-25")));
+
+    let decision = |reason: &str| json!({"reason": reason, "revision": shown["revision"]});
+    let path = |quote: &Quote, what: &str| format!("quotes/{}/{what}", quote.number());
+    world.desk(Method::POST, &path(&yes, "approve"), &decision("Certificate seen.")).await.expect(200);
+    world.desk(Method::POST, &path(&no, "reject"), &decision("No such school.")).await.expect(200);
+    let decided = [seen_by_staff_alone(&world, &yes).await, seen_by_staff_alone(&world, &no).await];
+    for (decided, [event, reason]) in decided.iter().zip([["approved", "Certificate seen."], ["rejected", "No such school."]]) {
+        let [entry] = &decided[..] else { panic!("one entry differs: {decided:#?}") };
+        assert_eq!((&entry["event"], &entry["reason"]), (&json!(event), &json!(reason)));
+        let by = entry["by"].as_str().unwrap();
+        assert!(!by.is_empty() && !by.contains('@'), "a subject, and no address: {by}");
+    }
+
+    // Also once it is paid and delivered.
+    let issued = world.see(&yes).await;
+    world.pay(&issued).await;
+    world.ignore_letters().await;
+    assert_eq!(seen_by_staff_alone(&world, &issued).await, decided[0]);
+    let shown = world.desk_shows(&format!("quotes/{}", yes.number())).await;
+    assert_eq!((&shown["status"], shown["licenses"].as_array().map(Vec::len)), (&json!("paid"), Some(1)));
+    for nobody_s in ["Q-2222-22222", "L-1"] {
+        let token = world.staff().await;
+        world.with_token(Method::GET, &format!("/v1/desk/quotes/{nobody_s}"), &token).await.problem(404, "not_found");
+    }
     world.close().await;
 }
 
@@ -156,7 +306,10 @@ async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
     let [yes, no] = quotes;
     let (approve, reject) = (format!("quotes/{}/approve", yes.number()), format!("quotes/{}/reject", no.number()));
     let before = world.stored().await;
-    world.desk(Method::POST, &approve, &json!({})).await.problem(422, "required");
+    let unsaid = world.desk(Method::POST, &approve, &json!({})).await.problem(422, "required");
+    assert_eq!(errors(&unsaid), [("required", "/reason"), ("required", "/revision")]);
+    let unseen = world.desk(Method::POST, &reject, &json!({"reason": "Looked at."})).await.problem(422, "required");
+    assert_eq!(errors(&unseen), [("required", "/revision")], "nobody decides about what they have not looked at");
     let seen_another = json!({"reason": "Looked at.", "revision": 2});
     world.desk(Method::POST, &approve, &seen_another).await.problem(409, "record_changed");
     assert_eq!(world.stored().await, before);
@@ -167,7 +320,7 @@ async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
     assert_eq!(approved.0["status"], "issued");
     assert_eq!(approved.0["valid_through"], "2026-12-24", "R35: it counts from the decision");
     assert_eq!(approved.0["net"], 4_200_000, "and the price is what was shown");
-    let rejected = json!({"reason": "We could not verify it."});
+    let rejected = json!({"reason": "We could not verify it.", "revision": 1});
     world.desk(Method::POST, &reject, &rejected).await.expect(200);
     world.desk(Method::POST, &reject, &rejected).await.problem(409, "not_in_review");
     let rejected = world.see(&no).await;
@@ -182,7 +335,7 @@ async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
     // Staff may buy as anybody may, and somebody else looks at it.
     let own = world.quote(&with(&request, [("/reseller/contact/email", json!("Dana@vendor.example"))])).await;
     let path = format!("quotes/{}/approve", own.number());
-    world.desk(Method::POST, &path, &json!({"reason": "Mine."})).await.problem(403, "own_order");
+    world.desk(Method::POST, &path, &json!({"reason": "Mine.", "revision": 1})).await.problem(403, "own_order");
     assert_eq!(world.see(&own).await.0["status"], "in_review");
     world.ignore_letters().await;
     world.close().await;

@@ -1,5 +1,6 @@
 //! Letters in both languages, word for word (R22, R82, R115).
 
+use reqwest::Method;
 use serde_json::json;
 use tests::{Letter, NOW, Quote, World, example, golden::assert_golden, plain_vendor, vendor_with, with};
 
@@ -38,6 +39,29 @@ async fn every_letter_says_what_it_always_said_in_both_languages() {
             assert!(letter.html.contains(&format!("lang=\"{language}\"")), "{}", letter.html);
         }
         letters.none();
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn every_letter_about_a_review_says_what_it_always_said_in_both_languages() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let held = world.import("tracker-data-center", 500, "2027-01-01").await;
+    let changes = [
+        ("/lines", json!([{"kind": "coterm", "sen": held, "until": "2027-06-30"}])),
+        ("/segments", json!([{"segment": "academic", "document": "mine.pdf"}])),
+    ];
+    for language in ["en", "ja"] {
+        let order = with(&example(), changes.clone().into_iter().chain([("/locale", json!(language))]));
+        let submitted = world.quote(&order).await;
+        let letter = world.letters().await.only("rita@reseller.example");
+        assert_golden(&format!("letters/review.{language}.txt"), &portrait(&world, &submitted, &letter));
+        let decision = json!({"revision": 1, "reason": "The certificate of enrolment is from 2019."});
+        world.desk(Method::POST, &format!("quotes/{}/reject", submitted.number()), &decision).await.expect(200);
+        let letter = world.letters().await.only("rita@reseller.example");
+        assert_golden(&format!("letters/rejection.{language}.txt"), &portrait(&world, &submitted, &letter));
+        assert!(letter.html.contains(&format!("lang=\"{language}\"")), "{}", letter.html);
     }
     world.close().await;
 }

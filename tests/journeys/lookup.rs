@@ -134,17 +134,17 @@ async fn r28_nobody_may_try_many() {
     let renewal = with(&example(), [("/lines", json!([{"kind": "renewal", "sen": held, "term_months": 12}]))]);
     too_many(&world.post("/v1/quotes/preview", &renewal).await);
 
-    // Sixty from one address, about whatever.
-    let mut n = 0;
-    let last = loop {
-        let answer = world.post(LOOKUP, &asking(&sen(&format!("number {n}")), TINA)).await;
-        n += 1;
-        if answer.status != 422 {
-            break answer;
-        }
-        assert!(n < 60, "there is a limit");
-    };
-    too_many(&last);
+    // Two hundred names from one address, about whatever and however they are asked: each line of an order is a question.
+    let renewal = |n: u32| json!({"kind": "renewal", "sen": sen(&format!("number {n}")), "term_months": 12});
+    let renewals = with(&example(), [("/lines", (0..100).map(renewal).collect())]);
+    world.post("/v1/quotes/preview", &renewals).await.expect(422);
+    too_many(&world.post("/v1/quotes/preview", &renewals).await);
+    let references = json!([{"segment": "academic", "evidence": "EV-1"}]);
+    let claim = with(&example(), [("/segments", references)]);
+    for _ in 0..20 {
+        world.post("/v1/quotes/preview", &claim).await.expect(200);
+    }
+    too_many(&world.post("/v1/quotes/preview", &claim).await);
 
     // A window later, it is answered again.
     world.set_clock("2026-11-22T10:01:01Z").await;

@@ -18,3 +18,4 @@ mod restarts;
 mod review;
 mod revisions;
 mod story;
+mod withheld;

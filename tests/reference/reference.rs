@@ -6,7 +6,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use jiff::{ToSpan, civil::Date};
 use num_rational::Ratio;
 
-use crate::trade::{Deployment, Held, Line, Order, Place, Product, Rate, Segment, Standing, Table, TaxRate, Vendor};
+use crate::trade::{Book, Deployment, Held, Line, Order, Place, Product, Rate, Segment, Standing, Table, TaxRate, Vendor};
 
 type Exact = Ratio<i128>;
 
@@ -18,11 +18,10 @@ pub(crate) fn line(vendor: &Vendor, order: &Order, line: &Line) -> Option<i128> 
     let product = &vendor.products[line.product];
     let sale = product.sales.iter().find(|sale| sale.kind == line.kind)?;
     holds(order.on, sale.from.unwrap_or(Date::MIN), sale.until).then_some(())?;
-    let (tier, list) = list(product, line.edition, order.currency, order.on, line.users, true)?;
+    let (tier, list) = price(table(product, line.edition, order, true)?, line.users)?;
     let (end, years) = term(vendor, order, line, tier)?;
     let stays = line.held.as_ref().is_some_and(|held| end <= held.end);
     (stays || product.last_end.is_none_or(|last| end <= last)).then_some(())?;
-
     // E8: under P-WHOLE, up to a whole unit after each of segment, credit and channel; but monthly lines to the minor unit,
     // and yen, which have no other unit, only once (E23).
     let whole = vendor.whole && product.deployment != Deployment::Monthly;
@@ -31,50 +30,49 @@ pub(crate) fn line(vendor: &Vendor, order: &Order, line: &Line) -> Option<i128> 
     let offered = |segment: &Segment| rate(&segment.rates, None, product, order, line);
     let moves = |segment: &&Segment| line.source.is_some() && segment.migration.is_some_and(|(_, users)| tier >= users);
     let proven = |segment: &&Segment| order.segments.contains(&(segment.id, Standing::Proven)) || moves(segment);
-    // E9: the best one.
-    let best = vendor.segments.iter().filter(proven).filter_map(offered).max();
+    let best = vendor.segments.iter().filter(proven).filter_map(offered).max(); // E9: one, the best
     let kept = Ratio::from(1) - best.map_or(Ratio::from(0), share);
     let credits = |segment: &Segment| offered(segment).is_some() && segment.migration.is_some_and(|(credit, _)| credit);
     let unused = vendor.segments.iter().filter(moves).any(credits).then(|| unused(vendor, order, line)).flatten();
-    let mut price = stage(list * years * kept);
-    for credit in [replaced(vendor, order, line, end)? * kept, unused.unwrap_or_default()] {
-        // E10: never below nothing, and nothing is paid out.
-        price = stage((price - credit).max(Ratio::from(0)));
+    let mut net = stage(list * years * kept);
+    for credit in [replaced(vendor, order, line, end, kept)?, unused.unwrap_or_default()] {
+        net = stage((net - credit).max(Ratio::from(0))); // E10: never below nothing
     }
-    price = stage(price - price * channel(vendor, order, line, product).map_or(Ratio::from(0), share));
-    Some(if whole { price.ceil() } else { (price + Ratio::new(1, 2)).floor() }.to_integer())
+    net = stage(net - net * channel(vendor, order, line, product).map_or(Ratio::from(0), share));
+    Some(if whole { net.ceil() } else { (net + Ratio::new(1, 2)).floor() }.to_integer())
 }
 
 /// When the line ends, and for how many years of the list price it is paid (E11–E18); `None` when the rules forbid it.
 fn term(vendor: &Vendor, order: &Order, line: &Line, tier: u32) -> Option<(Date, Exact)> {
     let (product, bounds, on) = (&vendor.products[line.product], &vendor.bounds, order.on);
-    let in_months = Ratio::new(line.months.into(), 12);
+    let (months, in_months) = (i64::from(line.months).months(), Ratio::new(line.months.into(), 12));
     let in_days = |from, to| Ratio::new(days(from, to), 365);
     let once = matches!(product.deployment, Deployment::Perpetual | Deployment::Monthly);
-    let Some(held) = &line.held else {
-        let years = if once { Ratio::from(1) } else { in_months };
-        return (line.kind == "new").then_some((months_after(on, line.months.into()), years));
-    };
+    let first = if once { Ratio::from(1) } else { in_months };
+    let Some(held) = &line.held else { return (line.kind == "new").then_some((on + months, first)) };
     let rank = |edition: Option<&str>| product.editions.iter().position(|known| Some(*known) == edition);
-    let grade = match (rank(line.edition).cmp(&rank(held.edition)), tier.cmp(&held.tier)) {
+    let has = table(product, held.edition, order, false).and_then(|table| price(table, held.tier));
+    let grade = match (rank(line.edition).cmp(&rank(held.edition)), tier.cmp(&has.map_or(held.tier, |(tier, _)| tier))) {
         (Ordering::Equal, other) | (other, Ordering::Equal) => Some(other),
         (one, other) => (one == other).then_some(one),
     };
-    // E17: what is installed is back-dated, and what is hosted resumes today.
-    let start = if product.deployment.is_self_managed() { held.end } else { held.end.max(on) };
+    let start = if product.deployment.is_self_managed() { held.end } else { held.end.max(on) }; // E17
     let in_time = start >= on || i64::from((on - start).get_days()) <= bounds.backdate_days;
-    let longest = months_after(on, 12 * bounds.active_years);
-    let renewed = months_after(start, line.months.into());
+    let longest = on + bounds.active_years.years(); // E16
+    let (renewed, restarted) = (start + months, on + 12.months());
     let renews = in_time && renewed <= longest;
-    let extended = line.until.unwrap_or_else(|| months_after(held.end, line.months.into()));
-    let extends = extended > held.end && extended <= longest && days(on, extended) >= bounds.extend_days.into();
-    let opens = held.end.saturating_sub(bounds.downgrade_days.days());
+    let extended = line.until.unwrap_or_else(|| held.end + months);
+    let cap = if line.until.is_some() { longest.min(on + 48.months()) } else { longest };
+    let extends = extended > held.end && extended <= cap && days(on, extended) >= bounds.extend_days.into();
+    let opens = held.end - bounds.downgrade_days.days();
     let common = line.until.unwrap_or(on);
-    let possible = in_time && common > on && common > start && common <= months_after(on, bounds.coterm_months);
+    let possible = in_time && common > on && common > start && common <= on + bounds.coterm_months.months();
     let (needs, end, years, allowed) = match line.kind {
         "renewal" => (Ordering::Equal, renewed, maintenance(product) * in_months, renews),
         "downgrade_at_renewal" => (Ordering::Less, renewed, maintenance(product) * in_months, renews && on >= opens),
-        "upgrade" if bounds.restart => (Ordering::Greater, months_after(on, 12), Ratio::from(1), once || held.end > on),
+        "upgrade" if bounds.restart && restarted > held.end => {
+            (Ordering::Greater, restarted, Ratio::from(1), once || held.end > on)
+        }
         "upgrade" if once => (Ordering::Greater, held.end, Ratio::from(1), true),
         "upgrade" => (Ordering::Greater, held.end, in_days(on, held.end), held.end > on),
         "renew_and_upgrade" => (Ordering::Greater, extended, in_days(on, extended), held.end > on && extends),
@@ -85,18 +83,18 @@ fn term(vendor: &Vendor, order: &Order, line: &Line, tier: u32) -> Option<(Date,
 }
 
 /// E13, E14: an upgrade pays the difference to what they have, for the days that both would cover.
-fn replaced(vendor: &Vendor, order: &Order, line: &Line, end: Date) -> Option<Exact> {
+fn replaced(vendor: &Vendor, order: &Order, line: &Line, end: Date, kept: Exact) -> Option<Exact> {
     let Some(held) = line.held.as_ref().filter(|_| line.kind.ends_with("upgrade")) else { return Some(Ratio::from(0)) };
     let perpetual = vendor.products[held.product].deployment == Deployment::Perpetual;
     let years = if perpetual { Ratio::from(1) } else { Ratio::new(days(order.on, held.end.min(end)), 365) };
-    Some(worth(vendor, order, held)? * years)
+    Some(worth(vendor, order, held, kept)? * years)
 }
 
 /// E10: what is unused of the self-managed licence that moves to the cloud.
 fn unused(vendor: &Vendor, order: &Order, line: &Line) -> Option<Exact> {
     let source = line.source.as_ref()?;
     let years = Ratio::new(days(order.on, source.end), 365);
-    Some(worth(vendor, order, source)? * maintenance(&vendor.products[source.product]) * years)
+    Some(worth(vendor, order, source, Ratio::from(1))? * maintenance(&vendor.products[source.product]) * years)
 }
 
 /// E17: the part of a perpetual licence's price that its maintenance costs.
@@ -123,21 +121,27 @@ fn rate(rates: &[Rate], tier: Option<&str>, product: &Product, order: &Order, li
     rates.iter().find(applies).map(|rate| rate.percent)
 }
 
-fn worth(vendor: &Vendor, order: &Order, held: &Held) -> Option<Exact> {
-    list(&vendor.products[held.product], held.edition, order.currency, order.on, held.tier, false).map(|(_, price)| price)
+/// What was paid for a year of what they have: at today's price of it, or of the next lower tier that is still sold.
+fn worth(vendor: &Vendor, order: &Order, held: &Held, unless_known: Exact) -> Option<Exact> {
+    let table = table(&vendor.products[held.product], held.edition, order, false)?;
+    let tier = table.tiers().into_iter().rfind(|tier| *tier <= held.tier)?;
+    Some(price(table, tier)?.1 * held.discount.map_or(unless_known, |discount| Ratio::from(1) - share(discount)))
+}
+
+fn table<'v>(product: &'v Product, edition: Option<&str>, order: &Order, quote: bool) -> Option<&'v Table> {
+    let same = |book: &&Book| (book.edition, book.currency) == (edition, order.currency);
+    let open =
+        |book: &&Book| holds(order.on, book.from, book.until) && !(quote && book.last_quote.is_some_and(|last| order.on > last));
+    product.books.iter().find(|book| same(book) && open(book)).map(|book| &book.table)
 }
 
 /// E2, E3, E4: the smallest tier for so many users, and its list price.
-fn list(product: &Product, edition: Option<&str>, currency: &str, on: Date, users: u32, quote: bool) -> Option<(u32, Exact)> {
-    let open = |last: Option<Date>| !quote || last.is_none_or(|last| on <= last);
-    let book = product.books.iter().find(|book| {
-        (book.edition, book.currency) == (edition, currency) && holds(on, book.from, book.until) && open(book.last_quote)
-    })?;
+fn price(table: &Table, users: u32) -> Option<(u32, Exact)> {
     let monthly = |flat: &(u32, i64), blocks: &[(u32, i64)], users: u32| {
         let each = |user| blocks.iter().find(|(ceiling, _)| user <= *ceiling).map(|(_, price)| *price);
         if users <= flat.0 { Some(flat.1) } else { (1..=users).map(each).sum() }
     };
-    let (tier, price) = match &book.table {
+    let (tier, price) = match table {
         Table::Banded(tiers) => *tiers.iter().find(|(ceiling, _)| users <= *ceiling)?,
         Table::Monthly { flat, blocks } => (users, monthly(flat, blocks, users)?),
         Table::Graduated { flat, blocks, ladder, months } => {
@@ -155,10 +159,6 @@ fn days(from: Date, to: Date) -> i128 {
         Some(day) => 365 * i128::from(day.year() - from.year()),
         None => i128::from((to - from).get_days()).max(0),
     }
-}
-
-fn months_after(day: Date, months: i64) -> Date {
-    day.saturating_add(months.months())
 }
 
 fn holds(on: Date, from: Date, until: Option<Date>) -> bool {

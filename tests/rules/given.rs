@@ -16,7 +16,7 @@ use domain::{
     link::LinkKeys,
     number::Minter,
     payment::{Method, News, PaymentId, Receipt, Reference, Told},
-    quote::{Change, Delivered, Delivery, Issue, Offer},
+    quote::{Change, Delivered, Delivery, Issue, Offer, Withheld},
     request::{Facts, Holding, Origin},
     settlement::settle,
 };
@@ -161,11 +161,12 @@ pub(crate) fn policy_in_force() -> PolicyInForce {
     }
 }
 
-/// The offer for a request, when this is known.
+/// The offer for a request, when this is known. Members of a programme are signed in.
 fn offer_of(request: &Value, facts: &Facts, minutes: i64) -> Offer {
+    let subject = facts.partner.as_ref().map(|_| "member-1".to_owned());
     let body = QuoteBody::read(request.to_string().as_bytes()).expect("JSON");
     let issue = Issue {
-        origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])) },
+        origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])), subject },
         request_hash: format!("{:064x}", request.to_string().len()),
         link_keys: &LinkKeys::parse("k1:0123456789abcdef").expect("a key"),
     };
@@ -322,13 +323,35 @@ pub(crate) fn license_renewed() -> Entitlement {
     let (quote, _) = after(&quote, None, &told(20, &quote, money_of(&quote)));
     let (on, line) = (quote.owed_since().expect("it is paid"), &quote.offer.lines[0]);
     let again = Quote { number: minter().quote_from_seed("again"), ..quote.clone() };
-    let first = signed(license_imported().granted(&quote, line, on, at(21)).expect("it is not in it yet"));
-    signed(first.granted(&again, line, on, at(22)).expect("nor is this one"))
+    let granted = |to: Entitlement, quote: &Quote, at| {
+        signed(to.granted(quote, line, on, at).expect("nobody has changed it").expect("it is not in it yet"))
+    };
+    granted(granted(license_imported(), &quote, at(21)), &again, at(22))
 }
 
 /// It was credited to a subscription in the cloud.
 pub(crate) fn license_migrated() -> Entitlement {
-    brought_in("moved", "tracker-server", 100, "2027-06-30").migrated(&number()).expect("it is not marked yet")
+    let moved = brought_in("moved", "tracker-server", 100, "2027-06-30").migrated(&number());
+    moved.expect("nothing closes it").expect("it is not marked yet")
+}
+
+/// A lower tier is bought for the next term, which has not begun.
+pub(crate) fn license_lowered() -> Entitlement {
+    let quote = renewal_and_upgrade();
+    let (quote, _) = after(&quote, None, &told(20, &quote, money_of(&quote)));
+    let (on, line) = (quote.owed_since().expect("it is paid"), &quote.offer.lines[4]);
+    let lowered = brought_in("lowered", "tracker-data-center", 1_000, "2026-12-31").granted(&quote, line, on, at(21));
+    signed(lowered.expect("nobody has changed it").expect("it is not in it yet"))
+}
+
+/// The money of the quote that sold it went back.
+pub(crate) fn license_refunded() -> Entitlement {
+    entitlement(Kind::Term).refunded(&number()).expect("it is not marked yet")
+}
+
+/// Another quote has changed what this one was priced for.
+pub(crate) fn withheld() -> Quote {
+    paid().0.withhold(1, Withheld::EntitlementChanged, at(21)).expect("it is owed").next
 }
 
 pub(crate) fn delivered() -> Quote {

@@ -1,7 +1,7 @@
 //! Who may call what: every route of every function has a row here, and no row is without its route. Whoever adds a
 //! route decides who may call it before it can be merged.
 
-use crate::sources::{code, members, root, rust};
+use crate::sources::{code, members, read, root, rust};
 
 /// Who may call a route, and how that is known.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,7 @@ const ROUTES: &[(&str, &str, Caller)] = &[
     ("desk", "GET /v1/desk/partners/{organization}", Staff),
     ("desk", "GET /v1/desk/policy", Staff),
     ("desk", "GET /v1/desk/policy/{version}", Staff),
+    ("desk", "GET /v1/desk/quotes/{number}", Staff),
     ("desk", "GET /v1/desk/sites/{host}", Staff),
     ("desk", "POST /v1/desk/entitlements", Staff),
     ("desk", "POST /v1/desk/quotes/{number}/approve", Staff),
@@ -158,4 +159,15 @@ fn the_desk_s_guard_stands_before_every_route() {
     let (routed, guarded) = code.split_once(".route_layer(middleware::from_fn_with_state(").expect("a guard");
     assert!(guarded.lines().next().is_some_and(|guard| guard.contains("staff::only")), "the guard asks for staff");
     assert!(routed.contains(".route(") && !guarded.contains(".route("), "a route comes after the guard");
+}
+
+/// A route that its room's README does not name is one that nobody finds. Of neighbours, the later may be written `…/end`.
+#[test]
+fn every_readme_names_its_function_s_routes() {
+    for (function, route, _) in ROUTES {
+        let readme = read(&root().join("functions").join(function).join("README.md"));
+        let (_, path) = route.split_once(' ').expect("a method and a path");
+        let end = path.rsplit('/').next().expect("a path has an end");
+        assert!(readme.contains(path) || readme.contains(&format!("…/{end}")), "functions/{function}/README.md: {route}");
+    }
 }

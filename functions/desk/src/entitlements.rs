@@ -174,7 +174,7 @@ impl Desk {
             };
             // First, so that whoever did not hear the answer mends both by sending it again.
             self.note_holding(before.as_ref(), &next, policy).await?;
-            if let Some(outcome) = self.write(staff, before.as_ref(), &next).await? {
+            if let Some(outcome) = self.write(staff, body.reason.as_deref(), before.as_ref(), &next).await? {
                 return Ok((outcome, next));
             }
             before = self.store.entitlement(&next.sen).await?;
@@ -213,6 +213,7 @@ fn noted(old: Option<Holding>, new: Option<Holding>, known: &[Holding], before: 
 
 #[cfg(test)]
 mod tests {
+    use domain::number::Minter;
     use jiff::civil::{Date, date};
 
     use super::*;
@@ -248,6 +249,29 @@ mod tests {
         assert_eq!(code("\n \r\n"), Some(Code::Required));
         assert_eq!(code(&"{}\n\n".repeat(MAX_BATCH)), None);
         assert_eq!(code(&"{}\n".repeat(MAX_BATCH + 1)), Some(Code::ValueInvalid));
+    }
+
+    #[test]
+    fn a_batch_of_a_thousand_long_lines_is_read() {
+        let minter = Minter::new(b"sold before, by somebody else");
+        let quote = minter.quote_from_seed("a batch");
+        let name = "A name as long as any ".repeat(4);
+        let contact = serde_json::json!({ "name": name, "email": format!("{}@acme.example", "x".repeat(60)) });
+        let line = |i: u32| {
+            let line = serde_json::json!({
+                "sen": minter.sen(&quote, i, 0), "product": "tracker-service-desk", "edition": "premium", "tier": 10_000,
+                "licensee": "株式会社サンプル商事".repeat(12), "technical_contact": contact,
+                "purchaser": { "company": name, "contact": contact, "organization": name },
+                "purchased": "2024-01-01", "end": "2027-01-01", "version": 0,
+                "reason": "Sold by the system before. ".repeat(18),
+            });
+            format!("{line}\n")
+        };
+        let body: String = (1..=1_000).map(line).collect();
+        assert!(body.len() > crate::MAX_BATCH_BYTES / 2 && body.len() <= crate::MAX_BATCH_BYTES, "{} bytes", body.len());
+        let Batch { lines, outcomes } = Batch::read(body.as_bytes()).unwrap();
+        assert_eq!((lines.len(), outcomes.len()), (1_000, 0));
+        assert_eq!(lines.iter().filter_map(|line| line.sen.clone()).collect::<BTreeSet<_>>().len(), 1_000);
     }
 
     #[test]

@@ -24,6 +24,9 @@ const ATTEMPTS: u32 = 5;
 /// The largest policy that is read. The example vendor's has about 20 KB.
 const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
 
+/// The largest batch that is read: a thousand lines of two kilobytes each. Most have half of one.
+const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
+
 /// What the handlers work with.
 pub struct Desk {
     store: Store,
@@ -48,18 +51,19 @@ impl Desk {
 
 /// The routes, for whichever home serves them: all of them for staff only.
 pub fn routes(desk: Arc<Desk>) -> Router {
-    let largest = DefaultBodyLimit::max(MAX_POLICY_BYTES);
+    let (policy, batch) = (DefaultBodyLimit::max(MAX_POLICY_BYTES), DefaultBodyLimit::max(MAX_BATCH_BYTES));
     Router::new()
         .route("/v1/desk/partners/{organization}", get(records::partner).put(records::put_partner))
         .route("/v1/desk/evidence/{id}", get(records::evidence).put(records::put_evidence))
         .route("/v1/desk/certificates/{id}", get(records::certificate).put(records::put_certificate))
         .route("/v1/desk/sites/{host}", get(records::site).put(records::put_site))
-        .route("/v1/desk/entitlements", post(entitlements::import_lines))
+        .route("/v1/desk/entitlements", post(entitlements::import_lines).layer(batch))
         .route("/v1/desk/entitlements/{sen}", get(entitlements::view).put(entitlements::put))
         .route("/v1/desk/audit/{kind}/{id}", get(records::audit))
+        .route("/v1/desk/quotes/{number}", get(reviews::view))
         .route("/v1/desk/quotes/{number}/approve", post(reviews::approve))
         .route("/v1/desk/quotes/{number}/reject", post(reviews::reject))
-        .route("/v1/desk/policy", get(policy::in_force).put(policy::publish).layer(largest))
+        .route("/v1/desk/policy", get(policy::in_force).put(policy::publish).layer(policy))
         .route("/v1/desk/policy/{version}", get(policy::files))
         .route_layer(middleware::from_fn_with_state(desk.clone(), staff::only))
         .with_state(desk)

@@ -40,9 +40,15 @@ pub(crate) async fn files(State(desk): State<Arc<Desk>>, Path(version): Path<Str
 /// `PUT /v1/desk/policy`: the whole policy, in force at once here and everywhere within a minute; or every mistake in it,
 /// and nothing is stored.
 pub(crate) async fn publish(State(desk): State<Arc<Desk>>, Extension(staff): Extension<Staff>, body: Bytes) -> Reply {
-    let PolicyBody { files, version } = PolicyBody::read(&body)?;
-    let proposal =
-        Proposal { files: &files, over: version.as_deref(), by: staff.subject(), at: desk.clock.now(), unique: &random::token() };
+    let PolicyBody { files, version, reason } = PolicyBody::read(&body)?;
+    let proposal = Proposal {
+        files: &files,
+        over: version.as_deref(),
+        by: staff.subject(),
+        at: desk.clock.now(),
+        reason: reason.as_deref(),
+        unique: &random::token(),
+    };
     match desk.policies.publish(proposal).await? {
         Ok(in_force) => Ok(view(&in_force)),
         Err(NotPublished::Unsound(mistakes)) => Err(unsound(mistakes).into()),

@@ -24,6 +24,9 @@ use store::{AuditEntry, Commit, Item, keys::Key};
 
 use crate::{ATTEMPTS, Desk, staff::Staff};
 
+/// As much of an audit as is shown: its last entries.
+const MAX_ENTRIES: u16 = 200;
+
 /// What is to be done about a record that was sent.
 pub(crate) enum Decision<T> {
     /// Nothing: it is like this already.
@@ -61,9 +64,15 @@ impl Desk {
         Occasion { policy, by: staff.subject(), at: self.clock.now() }
     }
 
-    /// Writes a record, and who did it. `None`: somebody else was first, and it must be decided again.
-    pub(crate) async fn write<T: Item>(&self, staff: &Staff, before: Option<&T>, next: &T) -> Reply<Option<Outcome>> {
-        let entry = entry(staff, self.clock.now(), before, next)?;
+    /// Writes a record, and who did it and why. `None`: somebody else was first, and it must be decided again.
+    pub(crate) async fn write<T: Item>(
+        &self,
+        staff: &Staff,
+        reason: Option<&str>,
+        before: Option<&T>,
+        next: &T,
+    ) -> Reply<Option<Outcome>> {
+        let entry = entry(staff, reason, self.clock.now(), before, next)?;
         Ok(match self.store.record(next, &entry).await? {
             Commit::Committed => Some(if before.is_none() { Outcome::Created } else { Outcome::Updated }),
             Commit::Conflict => None,
@@ -85,7 +94,7 @@ impl Desk {
             match decide(&body, before.as_ref(), |request, before, faults| rules(request, before, &on, faults))? {
                 Decision::Keep(record) => return Ok(kept(Outcome::Unchanged, record)),
                 Decision::Write(next) => {
-                    if let Some(outcome) = self.write(staff, before.as_ref(), &next).await? {
+                    if let Some(outcome) = self.write(staff, body.reason.as_deref(), before.as_ref(), &next).await? {
                         return Ok(kept(outcome, next));
                     }
                 }
@@ -106,7 +115,7 @@ pub(crate) fn kept(outcome: Outcome, record: impl Serialize) -> axum::response::
     (status, Json(record)).into_response()
 }
 
-fn entry<T: Item>(staff: &Staff, at: Timestamp, before: Option<&T>, next: &T) -> Reply<AuditEntry> {
+fn entry<T: Item>(staff: &Staff, reason: Option<&str>, at: Timestamp, before: Option<&T>, next: &T) -> Reply<AuditEntry> {
     let value = |record: &T| {
         serde_json::to_value(record).map_err(|_| Failure::Broken(format!("a {} cannot be written as JSON", T::KIND)))
     };
@@ -117,7 +126,7 @@ fn entry<T: Item>(staff: &Staff, at: Timestamp, before: Option<&T>, next: &T) ->
         action: "record".to_owned(),
         before: before.map(value).transpose()?,
         after: Some(value(next)?),
-        reason: None,
+        reason: reason.map(str::to_owned),
         unique: random::token(),
     })
 }
@@ -186,7 +195,7 @@ pub(crate) async fn site(State(desk): State<Arc<Desk>>, Path(given): Path<String
     desk.read::<Site>(Key::site(&host(&given)?)).await
 }
 
-/// `GET /v1/desk/audit/{kind}/{id}` — R118. The kind is the record's place in its own path.
+/// `GET /v1/desk/audit/{kind}/{id}`: the end of it — R118. The kind is the record's place in its own path.
 pub(crate) async fn audit(State(desk): State<Arc<Desk>>, Path((kind, id)): Path<(String, String)>) -> Reply {
     let key = match &*kind {
         "partners" => Key::partner(organization(&id)?),
@@ -197,10 +206,10 @@ pub(crate) async fn audit(State(desk): State<Arc<Desk>>, Path((kind, id)): Path<
         "policy" if id == "current" => Key::policy_in_force(),
         _ => return Err(Refusal::not_found().into()),
     };
-    let entries = desk.store.audit_of(&key.partition).await?;
+    let (entries, more) = desk.store.end_of_audit(&key.partition, MAX_ENTRIES).await?;
     let view =
         |AuditEntry { at, by, action, before, after, reason, .. }| AuditEntryView { at, by, action, before, after, reason };
-    Ok(Json(AuditView { entries: entries.into_iter().map(view).collect() }).into_response())
+    Ok(Json(AuditView { entries: entries.into_iter().map(view).collect(), more }).into_response())
 }
 
 fn organization(given: &str) -> Result<&str, Refusal> {
@@ -258,6 +267,13 @@ mod tests {
                 "{version}"
             );
         }
+    }
+
+    #[test]
+    fn r118_a_reason_alone_is_no_change() {
+        let first = written(decided(&body("Acme", "null"), None));
+        let again = body("Acme", r#"1, "reason": "Looked at again.""#);
+        assert!(matches!(decided(&again, Some(&first)), Ok(Decision::Keep(site)) if site == first));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Decisions about quotes that wait for a person (R34).
+//! Quotes, as staff see them, and decisions about those that wait for a person (R34).
 
 use std::sync::Arc;
 
@@ -8,13 +8,23 @@ use axum::{
     extract::{Path, State},
     response::IntoResponse,
 };
-use contract::desk::{DecisionBody, DecisionView};
+use contract::{
+    QuoteView,
+    desk::{DecisionBody, DecisionView},
+};
 use domain::{Code, Quote, Refusal, quote::Change};
 use jiff::Timestamp;
 use runtime::{Failure, Reply};
 use store::Commit;
 
 use crate::{ATTEMPTS, Desk, records::changed, staff::Staff};
+
+/// `GET /v1/desk/quotes/{number}`: what is to be decided about, or who has decided, and why.
+pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(number): Path<String>) -> Reply {
+    let number = number.parse().map_err(|_| Refusal::not_found())?;
+    let quote = desk.store.quote(&number).await?.ok_or_else(Refusal::not_found)?;
+    Ok(Json(QuoteView::for_staff(&quote, desk.clock.now())).into_response())
+}
 
 /// `POST /v1/desk/quotes/{number}/approve`: it is issued, and its validity counts from now (R35).
 pub(crate) async fn approve(
@@ -50,12 +60,11 @@ impl Desk {
         body: &[u8],
         decision: impl Fn(&Quote, &str, Timestamp) -> Result<Change, Refusal>,
     ) -> Reply {
-        let DecisionBody { reason, revision: mut seen } = DecisionBody::read(body)?;
+        let DecisionBody { reason, revision: seen } = DecisionBody::read(body)?;
         let number = number.parse().map_err(|_| Refusal::not_found())?;
         for _ in 0..ATTEMPTS {
             let quote = self.store.quote(&number).await?.ok_or_else(Refusal::not_found)?;
-            let revision = i64::from(quote.offer.revision);
-            if *seen.get_or_insert(revision) != revision {
+            if i64::from(quote.offer.revision) != seen {
                 return Err(changed().into());
             }
             let now = self.clock.now();

@@ -62,14 +62,14 @@ async fn quote(State(documents): State<Arc<Documents>>, Path(number): Path<Strin
         return Err(Refusal::new(Code::NotYetIssued, "There is a quote once a person has looked at the order.").into());
     }
     let pay = documents.links.pay(&quote.number, &quote.offer);
-    let document = Document::quote(&quote, &*documents.policies.current().await?, &pay);
+    let document = Document::quote(&quote, &*documents.policies.pinned(&quote.offer.policy_version).await?, &pay);
     documents.pdf(document).await
 }
 
 /// `GET /v1/quotes/{number}/invoice.pdf`, with the secret of the link.
 async fn invoice(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
     let quote = open(&documents.store, &documents.links, &number, &link).await?;
-    match Document::invoice(&quote, &*documents.policies.current().await?) {
+    match Document::invoice(&quote, &*documents.policies.pinned(&quote.offer.policy_version).await?) {
         Some(document) => documents.pdf(document).await,
         None => Err(Refusal::new(Code::NotYetInvoiced, "There is an invoice once the quote is paid.").into()),
     }

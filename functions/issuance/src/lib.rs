@@ -12,12 +12,12 @@ use aws_lambda_events::{
     streams::DynamoDbEventResponse,
 };
 use domain::{
-    Quote, QuoteNumber, Sen,
+    Policy, Quote, QuoteNumber, Sen,
     import::holding,
-    license::{self, Entitlement, LicenseKey},
+    license::{self, Entitlement, LicenseKey, Moved},
     number::Minter,
     price::Line,
-    quote::{self, Delivered, Delivery},
+    quote::{self, Delivered, Delivery, Withheld},
 };
 use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
@@ -78,58 +78,108 @@ impl Issuance {
 
     /// `Ok`: nothing is owed for this record any more. `Err`: try it again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
-        let paid = |quote: &Quote, old: Option<&Quote>| {
-            quote.news_since(old).any(|entry| matches!(entry.event, quote::Event::Paid { .. }))
-        };
-        match QuoteRecord::read(&record)? {
-            Some(QuoteRecord { new, old }) if paid(&new, old.as_ref()) => self.deliver(&new.number).await,
-            _ => Ok(()),
+        let Some(QuoteRecord { new, old }) = QuoteRecord::read(&record)? else { return Ok(()) };
+        let news = || new.news_since(old.as_ref()).map(|entry| &entry.event);
+        if news().any(|event| matches!(event, quote::Event::Paid { .. })) {
+            self.deliver(&new.number).await?;
         }
+        if news().any(|event| matches!(event, quote::Event::Refunded { .. })) {
+            self.close(&new.number).await?;
+        }
+        Ok(())
     }
 
-    /// Delivers what a quote owes, if it still owes anything.
+    /// Delivers what a quote owes, if it still owes anything; what cannot be delivered as it was sold is withheld.
     async fn deliver(&self, number: &QuoteNumber) -> Result<(), Failure> {
         let policy = self.policies.current().await?;
         let series = &policy.invoice_series;
         for _ in 0..ATTEMPTS {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
             let (Some(on), Some(paid_at)) = (quote.owed_since(), paid_at(&quote)) else { return Ok(()) };
-            let mut entitlements = Vec::new();
-            for line in &quote.offer.lines {
-                let entitlement = match &line.order.held {
-                    None => self.issue(&quote, line, on, paid_at).await?,
-                    Some(held) => self.grant(&quote, line, &held.sen, on, paid_at).await?,
-                };
-                if let Some(holding) = holding(&entitlement, &policy) {
-                    self.store.hold(&holding).await?;
+            let committed = match self.fulfil(&quote, on, paid_at, &policy).await? {
+                Err((line, reason)) => {
+                    tracing::error!(quote = %number, line, ?reason, "withheld: somebody must decide");
+                    let Some(change) = quote.withhold(line, reason, paid_at) else { return Ok(()) };
+                    self.store.commit(&change).await?
                 }
-                let (sen, key, end) = (entitlement.sen.clone(), entitlement.file.is_some(), entitlement.end());
-                entitlements.push(Delivered { line: line.line, sen, key, end });
-                if let Some(source) = &line.order.source {
-                    self.migrate(number, &source.sen).await?;
+                Ok(entitlements) => {
+                    let next = self.store.last_in_series(series).await? + 1;
+                    let delivery = Delivery { invoice: format!("{series}-{next:06}"), invoiced_on: on, entitlements };
+                    let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(()) };
+                    self.store.commit_numbered(&change, series, next).await?
                 }
-            }
-            let next = self.store.last_in_series(series).await? + 1;
-            let delivery = Delivery { invoice: format!("{series}-{next:06}"), invoiced_on: on, entitlements };
-            let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(()) };
-            if self.store.commit_numbered(&change, series, next).await? == Commit::Committed {
-                tracing::info!(quote = %number, lines = quote.offer.lines.len(), "delivered");
+            };
+            if committed == Commit::Committed {
+                tracing::info!(quote = %number, lines = quote.offer.lines.len(), "done with a paid quote");
                 return Ok(());
             }
         }
         Err(Failure::Contended(number.clone()))
     }
 
+    /// Issues, changes and claims what the lines say; or the first line that cannot be had as it was sold. Everything that
+    /// may be refused is asked for before the first licence is signed.
+    async fn fulfil(
+        &self,
+        quote: &Quote,
+        on: Date,
+        paid_at: Timestamp,
+        policy: &Policy,
+    ) -> Result<Result<Vec<Delivered>, (u32, Withheld)>, Failure> {
+        for line in &quote.offer.lines {
+            if let Some(held) = &line.order.held
+                && self.entitlement(&held.sen).await?.granted(quote, line, on, paid_at).is_err()
+            {
+                return Ok(Err((line.line, Withheld::EntitlementChanged)));
+            }
+        }
+        for line in &quote.offer.lines {
+            if let Some(source) = &line.order.source
+                && !self.migrate(&quote.number, &source.sen).await?
+            {
+                return Ok(Err((line.line, Withheld::SourceCredited)));
+            }
+        }
+        let mut delivered = Vec::new();
+        for line in &quote.offer.lines {
+            let entitlement = match &line.order.held {
+                None => self.issue(quote, line, on, paid_at, policy).await?,
+                Some(held) => self.grant(quote, line, &held.sen, on, paid_at, policy).await?,
+            };
+            match entitlement {
+                Ok(Entitlement { sen, file, maintenance_end, term_end, .. }) => {
+                    let end = term_end.or(maintenance_end);
+                    delivered.push(Delivered { line: line.line, sen, key: file.is_some(), end });
+                }
+                Err(reason) => return Ok(Err((line.line, reason))),
+            }
+        }
+        Ok(Ok(delivered))
+    }
+
     /// Signs and stores a new entitlement. Done again, it finds what it did before: number, statement and — Ed25519
     /// being deterministic — signature are the same.
-    async fn issue(&self, quote: &Quote, line: &Line, on: Date, paid_at: Timestamp) -> Result<Entitlement, Failure> {
+    async fn issue(
+        &self,
+        quote: &Quote,
+        line: &Line,
+        on: Date,
+        paid_at: Timestamp,
+        policy: &Policy,
+    ) -> Result<Result<Entitlement, Withheld>, Failure> {
         for attempt in 0..ATTEMPTS {
             // Once in 10¹⁴ another entitlement has this number.
             let sen = self.minter.sen(&quote.number, line.line, attempt);
-            let owed = self.sign(license::owed(quote, line, on, paid_at, sen)).await?;
+            let owed = license::owed(quote, line, on, paid_at, sen);
+            if let Some(holding) = holding(&owed, policy)
+                && self.store.take_holding(&holding, on).await? == Commit::Conflict
+            {
+                return Ok(Err(Withheld::SubscriptionExists));
+            }
+            let owed = self.sign(owed).await?;
             match self.store.create_entitlement(&owed).await? {
-                Created::New => return Ok(owed),
-                Created::Exists(there) if there.has(&quote.number, line.line) => return Ok(*there),
+                Created::New => return Ok(Ok(owed)),
+                Created::Exists(there) if there.has(&quote.number, line.line) => return Ok(Ok(*there)),
                 Created::Exists(_) => {}
             }
         }
@@ -137,28 +187,70 @@ impl Issuance {
     }
 
     /// Signs and stores what a line makes of an entitlement that there is. Done again, it finds that the line is in it.
-    async fn grant(&self, quote: &Quote, line: &Line, sen: &Sen, on: Date, paid_at: Timestamp) -> Result<Entitlement, Failure> {
+    async fn grant(
+        &self,
+        quote: &Quote,
+        line: &Line,
+        sen: &Sen,
+        on: Date,
+        paid_at: Timestamp,
+        policy: &Policy,
+    ) -> Result<Result<Entitlement, Withheld>, Failure> {
         for _ in 0..ATTEMPTS {
-            let Some(there) = self.store.entitlement(sen).await? else { return Err(Failure::Gone(sen.clone())) };
-            let Some(next) = there.granted(quote, line, on, paid_at) else { return Ok(there) };
-            let next = self.sign(next).await?;
-            if self.store.update_entitlement(&next).await? == Commit::Committed {
-                return Ok(next);
+            let there = self.entitlement(sen).await?;
+            let granted = match there.granted(quote, line, on, paid_at) {
+                Ok(None) => there,
+                Ok(Some(next)) => {
+                    let next = self.sign(next).await?;
+                    if self.store.update_entitlement(&next).await? == Commit::Conflict {
+                        continue;
+                    }
+                    next
+                }
+                Err(Moved) => return Ok(Err(Withheld::EntitlementChanged)),
+            };
+            if let Some(holding) = holding(&granted, policy) {
+                self.store.hold(&holding).await?;
             }
+            return Ok(Ok(granted));
         }
         Err(Failure::Contended(quote.number.clone()))
     }
 
-    /// Marks an entitlement as moved to the cloud, so that its unused time is credited once (R62).
-    async fn migrate(&self, quote: &QuoteNumber, source: &Sen) -> Result<(), Failure> {
+    /// Claims an entitlement for a quote that moves it to the cloud, so that its unused time is credited once (R62).
+    /// `false`: another quote was first.
+    async fn migrate(&self, quote: &QuoteNumber, source: &Sen) -> Result<bool, Failure> {
         for _ in 0..ATTEMPTS {
-            let Some(there) = self.store.entitlement(source).await? else { return Err(Failure::Gone(source.clone())) };
-            let Some(next) = there.migrated(quote) else { return Ok(()) };
-            if self.store.update_entitlement(&next).await? == Commit::Committed {
-                return Ok(());
+            match self.entitlement(source).await?.migrated(quote) {
+                Ok(None) => return Ok(true),
+                Err(Moved) => return Ok(false),
+                Ok(Some(next)) if self.store.update_entitlement(&next).await? == Commit::Committed => return Ok(true),
+                Ok(Some(_)) => {}
             }
         }
         Err(Failure::Contended(quote.clone()))
+    }
+
+    /// Closes what a quote delivered whose money went back: nothing of it can be credited any more.
+    async fn close(&self, number: &QuoteNumber) -> Result<(), Failure> {
+        let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
+        let (quote::Stage::Refunded { .. }, Some(delivery)) = (&quote.stage, quote.delivery()) else { return Ok(()) };
+        for delivered in &delivery.entitlements {
+            for attempt in 1..=ATTEMPTS {
+                let Some(next) = self.entitlement(&delivered.sen).await?.refunded(number) else { break };
+                if self.store.update_entitlement(&next).await? == Commit::Committed {
+                    break;
+                }
+                if attempt == ATTEMPTS {
+                    return Err(Failure::Contended(number.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn entitlement(&self, sen: &Sen) -> Result<Entitlement, Failure> {
+        self.store.entitlement(sen).await?.ok_or_else(|| Failure::Gone(sen.clone()))
     }
 
     async fn sign(&self, mut owed: Entitlement) -> Result<Entitlement, Failure> {
@@ -182,12 +274,14 @@ fn license_of(owed: &Entitlement, key_id: &str) -> Option<License> {
         license::Kind::Term => licensing::Kind::Term,
         license::Kind::Subscription => return None,
     };
+    // A key for a lower grade to come says what comes; the one for what still runs stays good to its end.
+    let (edition, tier) = owed.grade(Date::MAX);
     Some(License {
         sen: owed.sen.to_string(),
         product: owed.product.clone(),
         product_name: owed.product_name.clone(),
-        edition: owed.edition.clone(),
-        tier: Some(owed.tier),
+        edition: edition.map(str::to_owned),
+        tier: Some(tier),
         licensee: owed.licensee.clone(),
         kind,
         purchased: owed.purchased,

@@ -12,7 +12,7 @@ use axum::{
 use contract::{LicenseView, license::RevealView};
 use domain::{
     Code, Refusal, Sen,
-    license::{Claims, Entitlement},
+    license::{Claims, Entitlement, Kind},
     party::Email,
 };
 use licensing::{JwkSet, PublicKey};
@@ -74,7 +74,11 @@ async fn view(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, he
 async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, headers: HeaderMap) -> Reply {
     let (caller, entitlement) = licenses.visible(&headers, &sen).await?;
     let Some(file) = &entitlement.file else {
-        return Err(Refusal::new(Code::NoLicenseKey, "A cloud subscription has no key: it is used by signing in.").into());
+        let detail = match entitlement.kind {
+            Kind::Subscription => "A cloud subscription has no key: it is used by signing in.",
+            Kind::Perpetual | Kind::Term => "It was sold before we kept its key here: the one that you have stays good.",
+        };
+        return Err(Refusal::new(Code::NoLicenseKey, detail).into());
     };
     licenses.store.audit_reveal(&entitlement.sen, licenses.clock.now(), &random::token(), &caller.subject).await?;
     Ok(Json(RevealView { sen: &entitlement.sen, key_id: &file.key_id, license_file: &file.text }).into_response())

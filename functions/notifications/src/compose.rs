@@ -15,7 +15,7 @@ use crate::letter::{Action, Item, Letter};
 /// A letter on its way.
 pub(crate) struct Outgoing {
     /// What the letter is to its recipient: part of its Message-ID, and of the note that it was sent.
-    pub(crate) role: &'static str,
+    pub(crate) role: String,
     pub(crate) to: Contact,
     pub(crate) letter: Letter,
     pub(crate) document: Option<Document>,
@@ -27,9 +27,15 @@ pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Lin
     match &entry.event {
         Event::Submitted { .. } => vec![correspondence.review()],
         Event::Rejected { reason, .. } => vec![correspondence.rejection(reason)],
+        // What costs nothing is delivered at once, and nobody is asked to pay for it: the receipt says all.
+        Event::Issued { .. } if quote.offer.total == 0 => Vec::new(),
         Event::Issued { .. } => vec![correspondence.quote_copy()],
         Event::Delivered { .. } => quote.delivery().map(|delivery| correspondence.delivered(delivery)).unwrap_or_default(),
-        Event::Approved { .. } | Event::PaymentFailed { .. } | Event::Paid { .. } | Event::Refunded { .. } => Vec::new(),
+        Event::Approved { .. }
+        | Event::PaymentFailed { .. }
+        | Event::Paid { .. }
+        | Event::Withheld { .. }
+        | Event::Refunded { .. } => Vec::new(),
     }
 }
 
@@ -80,7 +86,7 @@ impl Correspondence<'_> {
         let reasons = self.offer.review.iter().map(|reason| self.text(reason.text_key()));
         let body = self.fill("letter.review.body", &[("number", &number), ("due", &due)]);
         let letter = self.letter(&to, subject, std::iter::once(body).chain(reasons).collect());
-        Outgoing { role: "review", to, letter, document: None }
+        Outgoing { role: "review".to_owned(), to, letter, document: None }
     }
 
     /// That a person has refused it, and why (R34).
@@ -90,7 +96,7 @@ impl Correspondence<'_> {
         let subject = self.fill("letter.rejection.subject", &[("number", &number)]);
         let body = self.fill("letter.rejection.body", &[("number", &number), ("reason", reason)]);
         let letter = self.letter(&to, subject, vec![body]);
-        Outgoing { role: "rejection", to, letter, document: None }
+        Outgoing { role: "rejection".to_owned(), to, letter, document: None }
     }
 
     /// The quote copy, to the requester alone: it shows the buying price (R22).
@@ -119,21 +125,44 @@ impl Correspondence<'_> {
         let private = if self.offer.reseller.is_some() { "letter.quote.private_reseller" } else { "letter.quote.private" };
         letter.small = vec![self.text(private)];
         let document = Some(Document::quote(self.quote, self.policy, &pay));
-        Outgoing { role: "quote", to, letter, document }
+        Outgoing { role: "quote".to_owned(), to, letter, document }
     }
 
     /// The purchase confirmations (R82): to the technical contact without price or invoice, to the purchaser with both.
     /// Who is both is told once, as the purchaser.
     fn delivered(&self, delivery: &Delivery) -> Vec<Outgoing> {
         let receipt = self.receipt(delivery);
-        if self.offer.technical_contact.email == receipt.to.email {
-            return vec![receipt];
+        let mut readers: Vec<(&Contact, Vec<Delivered>)> = Vec::new();
+        for one in &delivery.entitlements {
+            let reader = self.reader(one);
+            match readers.iter_mut().find(|(known, _)| known.email == reader.email) {
+                Some((_, theirs)) => theirs.push(one.clone()),
+                None => readers.push((reader, vec![one.clone()])),
+            }
         }
-        vec![self.confirmation(delivery), receipt]
+        let told = |(reader, entitlements): (&Contact, Vec<Delivered>)| {
+            let theirs = Delivery { entitlements, ..delivery.clone() };
+            (reader.email != receipt.to.email).then(|| self.confirmation(reader, &theirs))
+        };
+        let mut letters: Vec<_> = readers.into_iter().filter_map(told).collect();
+        letters.push(receipt);
+        letters
     }
 
-    fn confirmation(&self, delivery: &Delivery) -> Outgoing {
-        let to = self.offer.technical_contact.clone();
+    /// Who reads the key of what was delivered: the order's technical contact, or who has read it all along.
+    fn reader(&self, one: &Delivered) -> &Contact {
+        let line = self.offer.lines.iter().find(|line| line.line == one.line);
+        let held = line.and_then(|line| line.order.held.as_ref());
+        held.and_then(|held| held.technical_contact.as_ref()).unwrap_or(&self.offer.technical_contact)
+    }
+
+    fn confirmation(&self, to: &Contact, delivery: &Delivery) -> Outgoing {
+        let to = to.clone();
+        // Whoever the order does not name has a letter of their own.
+        let role = match delivery.entitlements.first() {
+            Some(first) if to.email != self.offer.technical_contact.email => format!("confirmation-{}", first.line),
+            _ => "confirmation".to_owned(),
+        };
         let subject = self.fill("letter.confirmation.subject", &[("seller", &self.policy.seller.legal_name)]);
         let body = if self.offer.reseller.is_some() { "letter.confirmation.body" } else { "letter.confirmation.body_own" };
         let parties = [("purchaser", &*self.offer.bill_to().company), ("licensee", &self.offer.customer.company)];
@@ -141,7 +170,7 @@ impl Correspondence<'_> {
         letter.items = self.items(delivery);
         letter.after = self.keys_and_subscriptions("letter.confirmation.keys", delivery);
         letter.small = vec![self.fill("letter.confirmation.notice", &[("purchaser", &self.offer.bill_to().company)])];
-        Outgoing { role: "confirmation", to, letter, document: None }
+        Outgoing { role, to, letter, document: None }
     }
 
     fn receipt(&self, delivery: &Delivery) -> Outgoing {
@@ -160,7 +189,7 @@ impl Correspondence<'_> {
         letter.after = self.keys_and_subscriptions(keys, delivery);
         letter.action =
             Some(Action { label: self.text("letter.receipt.button"), url: self.links.quote(&self.quote.number, self.offer) });
-        Outgoing { role: "receipt", to, letter, document: Document::invoice(self.quote, self.policy) }
+        Outgoing { role: "receipt".to_owned(), to, letter, document: Document::invoice(self.quote, self.policy) }
     }
 
     /// Each entitlement with its SEN — the handle of its support — and, where there is a key, the way to it.

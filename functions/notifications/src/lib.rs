@@ -49,7 +49,7 @@ pub enum Failure {
     Store(#[from] store::Error),
     /// The vendor's template, or what it was given.
     #[error("letter {0} cannot be written: {1}")]
-    Letter(&'static str, Box<dyn Error + Send + Sync>),
+    Letter(String, Box<dyn Error + Send + Sync>),
     /// The mail service did not take it, with its error code.
     #[error("the mail service did not take the letter: {0}")]
     Mail(String),
@@ -96,12 +96,13 @@ impl Notifications {
     /// again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
         let Some(QuoteRecord { new, old }) = QuoteRecord::read(&record)? else { return Ok(()) };
-        let policy = self.policies.current().await?;
+        // A document that was issued says for ever what it said.
+        let policy = self.policies.pinned(&new.offer.policy_version).await?;
         for entry in new.news_since(old.as_ref()) {
             for outgoing in compose(&new, entry, &policy, &self.links) {
-                let role = outgoing.role;
+                let role = outgoing.role.clone();
                 match self.send_once(&new, entry, &policy.seller, outgoing).await {
-                    Err(failure) if failure.is_final() => self.set_aside(&new, entry, role, &failure).await?,
+                    Err(failure) if failure.is_final() => self.set_aside(&new, entry, &role, &failure).await?,
                     sent => sent?,
                 }
             }
@@ -110,14 +111,14 @@ impl Notifications {
     }
 
     /// One letter that can never be sent must not hold up everybody else's. Its note says why it was not.
-    async fn set_aside(&self, quote: &Quote, entry: &Entry, role: &'static str, failure: &Failure) -> Result<(), Failure> {
+    async fn set_aside(&self, quote: &Quote, entry: &Entry, role: &str, failure: &Failure) -> Result<(), Failure> {
         tracing::error!(quote = %quote.number, role, %failure, "a letter that can never be sent was set aside");
         let note = LetterNote::SetAside { reason: failure.to_string() };
         Ok(self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?)
     }
 
     async fn send_once(&self, quote: &Quote, entry: &Entry, seller: &Seller, outgoing: Outgoing) -> Result<(), Failure> {
-        let role = outgoing.role;
+        let role = outgoing.role.as_str();
         if self.store.letter_done(&quote.number, entry.seq, role).await? {
             return Ok(());
         }
@@ -127,8 +128,8 @@ impl Notifications {
                 // Typesetting takes a while and waits for nothing: it must not hold up who shares the thread.
                 let pdf = tokio::task::spawn_blocking(move || typesetter.pdf(&document)).await;
                 let bytes = pdf
-                    .map_err(|error| Failure::Letter(role, error.into()))?
-                    .map_err(|error| Failure::Letter(role, error.into()))?;
+                    .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?
+                    .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;
                 Some(Attachment { name, bytes })
             }
             None => None,
@@ -137,8 +138,11 @@ impl Notifications {
         let message = self
             .templates
             .message(&outgoing.letter, &outgoing.to, seller, attachment, &id, entry.at)
-            .map_err(|error| Failure::Letter(role, error))?;
-        let raw = RawMessage::builder().data(Blob::new(message)).build().map_err(|error| Failure::Letter(role, error.into()))?;
+            .map_err(|error| Failure::Letter(role.to_owned(), error))?;
+        let raw = RawMessage::builder()
+            .data(Blob::new(message))
+            .build()
+            .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;
         let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;
         let accepted_as = sent.map_err(|error| Failure::Mail(code(&error)))?;
         let note = LetterNote::Sent { accepted_as: accepted_as.message_id().to_owned() };

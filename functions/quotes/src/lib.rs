@@ -17,7 +17,7 @@ use axum::{
 };
 use contract::{Links, QuoteView, quote::QuoteBody};
 use domain::{
-    Quote, Refusal, Sen,
+    Quote, Refusal,
     number::Minter,
     quote::{Issue, Offer},
     request::Origin,
@@ -62,13 +62,12 @@ impl Quotes {
     async fn offer(&self, body: &QuoteBody, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
         let policy = self.policies.current().await?;
         let wanted = body.request.wants(&policy);
-        // Whoever names an entitlement may be guessing (R28).
-        let named: Vec<_> = wanted.entitlements.iter().map(Sen::compact).collect();
-        self.admit(&named, ip, caller).await?;
+        // Whoever names something may be guessing (R28).
+        self.admit(&wanted.names(), ip, caller).await?;
         let organization = caller.and_then(|caller| caller.organization.as_deref());
         let facts = self.store.facts(&wanted, organization).await?;
         let issue = Issue {
-            origin: Origin { at: self.clock.now(), ip: ip.0 },
+            origin: Origin { at: self.clock.now(), ip: ip.0, subject: caller.map(|caller| caller.subject.clone()) },
             request_hash: idempotency::hash(&body.canonical),
             link_keys: self.links.keys(),
         };

@@ -1,4 +1,5 @@
-//! How often anybody may ask about entitlements: a SEN and an address are proof of knowledge, so nobody may try many (R28).
+//! How often anybody may ask about what is on record: a SEN and an address are proof of knowledge, so nobody may try many (R28), and nor
+//! may anybody try references of evidence or certificates.
 
 use domain::{Code, Refusal};
 use jiff::{SignedDuration, Timestamp};
@@ -8,27 +9,29 @@ use crate::Quotes;
 
 /// A window of counting.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
-/// Questions in a window about one entitlement or site, from one address, and by one caller.
-const PER_SUBJECT: u32 = 20;
-const PER_ADDRESS: u32 = 60;
-const PER_CALLER: u32 = 120;
+/// How often one thing may be named in a window, and how many one address and one caller may name: an order of a hundred
+/// renewals is possible twice.
+const PER_NAME: u32 = 20;
+const PER_ADDRESS: u32 = 200;
+const PER_CALLER: u32 = 400;
 
 impl Quotes {
-    /// Counts a question about `subjects`; none is no question. They are counted whether or not there are such things, so
-    /// that the limit tells nothing either.
-    pub(crate) async fn admit(&self, subjects: &[&str], ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
-        if subjects.is_empty() {
+    /// Counts a question about everything that is named, each of it; nothing is no question. It is counted whether or not
+    /// there are such things, so that the limit tells nothing either.
+    pub(crate) async fn admit(&self, names: &[String], ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
+        if names.is_empty() {
             return Ok(());
         }
+        let all = u32::try_from(names.len()).unwrap_or(u32::MAX);
         let (window, until) = window(self.clock.now());
-        let address = ip.0.map(|ip| ("address", ip.to_string(), PER_ADDRESS));
-        let person = caller.map(|caller| ("caller", caller.subject.clone(), PER_CALLER));
-        let about = subjects.iter().map(|subject| ("subject", (*subject).to_owned(), PER_SUBJECT));
-        for (what, whom, most) in address.into_iter().chain(person).chain(about) {
+        let address = ip.0.map(|ip| ("address", ip.to_string(), all, PER_ADDRESS));
+        let person = caller.map(|caller| ("caller", caller.subject.clone(), all, PER_CALLER));
+        let about = names.iter().map(|name| ("name", name.clone(), 1, PER_NAME));
+        for (what, whom, uses, most) in address.into_iter().chain(person).chain(about) {
             // An address is a person's: what is stored of it is a keyed hash, for minutes.
             let bucket = format!("{what}#{}#{window}", self.minter.seal(what, &whom));
-            if !self.store.allow(&bucket, most, until).await? {
-                let detail = "You have asked about too many entitlements. Wait a minute, and ask again.";
+            if !self.store.allow(&bucket, uses, most, until).await? {
+                let detail = "You have named too many entitlements or references. Wait a minute, and ask again.";
                 return Err(Refusal::new(Code::TooManyRequests, detail).into());
             }
         }

@@ -39,16 +39,11 @@ pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, head
         return Err(Refusal::at(Code::CurrencyNotOffered, "/currency", detail).into());
     }
     let mut wanted = Wanted::default();
-    match &body.subject {
-        Subject::Sen(sen) => {
-            quotes.admit(&[sen.compact()], ip, caller.as_ref()).await?;
-            wanted.entitlements.insert(sen.clone());
-        }
-        Subject::Site(host) => {
-            quotes.admit(&[host], ip, caller.as_ref()).await?;
-            wanted.sites.insert(host.clone());
-        }
+    match body.subject {
+        Subject::Sen(sen) => drop(wanted.entitlements.insert(sen)),
+        Subject::Site(host) => drop(wanted.sites.insert(host)),
     }
+    quotes.admit(&wanted.names(), ip, caller.as_ref()).await?;
     let organization = caller.as_ref().and_then(|caller| caller.organization.as_deref());
     let mut facts = quotes.store.facts(&wanted, organization).await?;
     let site = facts.sites.values().next().filter(|site| site.authorizes(&body.email)).cloned();

@@ -1,8 +1,17 @@
-"""Starts ministack with two additions: it evaluates `dynamodb:LeadingKeys`, which it otherwise leaves out, and it notes what
-every role asked for, so that permissions which nobody needs are found."""
+"""Starts ministack, made to check permissions more as AWS does, where it is more lenient or stricter:
 
+* `dynamodb:LeadingKeys` is evaluated, for each part of a transaction by itself;
+* raw mail is checked against the identity of its sender's domain, not against `*`;
+* `aws:PrincipalArn` of a role's session is the role's ARN, not the session's.
+
+What every role asks for is noted, so that permissions which nobody needs are found."""
+
+import base64
+import email
+import email.utils
 import json
 import os
+import urllib.parse
 
 import ministack.core.iam_actions as actions
 import ministack.core.iam_evaluator as evaluator
@@ -34,9 +43,20 @@ def read(body: bytes) -> dict:
     return request if isinstance(request, dict) else {}
 
 
+def sender_domain(body: bytes) -> str | None:
+    """The domain that a raw message comes from; none for another request."""
+    form = urllib.parse.parse_qs(body.decode(errors="replace"))
+    if form.get("Action") != ["SendRawEmail"]:
+        return None
+    message = email.message_from_bytes(base64.b64decode(form["RawMessage.Data"][0]))
+    return email.utils.parseaddr(message["From"])[1].rpartition("@")[2]
+
+
+resource_of = actions.extract_resource_arn
 context_of = actions.dynamodb_service_context
 checks_of = actions.dynamodb_transaction_checks
 enforce = evaluator.enforce
+condition_key = evaluator._resolve_condition_key
 record = open(os.environ["PROVE_RECORD"], "a", buffering=1)
 
 
@@ -77,6 +97,22 @@ def noted(access_key, action, service, region, resource_arn="*", service_context
     return answer
 
 
+def with_identity(service, method, path, headers, body, query, region, account):
+    if service == "ses" and (domain := sender_domain(body)):
+        return f"arn:aws:ses:{region}:{account}:identity/{domain}"
+    return resource_of(service, method, path, headers, body, query, region, account)
+
+
+def with_role_arn(key: str, context):
+    value = condition_key(key, context)
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in value:
+        account, role = value.split(":")[4], value.split("/")[1]
+        return f"arn:aws:iam::{account}:role/{role}"
+    return value
+
+
+evaluator._resolve_condition_key = with_role_arn
+actions.extract_resource_arn = with_identity
 actions.dynamodb_service_context = with_leading_keys
 actions.dynamodb_transaction_checks = with_keyed_parts
 evaluator.enforce = noted

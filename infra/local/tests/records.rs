@@ -78,16 +78,18 @@ async fn a_bucket_allows_so_many_uses_in_each_window() {
     let store = store(&engine).await;
     let (window, next) = (noon(), noon() + SignedDuration::from_mins(1));
     for allowed in [true, true, true, false, false] {
-        assert_eq!(store.allow("lookup#x", 3, window).await.unwrap(), allowed);
+        assert_eq!(store.allow("lookup#x", 1, 3, window).await.unwrap(), allowed);
     }
-    assert!(store.allow("lookup#y", 3, window).await.unwrap(), "another bucket");
-    assert!(store.allow("lookup#x", 3, next).await.unwrap(), "another window");
-    assert!(!store.allow("lookup#x", 0, next + SignedDuration::from_mins(1)).await.unwrap());
+    assert!(store.allow("lookup#y", 1, 3, window).await.unwrap(), "another bucket");
+    assert!(!store.allow("lookup#y", 3, 3, window).await.unwrap(), "three more are too many");
+    assert!(store.allow("lookup#y", 2, 3, window).await.unwrap(), "two are not, for the three were not counted");
+    assert!(store.allow("lookup#x", 1, 3, next).await.unwrap(), "another window");
+    assert!(!store.allow("lookup#x", 1, 0, next + SignedDuration::from_mins(1)).await.unwrap());
 
     let racing = (0..20).map(|_| {
         tokio::spawn({
             let store = store.clone();
-            async move { store.allow("race", 7, noon()).await.unwrap() }
+            async move { store.allow("race", 1, 7, noon()).await.unwrap() }
         })
     });
     let mut passed = 0;

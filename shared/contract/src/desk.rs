@@ -17,9 +17,13 @@ use domain::{
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
-use crate::reader::{self, Object};
+use crate::{
+    QuoteView,
+    quote::{EntitlementView as DeliveredView, PaymentView},
+    reader::{self, Object},
+};
 
-/// The longest reason of a decision, in characters.
+/// The longest reason, in characters.
 const MAX_REASON: usize = 500;
 
 /// A record as it was sent, before any rule has seen it.
@@ -29,12 +33,15 @@ pub struct RecordBody<T> {
     pub request: T,
     /// The version that the sender had read; 0 where nothing was. `None`: whatever is there.
     pub version: Option<u64>,
+    /// Why it is sent, for the audit (R118).
+    pub reason: Option<String>,
     faults: Faults,
 }
 
 impl<T> RecordBody<T> {
     fn read(body: &[u8], request: impl FnOnce(&mut Object<'_, '_>) -> T) -> Result<Self, Refusal> {
-        let ((request, version), mut faults) = reader::read(body, |object| (request(object), object.integer("version")))?;
+        let ((request, version, given), mut faults) =
+            reader::read(body, |object| (request(object), object.integer("version"), object.text("reason")))?;
         if version.is_some_and(|version| version < 0) {
             faults.add(
                 Code::ValueInvalid,
@@ -42,7 +49,8 @@ impl<T> RecordBody<T> {
                 "Give the version as it was read, 0 if there was nothing, or leave it out.",
             );
         }
-        Ok(Self { request, version: version.and_then(|version| u64::try_from(version).ok()), faults })
+        let reason = reason(&mut faults, given).flatten();
+        Ok(Self { request, version: version.and_then(|version| u64::try_from(version).ok()), reason, faults })
     }
 
     /// What the rules make of it, or everything that is wrong with its form and by the rules.
@@ -53,6 +61,17 @@ impl<T> RecordBody<T> {
         all.absorb(faults);
         all.into_result(record)
     }
+}
+
+/// Why something is done. The outer `None` is a fault; the inner, a reason that was not given.
+fn reason(faults: &mut Faults, given: Option<String>) -> Option<Option<String>> {
+    let Some(reason) = given.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) else { return Some(None) };
+    if reason.chars().count() > MAX_REASON || reason.chars().any(|c| c.is_control() && c != '\n') {
+        let detail = format!("Give up to {MAX_REASON} characters, without control characters but line feeds.");
+        faults.add(Code::ValueInvalid, "/reason", detail);
+        return None;
+    }
+    Some(Some(reason.to_owned()))
 }
 
 /// `PUT /v1/desk/partners/{organization}`.
@@ -111,7 +130,7 @@ pub fn entitlement(body: &[u8]) -> Result<RecordBody<EntitlementRequest>, Refusa
 
 /// A line of `POST /v1/desk/entitlements`: an entitlement that says its own number; `None` when that is none.
 pub fn entitlement_line(line: &[u8]) -> Result<(Option<Sen>, RecordBody<EntitlementRequest>), Refusal> {
-    let RecordBody { request: (given, request), version, mut faults } =
+    let RecordBody { request: (given, request), version, reason, mut faults } =
         RecordBody::read(line, |object| (object.text("sen"), entitlement_request(object)))?;
     let sen = given.as_deref().and_then(|given| given.parse().ok());
     let mut rules = Faults::default();
@@ -121,7 +140,7 @@ pub fn entitlement_line(line: &[u8]) -> Result<(Option<Sen>, RecordBody<Entitlem
         Some(_) => {}
     }
     faults.absorb(rules);
-    Ok((sen, RecordBody { request, version, faults }))
+    Ok((sen, RecordBody { request, version, reason, faults }))
 }
 
 /// What to do about a number that is none of ours.
@@ -156,26 +175,26 @@ fn contact(object: &mut Object<'_, '_>) -> ContactRequest {
 pub struct DecisionBody {
     /// Why.
     pub reason: String,
-    /// The revision that was looked at; `None`: the one on offer.
-    pub revision: Option<i64>,
+    /// The revision that was looked at.
+    pub revision: i64,
 }
 
 impl DecisionBody {
     /// Reads a body, or says everything that is wrong with it.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let ((reason, revision), mut faults) = reader::read(body, |object| (object.text("reason"), object.integer("revision")))?;
-        let reason = reason.map(|reason| reason.trim().to_owned());
+        let ((given, revision), mut faults) = reader::read(body, |object| (object.text("reason"), object.integer("revision")))?;
         let mut rules = Faults::default();
-        match reason.as_deref() {
-            None | Some("") => rules.add(Code::Required, "/reason", "Say why: the reason is kept with your name."),
-            Some(reason) if reason.chars().count() > MAX_REASON || reason.chars().any(|c| c.is_control() && c != '\n') => {
-                let detail = format!("Give up to {MAX_REASON} characters, without control characters but line feeds.");
-                rules.add(Code::ValueInvalid, "/reason", detail);
-            }
-            Some(_) => {}
+        let reason = reason(&mut rules, given);
+        if let Some(None) = reason {
+            rules.add(Code::Required, "/reason", "Say why: the reason is kept with your name.");
+        }
+        if revision.is_none() {
+            let detail = "Say which revision you have looked at: if the buyer has sent another one since, nothing is decided.";
+            rules.add(Code::Required, "/revision", detail);
         }
         faults.absorb(rules);
-        Ok(Self { reason: faults.into_result(reason)?, revision })
+        let (reason, revision) = faults.into_result(reason.flatten().zip(revision))?;
+        Ok(Self { reason, revision })
     }
 }
 
@@ -186,13 +205,17 @@ pub struct PolicyBody {
     pub files: BTreeMap<String, String>,
     /// The policy that the sender had read; `None`: whichever is in force.
     pub version: Option<String>,
+    /// Why it is sent, for the audit (R118).
+    pub reason: Option<String>,
 }
 
 impl PolicyBody {
     /// Reads a body, or says everything that is wrong with it.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let ((files, version), mut faults) = reader::read(body, |object| (object.named_texts("files"), object.text("version")))?;
+        let ((files, version, given), mut faults) =
+            reader::read(body, |object| (object.named_texts("files"), object.text("version"), object.text("reason")))?;
         let mut rules = Faults::default();
+        let reason = reason(&mut rules, given).flatten();
         match &files {
             Some(files) if !files.is_empty() => {
                 for name in files.keys().filter(|name| !is_policy_file(name)) {
@@ -203,7 +226,7 @@ impl PolicyBody {
             _ => rules.add(Code::Required, "/files", "Send all files of the policy: their names, each with its text."),
         }
         faults.absorb(rules);
-        Ok(Self { files: faults.into_result(files)?, version })
+        Ok(Self { files: faults.into_result(files)?, version, reason })
     }
 }
 
@@ -337,6 +360,39 @@ impl FromIterator<LineOutcome> for BatchView {
     }
 }
 
+impl<'q> QuoteView<'q> {
+    /// The quote as it is at `now`, for staff: as its buyer sees it, but without links, which carry its secret, and with
+    /// who decided about it, and why.
+    pub fn for_staff(quote: &'q Quote, now: Timestamp) -> Self {
+        let status = quote.status(now);
+        let issued = Some(&quote.offer).filter(|_| !matches!(status, Status::InReview | Status::Rejected));
+        let delivered = |key: bool| {
+            let delivered = quote.delivery().into_iter().flat_map(|delivery| &delivery.entitlements);
+            delivered.filter(|one| one.key == key).map(|one| DeliveredView { sen: &one.sen, line: one.line }).collect()
+        };
+        let payments = quote.payments.iter().map(|payment| PaymentView {
+            payment: payment.payment.as_str(),
+            method: payment.method,
+            amount: payment.amount,
+            refunded: payment.refunded,
+            paid_at: payment.at,
+        });
+        Self {
+            number: Some(&quote.number),
+            status: Some(status),
+            issued_at: issued.map(|offer| offer.issued_at),
+            valid_through: issued.map(|offer| offer.valid_through),
+            expires_at: issued.map(|offer| offer.expires_at),
+            payments: payments.collect(),
+            licenses: delivered(true),
+            subscriptions: delivered(false),
+            invoice: quote.delivery().map(|delivery| &*delivery.invoice),
+            history: quote.history.clone(),
+            ..Self::preview(&quote.offer)
+        }
+    }
+}
+
 /// A quote after a decision, without anything that opens it.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
@@ -353,11 +409,14 @@ impl<'q> DecisionView<'q> {
     }
 }
 
-/// What was done to a record, oldest first (R118).
+/// What was done to a record, or the end of it (R118).
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct AuditView {
+    /// Oldest first; those of one instant in any order.
     pub entries: Vec<AuditEntryView>,
+    /// Whether older ones were left out.
+    pub more: bool,
 }
 
 /// That somebody did something to it.
@@ -421,16 +480,46 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_has_a_reason() {
-        let reason = |body: &str| DecisionBody::read(body.as_bytes()).map(|decision| decision.reason);
-        assert_eq!(reason(r#"{"reason": " Certificate seen. "}"#).unwrap(), "Certificate seen.");
-        for body in [r#"{}"#, r#"{"reason": "  "}"#] {
-            assert_eq!(faults(reason(body)), [(Code::Required, "/reason".to_owned())], "{body}");
+    fn r34_a_decision_has_a_reason_and_is_about_one_revision() {
+        let read = |body: &str| DecisionBody::read(body.as_bytes());
+        let decision = read(r#"{"reason": " Certificate seen. ", "revision": 2}"#).unwrap();
+        assert_eq!((&*decision.reason, decision.revision), ("Certificate seen.", 2));
+
+        let reason = |code| (code, "/reason".to_owned());
+        let revision = |code| (code, "/revision".to_owned());
+        for body in [r#"{"revision": 1}"#, r#"{"reason": "  ", "revision": 1}"#] {
+            assert_eq!(faults(read(body)), [reason(Code::Required)], "{body}");
         }
-        let long = format!(r#"{{"reason": "{}"}}"#, "x".repeat(MAX_REASON + 1));
-        for body in [&*long, r#"{"reason": "a\u0007b"}"#] {
-            assert_eq!(faults(reason(body)), [(Code::ValueInvalid, "/reason".to_owned())], "{body}");
+        let long = format!(r#"{{"reason": "{}", "revision": 1}}"#, "x".repeat(MAX_REASON + 1));
+        for body in [&*long, r#"{"reason": "a\u0007b", "revision": 1}"#] {
+            assert_eq!(faults(read(body)), [reason(Code::ValueInvalid)], "{body}");
         }
+        assert_eq!(faults(read(r#"{"reason": "Seen."}"#)), [revision(Code::Required)]);
+        assert_eq!(faults(read("{}")), [reason(Code::Required), revision(Code::Required)]);
+        let wrong = r#"{"reason": 7, "revision": "1"}"#;
+        assert_eq!(faults(read(wrong)), [reason(Code::WrongType), revision(Code::WrongType)]);
+    }
+
+    #[test]
+    fn r118_a_change_may_say_why() {
+        let of_record = |reason: &str| {
+            let body = partner(format!(r#"{{"name": "Acme", "reason": {reason}}}"#).as_bytes()).unwrap();
+            body.judge(|_, _| Some(body.reason.clone()))
+        };
+        let of_policy = |reason: &str| {
+            let body = format!(r#"{{"files": {{"tax.toml": "x"}}, "reason": {reason}}}"#);
+            PolicyBody::read(body.as_bytes()).map(|body| body.reason)
+        };
+        let longest = "x".repeat(MAX_REASON);
+        for of in [&of_record as &dyn Fn(&str) -> Result<Option<String>, Refusal>, &of_policy] {
+            assert_eq!(of(r#"" New contract. ""#).unwrap().as_deref(), Some("New contract."));
+            assert_eq!(of(&format!(r#""{longest}""#)).unwrap().as_deref(), Some(&*longest));
+            assert_eq!((of("null").unwrap(), of(r#"" ""#).unwrap()), (None, None));
+            assert_eq!(faults(of(&format!(r#""{longest}y""#))), [(Code::ValueInvalid, "/reason".to_owned())]);
+            assert_eq!(faults(of("7")), [(Code::WrongType, "/reason".to_owned())]);
+        }
+        let line = br#"{"sen": "SEN-4MRX7-PQ2HVW", "reason": "Moved over."}"#;
+        assert_eq!(entitlement_line(line).unwrap().1.reason.as_deref(), Some("Moved over."));
     }
 
     #[test]

@@ -323,9 +323,10 @@ impl<'q> QuoteView<'q> {
         let status = quote.status(now);
         view.number = Some(&quote.number);
         view.status = Some(status);
-        if matches!(status, Status::InReview | Status::Rejected) {
-            (view.issued_at, view.valid_through, view.expires_at) = (None, None, None);
-        }
+        let offer = Some(&quote.offer).filter(|_| !matches!(status, Status::InReview | Status::Rejected));
+        view.issued_at = offer.map(|offer| offer.issued_at);
+        view.valid_through = offer.map(|offer| offer.valid_through);
+        view.expires_at = offer.map(|offer| offer.expires_at);
         view.licenses = entitlements(true);
         view.subscriptions = entitlements(false);
         view.invoice = quote.delivery().map(|delivery| &*delivery.invoice);
@@ -352,13 +353,15 @@ impl<'q> QuoteView<'q> {
 
     /// An offer that nobody has issued: without number, status and links.
     pub fn preview(offer: &'q Offer) -> Self {
+        // A person would look at it first.
+        let issued = offer.review.is_empty();
         Self {
             number: None,
             revision: offer.revision,
             status: None,
-            issued_at: Some(offer.issued_at),
-            valid_through: Some(offer.valid_through),
-            expires_at: Some(offer.expires_at),
+            issued_at: issued.then_some(offer.issued_at),
+            valid_through: issued.then_some(offer.valid_through),
+            expires_at: issued.then_some(offer.expires_at),
             review_reasons: &offer.review,
             review_due: offer.review_due,
             purchasing_for: offer.purchasing_for,

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     QuoteNumber, Sen,
     calendar::months_after,
+    money::Percent,
     party::{Contact, Email},
     policy::{Deployment, LineKind},
-    price::Line,
+    price::{Line, Rule},
     quote::Quote,
 };
 
@@ -72,6 +73,16 @@ pub struct Entitlement {
     /// The first day that is not covered, for a term or a subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term_end: Option<Date>,
+    /// The segment's discount that its present term was sold with; unknown for what the desk brought in. What is unused is
+    /// credited at what was paid for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Percent>,
+    /// What it becomes when its present term is over: a lower grade, bought for the next one (E18).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
+    /// The quote whose money went back after it had sold this: nothing more can be bought on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded_by: Option<QuoteNumber>,
     /// The quote by which it moved to the cloud: its unused time is credited once (R62).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<QuoteNumber>,
@@ -92,6 +103,23 @@ fn first() -> u64 {
 fn is_first(version: &u64) -> bool {
     *version == first()
 }
+
+/// A grade that begins on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Next {
+    /// The first day.
+    pub from: Date,
+    /// The edition then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<String>,
+    /// The tier then.
+    pub tier: u32,
+}
+
+/// The entitlement is not what it was when a line about it was priced: delivering the line would sell what nobody paid for,
+/// or take away what somebody did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved;
 
 /// An entitlement as a quote before had made it: its key stays good for what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,59 +205,93 @@ impl Entitlement {
         is(self.quote.as_ref(), self.line) || self.earlier.iter().any(|issue| is(issue.quote.as_ref(), issue.line))
     }
 
-    /// It, as it is once a paid line about it is delivered, unsigned; `None` when it was delivered before.
-    ///
-    /// It follows from the entitlement as it is now and not as it was quoted: of two renewals that were both paid, the
-    /// second adds to the first.
-    pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Option<Self> {
-        if self.has(&quote.number, line.line) {
-            return None;
+    /// Its edition and tier on a day.
+    pub fn grade(&self, day: Date) -> (Option<&str>, u32) {
+        match &self.next {
+            Some(next) if next.from <= day => (next.edition.as_deref(), next.tier),
+            _ => (self.edition.as_deref(), self.tier),
         }
-        let before = self.end().unwrap_or(on);
+    }
+
+    /// Whether nothing more can be bought on it: it moved to the cloud, or its money went back.
+    pub fn is_closed(&self) -> bool {
+        self.migrated_by.is_some() || self.refunded_by.is_some()
+    }
+
+    /// It, as it is once a paid line about it is delivered, unsigned; `Ok(None)` when it was delivered before.
+    ///
+    /// The line was priced for what the entitlement was then, and delivers only over that. Renewals are the exception: of
+    /// two that were both paid, the second adds to the first.
+    pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Result<Option<Self>, Moved> {
+        if self.has(&quote.number, line.line) {
+            return Ok(None);
+        }
+        let order = &line.order;
+        let (Some(held), Some(before)) = (&order.held, self.end()) else { return Err(Moved) };
+        let renews = order.kind == LineKind::Renewal && before >= held.end;
+        let same_grade = self.grade(on) == (held.edition.as_deref(), held.tier);
+        if self.is_closed() || !same_grade || !(renews || before == held.end) {
+            return Err(Moved);
+        }
         let planned = line.end.unwrap_or(before);
-        let restarts = line.order.held.as_ref().is_some_and(|held| held.end != planned);
-        let end = match line.order.kind {
-            LineKind::Renewal | LineKind::DowngradeAtRenewal => {
-                let start = if line.deployment.is_self_managed() { before } else { before.max(on) };
-                months_after(start, line.order.months)
-            }
-            LineKind::Upgrade if restarts => before.max(months_after(on, 12)),
+        let resumes = if line.deployment.is_self_managed() { before } else { before.max(on) };
+        let end = match order.kind {
+            LineKind::Renewal | LineKind::DowngradeAtRenewal => months_after(resumes, order.months),
+            LineKind::Upgrade if planned != held.end => before.max(months_after(on, 12)),
             LineKind::Upgrade | LineKind::New => before,
             LineKind::RenewAndUpgrade | LineKind::Coterm => before.max(planned),
         };
-        let tier = match line.order.kind {
-            LineKind::Upgrade | LineKind::RenewAndUpgrade => self.tier.max(line.tier),
-            LineKind::DowngradeAtRenewal => line.tier,
-            LineKind::Renewal | LineKind::Coterm | LineKind::New => self.tier,
-        };
-        let mut earlier = self.earlier.clone();
-        earlier.push(self.issue());
-        Some(Self {
+        let (edition, tier) = self.grade(on);
+        let mut next = Self {
             version: self.version + 1,
-            edition: line.order.edition.clone(),
+            edition: edition.map(str::to_owned),
             tier,
+            next: None,
             maintenance_end: self.maintenance_end.map(|_| end),
             term_end: self.term_end.map(|_| end),
-            earlier,
+            // Of two discounts, the larger: what is credited later was paid for at least so much.
+            discount: self.discount.max(Some(segment_discount(line))),
+            earlier: self.earlier.iter().cloned().chain([self.issue()]).collect(),
             ..self.sold(quote, line, on, now)
-        })
+        };
+        match order.kind {
+            LineKind::Upgrade | LineKind::RenewAndUpgrade => (next.edition, next.tier) = (order.edition.clone(), line.tier),
+            LineKind::DowngradeAtRenewal if resumes > on => {
+                next.next = Some(Next { from: resumes, edition: order.edition.clone(), tier: line.tier });
+            }
+            LineKind::DowngradeAtRenewal => (next.edition, next.tier) = (order.edition.clone(), line.tier),
+            LineKind::New | LineKind::Renewal | LineKind::Coterm => {}
+        }
+        Ok(Some(next))
     }
 
-    /// It, marked as moved to the cloud by a quote; `None` when it is marked.
-    pub fn migrated(&self, by: &QuoteNumber) -> Option<Self> {
-        let marked = Self { version: self.version + 1, migrated_by: Some(by.clone()), ..self.clone() };
-        self.migrated_by.is_none().then_some(marked)
+    /// It, closed because the money of a quote that sold it went back; `None` when it is closed.
+    pub fn refunded(&self, by: &QuoteNumber) -> Option<Self> {
+        let marked = Self { version: self.version + 1, refunded_by: Some(by.clone()), ..self.clone() };
+        self.refunded_by.is_none().then_some(marked)
+    }
+
+    /// It, closed because it moved to the cloud by a quote; `Ok(None)` when it did by that very quote.
+    pub fn migrated(&self, by: &QuoteNumber) -> Result<Option<Self>, Moved> {
+        match &self.migrated_by {
+            Some(known) if known == by => Ok(None),
+            _ if self.is_closed() => Err(Moved),
+            _ => Ok(Some(Self { version: self.version + 1, migrated_by: Some(by.clone()), ..self.clone() })),
+        }
     }
 
     /// It, sold by another quote; licensee and technical contact stay who they are.
     fn sold(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
         let bill_to = quote.offer.bill_to();
+        let seller = quote.offer.channel.organization().map(str::to_owned);
+        // An upgrade does not take a renewal from whoever sold the licence or renewed it last (E6).
+        let renews = matches!(line.order.kind, LineKind::Renewal | LineKind::RenewAndUpgrade | LineKind::DowngradeAtRenewal);
         Self {
             quote: Some(quote.number.clone()),
             line: line.line,
             purchaser: bill_to.company.clone(),
             purchaser_contact: bill_to.contact.clone(),
-            partner: quote.offer.channel.organization().map(str::to_owned),
+            partner: if renews { seller } else { self.partner.clone() },
             purchased: on,
             issued_at: now,
             file: None,
@@ -268,6 +330,7 @@ impl Entitlement {
             term_end: issue.term_end,
             issued_at: issue.issued_at,
             file: issue.file.clone(),
+            next: None,
             earlier: Vec::new(),
             ..self.clone()
         }
@@ -291,6 +354,12 @@ pub fn kind(deployment: Deployment) -> Kind {
         Deployment::SelfManagedTerm => Kind::Term,
         Deployment::AnnualCloud | Deployment::MonthlyCloud | Deployment::GovernmentCloud => Kind::Subscription,
     }
+}
+
+/// The segment's discount that a line was sold with.
+fn segment_discount(line: &Line) -> Percent {
+    let of = |rule: &Rule| if let Rule::Segment { percent, .. } = rule { Some(*percent) } else { None };
+    line.steps.iter().find_map(|step| of(&step.rule)).unwrap_or(Percent::ZERO)
 }
 
 /// The new entitlement that a line of a paid quote owes, unsigned, under the number `sen`; it counts from `on`. Deciding
@@ -318,6 +387,9 @@ pub fn owed(quote: &Quote, line: &Line, on: Date, now: Timestamp, sen: Sen) -> E
         purchased: on,
         maintenance_end,
         term_end,
+        discount: Some(segment_discount(line)),
+        next: None,
+        refunded_by: None,
         migrated_by: None,
         issued_at: now,
         file: None,

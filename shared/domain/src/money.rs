@@ -134,6 +134,9 @@ impl fmt::Display for Money {
 pub struct Percent(Decimal);
 
 impl Percent {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
     /// `None` outside 0–100 or with more than four decimals, which no rate in this trade needs: so bounded, a price under
     /// way never outgrows its 128 bits.
     pub fn new(percent: Decimal) -> Option<Self> {

@@ -13,6 +13,7 @@ use crate::{
     calendar::{days_after, days_between, months_after, term_days},
     channel::ChannelStatus,
     money::{Percent, Rational, Rounding, half_up},
+    party::Contact,
     policy::{Deployment, LineKind, NotSold, Product, Proof, Rate, Segment, UpgradeTerm},
 };
 
@@ -58,6 +59,19 @@ pub struct Held {
     /// Whether the member that buys now sold it, or sold its last renewal (E6).
     #[serde(default)]
     pub same_partner: bool,
+    /// The segment's discount that it was sold with; unknown for what the desk brought in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Percent>,
+    /// Who reads its key, if that is another person than the order names: they are told of what is bought for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub technical_contact: Option<Contact>,
+}
+
+impl Held {
+    /// The part of the list price that was paid for it, as far as that is known.
+    fn paid(&self) -> Option<Rational> {
+        self.discount.map(|percent| Ratio::from(1) - percent.share())
+    }
 }
 
 /// What all lines of an order share.
@@ -81,6 +95,15 @@ pub struct SegmentClaim {
     /// The evidence that was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
+    /// The number under which the end customer says that it is registered (R59).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration_number: Option<String>,
+    /// The country whose register that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Where the document is that proves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
     /// Whether it counts.
     pub standing: ClaimStanding,
 }
@@ -292,7 +315,7 @@ pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) 
     };
     on_sale(order.kind, product, basis.on)?;
     let (tier, list) = list(product, order.edition.as_deref(), order.users, basis)?;
-    let coverage = Coverage::of(order, product, tier, basis.on, policy)?;
+    let coverage = Coverage::of(order, product, tier, basis, policy)?;
     let mut price = Explained::new(policy.rounding, basis.currency, product.deployment);
     price.step(Rule::ListPrice { tier }, list);
     let charged = coverage.part.map_or(Ratio::from(1), Percent::share);
@@ -304,7 +327,12 @@ pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) 
     }
 
     let mut notes = Vec::new();
-    let segment = best_segment(order, product, tier, basis, policy, &mut notes);
+    // What is named for nothing is not used up.
+    let source = order.source.clone().filter(|_| policy.segments.iter().any(|it| migrates(it, order, product, tier, basis)));
+    if order.source.is_some() && source.is_none() {
+        notes.push(LineNote::MigrationNotApplicable { reason: MigrationRefusal::NotOffered });
+    }
+    let segment = best_segment(order, product, tier, basis, policy);
     let kept = segment.map_or(Ratio::from(1), |(_, percent)| Ratio::from(1) - percent.share());
     if let Some((segment, percent)) = segment {
         let by = price.exact * percent.share();
@@ -327,7 +355,7 @@ pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) 
     let amount = price.finish();
     Ok(Line {
         line: number,
-        order: order.clone(),
+        order: OrderLine { source, ..order.clone() },
         product_name: product.name.clone(),
         deployment: product.deployment,
         tier,
@@ -384,28 +412,30 @@ struct Coverage {
 }
 
 impl Coverage {
-    fn of(order: &OrderLine, product: &Product, tier: u32, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
+    fn of(order: &OrderLine, product: &Product, tier: u32, basis: &Basis<'_>, policy: &Policy) -> Result<Self, Unavailable> {
+        let on = basis.on;
+        let grade = || order.held.as_ref().map_or(Grade::Higher, |held| grade(order, product, tier, held, basis));
         let coverage = match (order.kind, &order.held) {
             (LineKind::New, _) => Self::new(order, product, on),
             (_, None) => return no(Code::Required, "sen", "Say which entitlement this is about."),
             (LineKind::Renewal, Some(held)) => {
-                Self::same_grade(order, product, tier, held)?;
+                same_grade(grade())?;
                 Self::renewal(order, product, held, on, policy)?
             }
             (LineKind::DowngradeAtRenewal, Some(held)) => {
-                Self::downgrade_window(order, product, tier, held, on, policy)?;
+                downgrade_window(grade(), held, on, policy)?;
                 Self::renewal(order, product, held, on, policy)?
             }
             (LineKind::Upgrade, Some(held)) => {
-                Self::higher_grade(order, product, tier, held)?;
+                higher_grade(grade())?;
                 Self::upgrade(product, held, on, policy)?
             }
             (LineKind::RenewAndUpgrade, Some(held)) => {
-                Self::higher_grade(order, product, tier, held)?;
+                higher_grade(grade())?;
                 Self::extension(order, held, on, policy)?
             }
             (LineKind::Coterm, Some(held)) => {
-                Self::same_grade(order, product, tier, held)?;
+                same_grade(grade())?;
                 Self::coterm(order, product, held, on, policy)?
             }
         };
@@ -458,10 +488,11 @@ impl Coverage {
         if !perpetual {
             not_ended(held, on)?;
         }
+        let restarted = months_after(on, 12);
         let (end, span) = match policy.bounds.upgrade_term {
-            UpgradeTerm::Restart => (months_after(on, 12), None),
-            UpgradeTerm::KeepEnd if perpetual => (held.end, None),
-            UpgradeTerm::KeepEnd => (held.end, Some(days(term_days(on, held.end)))),
+            UpgradeTerm::Restart if restarted > held.end => (restarted, None),
+            _ if perpetual => (held.end, None),
+            _ => (held.end, Some(days(term_days(on, held.end)))),
         };
         Ok(Self { start: on, end, part: None, span })
     }
@@ -476,7 +507,8 @@ impl Coverage {
             let detail = format!("It must end after {}, and run for at least {least} days from {on}.", held.end);
             return no(Code::TermNotOffered, member, detail);
         }
-        let years = policy.bounds.max_active_years;
+        // Beyond four years a day more can count less (see `term_days`), so that no date is chosen there.
+        let years = policy.bounds.max_active_years.min(if order.until.is_some() { 4 } else { i32::MAX });
         if end > months_after(on, years.unsigned_abs() * 12) {
             let detail = format!("It would be covered until {end}: more than {years} years from {on}. Take a shorter term.");
             return no(Code::MaintenanceCapExceeded, member, detail);
@@ -494,46 +526,38 @@ impl Coverage {
         }
         Ok(Self { start, end, part: maintenance(product), span: Some(days(term_days(start, end))) })
     }
+}
 
-    fn downgrade_window(
-        order: &OrderLine,
-        product: &Product,
-        tier: u32,
-        held: &Held,
-        on: Date,
-        policy: &Policy,
-    ) -> Result<(), Unavailable> {
-        let window = policy.bounds.downgrade_window_days;
-        let opens = days_after(held.end, -window);
-        if grade(order, product, tier, held) != Grade::Lower {
-            return no(Code::DowngradeNotLower, "users", "This is not less than what they have: renew it instead.");
-        }
-        if on < opens {
-            let detail = format!("A lower tier can be ordered in the last {window} days, from {opens} on, for the next term.");
-            return no(Code::DowngradeTooEarly, "kind", detail);
-        }
-        Ok(())
+fn downgrade_window(grade: Grade, held: &Held, on: Date, policy: &Policy) -> Result<(), Unavailable> {
+    let window = policy.bounds.downgrade_window_days;
+    let opens = days_after(held.end, -window);
+    if grade != Grade::Lower {
+        return no(Code::DowngradeNotLower, "users", "This is not less than what they have: renew it instead.");
     }
-
-    fn same_grade(order: &OrderLine, product: &Product, tier: u32, held: &Held) -> Result<(), Unavailable> {
-        match grade(order, product, tier, held) {
-            Grade::Same => Ok(()),
-            Grade::Higher | Grade::Mixed => {
-                no(Code::GradeDiffers, "users", "This is more than what they have: order `renew_and_upgrade`.")
-            }
-            Grade::Lower => no(Code::GradeDiffers, "users", "This is less than what they have: order `downgrade_at_renewal`."),
-        }
+    if on < opens {
+        let detail = format!("A lower tier can be ordered in the last {window} days, from {opens} on, for the next term.");
+        return no(Code::DowngradeTooEarly, "kind", detail);
     }
+    Ok(())
+}
 
-    fn higher_grade(order: &OrderLine, product: &Product, tier: u32, held: &Held) -> Result<(), Unavailable> {
-        match grade(order, product, tier, held) {
-            Grade::Higher => Ok(()),
-            Grade::Same => no(Code::UpgradeNotHigher, "users", "They have this already. Choose a higher tier or edition."),
-            Grade::Lower | Grade::Mixed => {
-                let detail =
-                    "There is no credit for a lower tier or edition in the middle of a term. Order it for the next term.";
-                no(Code::MidtermDowngradeNoCredit, "users", detail)
-            }
+fn same_grade(grade: Grade) -> Result<(), Unavailable> {
+    match grade {
+        Grade::Same => Ok(()),
+        Grade::Higher | Grade::Mixed => {
+            no(Code::GradeDiffers, "users", "This is more than what they have: order `renew_and_upgrade`.")
+        }
+        Grade::Lower => no(Code::GradeDiffers, "users", "This is less than what they have: order `downgrade_at_renewal`."),
+    }
+}
+
+fn higher_grade(grade: Grade) -> Result<(), Unavailable> {
+    match grade {
+        Grade::Higher => Ok(()),
+        Grade::Same => no(Code::UpgradeNotHigher, "users", "They have this already. Choose a higher tier or edition."),
+        Grade::Lower | Grade::Mixed => {
+            let detail = "There is no credit for a lower tier or edition in the middle of a term. Order it for the next term.";
+            no(Code::MidtermDowngradeNoCredit, "users", detail)
         }
     }
 }
@@ -558,7 +582,7 @@ fn maintenance(product: &Product) -> Option<Percent> {
 }
 
 /// How what is wanted compares to what they have.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Grade {
     Same,
     Higher,
@@ -567,10 +591,13 @@ enum Grade {
     Mixed,
 }
 
-fn grade(order: &OrderLine, product: &Product, tier: u32, held: &Held) -> Grade {
+fn grade(order: &OrderLine, product: &Product, tier: u32, held: &Held, basis: &Basis<'_>) -> Grade {
     use std::cmp::Ordering::{Equal, Greater, Less};
     let editions = product.rank(order.edition.as_deref()).cmp(&product.rank(held.edition.as_deref()));
-    match (editions, tier.cmp(&held.tier)) {
+    // A tier that is no longer sold stands for the next one that is.
+    let book = product.prices(held.edition.as_deref(), basis.currency, basis.on, false);
+    let has = book.and_then(|book| book.table.tier(held.tier)).map_or(held.tier, |(tier, _)| tier);
+    match (editions, tier.cmp(&has)) {
         (Equal, Equal) => Grade::Same,
         (Greater, Less) | (Less, Greater) => Grade::Mixed,
         (Greater, _) | (_, Greater) => Grade::Higher,
@@ -585,7 +612,6 @@ fn best_segment<'p>(
     tier: u32,
     basis: &Basis<'_>,
     policy: &'p Policy,
-    notes: &mut Vec<LineNote>,
 ) -> Option<(&'p str, Percent)> {
     let mut best: Option<(&str, Percent)> = None;
     for segment in &policy.segments {
@@ -597,19 +623,17 @@ fn best_segment<'p>(
             Proof::SourceEntitlement { .. } => migrates(segment, order, product, tier, basis),
         };
         let rate = segment.rates.iter().find(|rate| rate.applies(None, product, order.kind, basis.currency, basis.on));
-        if let Some(rate) = rate.filter(|_| claimed) {
-            if best.is_none_or(|(_, percent)| rate.percent > percent) {
-                best = Some((&segment.id, rate.percent));
-            }
+        if let Some(rate) = rate.filter(|_| claimed)
+            && best.is_none_or(|(_, percent)| rate.percent > percent)
+        {
+            best = Some((&segment.id, rate.percent));
         }
-    }
-    if order.source.is_some() && !policy.segments.iter().any(|segment| migrates(segment, order, product, tier, basis)) {
-        notes.push(LineNote::MigrationNotApplicable { reason: MigrationRefusal::NotOffered });
     }
     best
 }
 
-/// What is credited for what the customer has, largest first in effect: there is one of each kind at most.
+/// What is credited for what the customer has: at today's list price, less the segment's discount that it was sold with, so
+/// that nobody is credited more than was paid.
 fn credits(
     order: &OrderLine,
     product: &Product,
@@ -626,8 +650,9 @@ fn credits(
         };
         let days = (!product.deployment.is_perpetual()).then(|| term_days(basis.on, held.end.min(coverage.end)));
         let share = days.map_or(Ratio::from(1), |days| Ratio::new(days.into(), 365));
-        // The segment's discount is on the difference, or a discounted customer would be credited more than was paid.
-        credits.push((Rule::UpgradeCredit { sen: held.sen.clone(), tier: held.tier, days }, list * share * kept));
+        // Of what was brought in, nobody knows: then the segment's discount of today is on the difference.
+        let paid = held.paid().unwrap_or(kept);
+        credits.push((Rule::UpgradeCredit { sen: held.sen.clone(), tier: held.tier, days }, list * share * paid));
     }
     let credits_migration = policy.segments.iter().any(|segment| {
         matches!(segment.proof, Proof::SourceEntitlement { credit: true, .. }) && migrates(segment, order, product, tier, basis)
@@ -637,7 +662,8 @@ fn credits(
     {
         let days = term_days(basis.on, source.end);
         let part = policy.product(&source.product).and_then(maintenance).map_or(Ratio::from(1), Percent::share);
-        let credit = list * part * Ratio::new(days.into(), 365);
+        let paid = source.paid().unwrap_or(Ratio::from(1));
+        let credit = list * part * Ratio::new(days.into(), 365) * paid;
         credits.push((Rule::StepUpCredit { sen: source.sen.clone(), days }, credit));
     }
     Ok(credits)
@@ -650,11 +676,14 @@ fn migrates(segment: &Segment, order: &OrderLine, product: &Product, tier: u32, 
     order.source.is_some() && large_enough && (segment.rates.is_empty() || segment.rates.iter().any(applies))
 }
 
-/// Today's list price of what somebody has.
+/// Today's list price of what somebody has; of a tier that is no longer sold, that of the next lower one.
 fn list_of(held: &Held, basis: &Basis<'_>, policy: &Policy) -> Option<Rational> {
     let product = policy.product(&held.product)?;
     let book = product.prices(held.edition.as_deref(), basis.currency, basis.on, false)?;
-    book.table.tier(held.tier).map(|(_, list)| list)
+    match book.table.tier(held.tier) {
+        Some((tier, list)) if tier == held.tier => Some(list),
+        _ => book.table.tiers().into_iter().rev().find(|(tier, _)| *tier < held.tier).map(|(_, list)| list),
+    }
 }
 
 /// The seller's discount on this line.

@@ -14,7 +14,7 @@ use crate::{
     party::{Address, Contact, Party},
     payment::{Method, Payment, PaymentId},
     policy::Situs,
-    price::{self, Basis, Line, SegmentClaim, Unavailable},
+    price::{self, Basis, Line, LineNote, SegmentClaim, Unavailable},
     request::{Acceptance, Facts, Order, Origin, PurchasingFor, Request, ReviewReason, Warning},
     tax::{Assessment, Sale, TaxClaim, TaxLine, TaxNote, Taxes},
 };
@@ -73,6 +73,9 @@ pub struct Offer {
     pub request_hash: String,
     /// Which link key its secret is made with.
     pub link_key: String,
+    /// Who asked for it, if they signed in: the subject of their token (R34).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
     /// For whom it is bought.
     pub purchasing_for: PurchasingFor,
     /// The reseller, exactly when it buys for a customer.
@@ -299,11 +302,30 @@ pub enum Event {
         /// How much of it in all, in minor units.
         total: i64,
     },
+    /// It is paid, and what it sold cannot be delivered as it was sold: a person decides.
+    Withheld {
+        /// The line.
+        line: u32,
+        /// Why.
+        reason: Withheld,
+    },
     /// What it sold was delivered.
     Delivered {
         /// The invoice.
         invoice: String,
     },
+}
+
+/// Why what was paid cannot be delivered as it was sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withheld {
+    /// The entitlement is not what it was when the line was priced: another quote about it was paid first.
+    EntitlementChanged,
+    /// The licence that moves to the cloud was credited by another quote (R62).
+    SourceCredited,
+    /// The customer has a subscription to this government product by now (R106).
+    SubscriptionExists,
 }
 
 /// A decision, complete: the quote as it shall be. It may be written only over the version before.
@@ -363,6 +385,7 @@ impl Offer {
             priced_on: Some(today),
             request_hash: issue.request_hash.clone(),
             link_key: issue.link_keys.current().to_owned(),
+            requested_by: issue.origin.subject.clone(),
             methods: method::methods(policy, order.currency, &order.lines, net, total),
             purchasing_for: order.purchasing_for,
             reseller: order.reseller,
@@ -396,7 +419,8 @@ impl Offer {
         let again = |line: &Line| {
             let mut priced = price::line(line.line, &line.order, &basis, policy)?;
             // That a migration was refused is a fact about the request, and not about the price.
-            priced.notes.extend(line.notes.iter().filter(|note| !priced.notes.contains(note)).cloned().collect::<Vec<_>>());
+            let refused = line.notes.iter().filter(|note| matches!(note, LineNote::MigrationNotApplicable { .. })).cloned();
+            priced.notes = refused.chain(priced.notes).collect();
             Ok(priced)
         };
         let lines = self.lines.iter().map(again).collect::<Result<Vec<_>, _>>()?;
@@ -443,12 +467,15 @@ impl Offer {
         self
     }
 
-    /// Whether it offers the same for the same request: prices and taxes may have moved since.
+    /// Whether it offers the same for the same request: who sells it, what is proven, prices, taxes and methods may have
+    /// moved since.
     fn offers_the_same(&self, other: &Self) -> bool {
-        let amounts = |offer: &Self| offer.lines.iter().map(|line| line.amount).collect::<Vec<_>>();
-        self.request_hash == other.request_hash
-            && amounts(self) == amounts(other)
-            && (&self.taxes, &self.tax_notes) == (&other.taxes, &other.tax_notes)
+        fn essence(offer: &Offer) -> impl PartialEq {
+            let amounts: Vec<_> = offer.lines.iter().map(|line| line.amount).collect();
+            let who = (offer.request_hash.clone(), offer.channel.clone(), offer.segments.clone(), offer.review.clone());
+            (who, amounts, offer.taxes.clone(), offer.tax_notes.clone(), offer.methods.clone())
+        }
+        essence(self) == essence(other)
     }
 }
 
@@ -533,7 +560,7 @@ impl Quote {
         if offer.offers_the_same(&self.offer) && matches!(self.status(now), Status::Issued | Status::InReview) {
             return Ok(None);
         }
-        let stored = serde_json::to_vec(&(&self.superseded, &self.offer)).map_or(usize::MAX, |bytes| bytes.len());
+        let stored = serde_json::to_vec(&(&self.superseded, &self.offer, &offer)).map_or(usize::MAX, |bytes| bytes.len());
         if self.offer.revision >= MAX_REVISIONS || stored > MAX_STORED_OFFERS {
             return Err(Refusal::new(
                 Code::RevisionLimit,
@@ -553,6 +580,9 @@ impl Quote {
     /// nothing is thereby paid. `by` is the subject of their token.
     pub fn approve(&self, by: &str, reason: &str, now: Timestamp) -> Result<Change, Refusal> {
         self.reviewed()?;
+        if self.offer.requested_by.as_deref() == Some(by) {
+            return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
+        }
         let event = Event::Approved { by: Some(by.to_owned()), reason: Some(reason.to_owned()) };
         let approved = self.change(Actor::Staff, event, now, |next| {
             next.offer.submitted_at = Some(next.offer.issued_at);
@@ -630,12 +660,21 @@ impl Quote {
     }
 
     /// The day of the payment, while what the quote sold is owed: it is paid in full, no money of it went back, and
-    /// nothing was delivered yet. When some went back first, a person decides (R78).
+    /// nothing was delivered yet. When some went back first, or what was sold is not there to be delivered, a person decides
+    /// (R78).
     pub fn owed_since(&self) -> Option<Date> {
+        let withheld = || self.history.iter().any(|entry| matches!(entry.event, Event::Withheld { .. }));
         match self.stage {
-            Stage::Paid { on } if self.payments.iter().all(|payment| payment.refunded == 0) => Some(on),
+            Stage::Paid { on } if self.payments.iter().all(|payment| payment.refunded == 0) && !withheld() => Some(on),
             _ => None,
         }
+    }
+
+    /// Notes that a line cannot be delivered as it was sold; nothing of the quote is owed any more until a person decides.
+    /// `None` unless it is owed.
+    pub fn withhold(&self, line: u32, reason: Withheld, now: Timestamp) -> Option<Change> {
+        self.owed_since()?;
+        Some(self.change(Actor::System, Event::Withheld { line, reason }, now, |_| {}))
     }
 
     /// Enters what was delivered. `None` unless it is owed.

@@ -285,6 +285,8 @@ fn a_product_has_days_of_sale_editions_a_family_and_a_tax_category() {
     files.get_mut("catalogue.toml").unwrap().push_str(&other);
     let prices = book("other", "USD", "edition = \"one\"\nlast_quote = 2026-12-01\ntiers = [{ users = 10, price = 100 }]");
     files.get_mut("prices.toml").unwrap().push_str(&prices);
+    let software = rate("country = \"AT\"\ncategory = \"software\"", "from = 2020-01-01");
+    files.get_mut("tax.toml").unwrap().push_str(&software);
     let policy = Policy::read(&files).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let product = policy.product("other").unwrap();
 
@@ -389,6 +391,48 @@ fn mistakes_about_tiers() {
     cloud(&year("{ users = 0, price = 9 }", blocks, "[200]", 10).replace("flat", "«flat"), "users are 1 to 1000000");
     let dear = "[{ users = 1000000, price = 1000000 }]";
     cloud(&year(flat, dear, "[10]", 2).replace("blocks", "«blocks"), "more than any document can hold");
+}
+
+#[test]
+fn more_users_never_cost_less() {
+    let tiers = |last: &str| format!("tiers = [\n  {{ users = 5, price = 700 }},\n  {{ users = 9, price = 800 }},\n  {last}\n]");
+    let server = |last: &str, what: &str| wrong_book("tracker-server", &tiers(last), what);
+    server("«{ users = 10, price = 799 }", "10 users cost 799, but 9 users 800: a larger tier must not cost less");
+    server("«{ users = 10, price = 0 }", "10 users cost 0, but 9 users 800");
+    let lower = "{ users = 10, price = 600 }, { users = 20, price = 900 }, { users = 30, price = 500 }";
+    let mut files = vendor::files();
+    let line = add(&mut files, "prices.toml", &book("tracker-server", "CHF", &tiers(&format!("«{lower}"))));
+    let told: Vec<_> = mistakes(&files).into_iter().map(|m| (m.file, m.line, m.what)).collect();
+    let fall = |what: &str| ("prices.toml".to_owned(), Some(line), format!("{what}: a larger tier must not cost less"));
+    assert_eq!(told, [fall("10 users cost 600, but 9 users 800"), fall("30 users cost 500, but 20 users 900")]);
+
+    // By the user it only rises, except from the flat price to what is sold above it: one user more by the month, the next
+    // rung of the ladder by the year.
+    let by_user =
+        |flat: i64, unit: i64| format!("blocks = [{{ users = 100, price = {unit} }}]\n«flat = {{ users = 10, price = {flat} }}");
+    let by_year = |flat, unit, ladder: &str| format!("{}\nladder = {ladder}\nannual_months = 10", by_user(flat, unit));
+    let lower = |users: u32| format!("{users} users cost less than the flat price up to 10 users: lower it, or raise the first");
+    wrong_book("tracker-cloud-monthly", &by_user(8000, 727), &lower(11));
+    wrong_book("tracker-cloud-monthly", &by_user(1, 0), &lower(11));
+    wrong_book("tracker-cloud", &by_year(8000, 533, "[5, 10, 15, 100]"), &lower(15));
+    wrong_book("tracker-cloud", &by_year(8000, 533, "[5, 15, 100]"), &lower(15));
+
+    // As much for more users, free products, a flat price that nobody pays, and one that nothing is above.
+    let flat_only = "flat = { users = 10, price = 8000 }\nblocks = [{ users = 10, price = 1 }]";
+    for (product, rest) in [
+        ("tracker-server", tiers("{ users = 10, price = 800 }")),
+        ("tracker-server", "tiers = [{ users = 5, price = 0 }, { users = 10, price = 0 }]".to_owned()),
+        ("tracker-cloud-monthly", by_user(8800, 800)),
+        ("tracker-cloud-monthly", by_user(0, 0)),
+        ("tracker-cloud-monthly", flat_only.to_owned()),
+        ("tracker-cloud", by_year(9000, 600, "[10, 15, 100]")),
+        ("tracker-cloud", by_year(9000, 1, "[15, 100]")),
+        ("tracker-cloud", by_year(9000, 1, "[5, 10]")),
+    ] {
+        let mut files = vendor::files();
+        files.get_mut("prices.toml").unwrap().push_str(&book(product, "CHF", &rest.replace('«', "")));
+        Policy::read(&files).unwrap_or_else(|mistakes| panic!("{product} {rest}: {mistakes}"));
+    }
 }
 
 #[test]
@@ -602,6 +646,51 @@ fn mistakes_about_tax_rates() {
     wrong("tax.toml", &format!("{gap}4"), &format!("{gap}5"), missing);
     let earlier = "the rate of HST in CA-NS is given twice on the same day: end the older one with `until = 2025-03-01`";
     wrong("tax.toml", &format!("{gap}4"), &format!("{gap}3"), earlier);
+}
+
+#[test]
+fn what_no_rate_is_for_is_a_mistake_unless_it_says_so() {
+    let missing = |category: &str| format!("no rate in tax.toml is for `{category}`: add one, or say tax_category = \"untaxed\"");
+    let category = |category: &str| format!("name = \"Tracker Server\"\n«tax_category = \"{category}\"");
+    let named = "name = \"Tracker Server\"";
+    wrong("catalogue.toml", named, &category("books"), &missing("books"));
+    with(&[("catalogue.toml", named, &category("untaxed").replace('«', ""))]);
+    wrong_too(
+        "tax.toml",
+        &rate("country = \"AT\"\n«category = \"untaxed\"", "from = 2020-01-01"),
+        "what is `untaxed` has no tax: take the rate out, or give the products another `tax_category`",
+    );
+
+    // Without rates for `standard`, whatever says nothing is told at its id.
+    let no_rates = |rates: &str| {
+        let mut files = vendor::files();
+        let tax = files.get_mut("tax.toml").unwrap();
+        tax.replace_range(tax.find("[[rate]]").unwrap()..tax.find("[reverse_charge]").unwrap(), rates);
+        files
+    };
+    let mut files = no_rates(&rate("country = \"AT\"\ncategory = \"books\"", "from = 2020-01-01"));
+    edit(&mut files, "catalogue.toml", named, &category("books"));
+    let silent = |line: &&str| line.starts_with("id = \"tracker-") && *line != "id = \"tracker-server\"";
+    let lines = files["catalogue.toml"].lines().zip(1..).filter(|(line, _)| silent(line)).map(|(_, number)| number);
+    let at_its_id = |line| Mistake { file: "catalogue.toml".to_owned(), line: Some(line), what: missing("standard") };
+    let expected: Vec<_> = lines.map(at_its_id).collect();
+    assert_eq!(expected.len(), 5);
+    assert_eq!(mistakes(&files), expected);
+
+    // A vendor that charges no tax has no rates: nothing is missing, except for what says otherwise.
+    let mut files = no_rates("");
+    Policy::read(&files).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let line = edit(&mut files, "catalogue.toml", named, &category("books"));
+    only(&files, "catalogue.toml", line, &missing("books"));
+
+    // A rate that cannot be read is not missing as well, and one that is wrong is there.
+    for broken in ["percent = 20", "percent = \"120\""] {
+        let mut files = vendor::files();
+        edit(&mut files, "catalogue.toml", named, &category("books"));
+        let books = rate("country = \"AT\"\ncategory = \"books\"", "from = 2020-01-01");
+        let line = add(&mut files, "tax.toml", &books.replace("percent = \"20\"", &format!("«{broken}")));
+        only(&files, "tax.toml", line, "");
+    }
 }
 
 #[test]

@@ -10,9 +10,8 @@ mod vendor;
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, hash_map::RandomState},
+    collections::{BTreeMap, BTreeSet},
     fmt::Debug,
-    hash::BuildHasher,
     sync::LazyLock,
 };
 
@@ -59,9 +58,7 @@ static LINK_KEYS: LazyLock<LinkKeys> = LazyLock::new(|| LinkKeys::parse("k1:0123
 /// Tries a property on ten thousand cases of a seed that is told, and that `PROPTEST_RNG_SEED` sets.
 #[track_caller]
 fn holds<S: Strategy<Value: Debug>>(of: &S, property: impl Fn(S::Value) -> TestCaseResult) {
-    let given = std::env::var("PROPTEST_RNG_SEED").ok().map(|seed| seed.parse().expect("a seed is a number"));
-    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(()));
-    eprintln!("PROPTEST_RNG_SEED={seed} repeats this");
+    let seed = trade::seed("PROPTEST_RNG_SEED");
     let config = ProptestConfig {
         cases: CASES,
         rng_seed: RngSeed::Fixed(seed),

@@ -123,6 +123,20 @@ impl Policies {
         Ok(Some(policy))
     }
 
+    /// The policy that a quote was priced with; the one in force, if that one was never published or is no longer readable
+    /// by this program.
+    ///
+    /// # Errors
+    ///
+    /// The table does not answer. Trying again is safe.
+    pub async fn pinned(&self, version: &str) -> Result<Arc<Policy>, store::Error> {
+        match self.version(version).await {
+            Ok(Some(policy)) => Ok(policy),
+            Ok(None) | Err(store::Error::Corrupt { .. }) => self.current().await,
+            Err(unavailable) => Err(unavailable),
+        }
+    }
+
     /// Puts the vendor's folder in force if it was edited since it was last taken. What the desk published after that
     /// stays: a folder is taken once.
     ///
@@ -147,13 +161,13 @@ impl Policies {
     /// The inner ones are why it was not published: nothing was changed. Otherwise the table does not answer, and trying
     /// again is safe.
     pub async fn publish(&self, proposal: Proposal<'_>) -> Result<Result<PolicyInForce, NotPublished>, store::Error> {
-        let Proposal { files, over, by, at, unique } = proposal;
+        let Proposal { files, over, by, at, reason, unique } = proposal;
         let policy = match sound(files) {
             Ok(policy) => Arc::new(policy),
             Err(mistakes) => return Ok(Err(NotPublished::Unsound(mistakes))),
         };
         let published = Publication { policy, files: files.clone() };
-        let by = By { subject: by.to_owned(), at, unique: unique.to_owned() };
+        let by = By { subject: by.to_owned(), at, reason: reason.map(str::to_owned), unique: unique.to_owned() };
         let judge = |in_force: Option<&PolicyInForce>| {
             let version = in_force.map(|in_force| &*in_force.version);
             match over {
@@ -191,7 +205,7 @@ impl Policies {
                 action: "publish_policy".to_owned(),
                 before: before.and_then(|before| serde_json::to_value(before).ok()),
                 after: serde_json::to_value(&next).ok(),
-                reason: None,
+                reason: by.reason.clone(),
                 unique: by.unique.clone(),
             };
             if store.publish_policy(&publication.files, &next, &entry).await? == Commit::Committed {
@@ -262,6 +276,8 @@ pub struct Proposal<'p> {
     pub by: &'p str,
     /// When.
     pub at: Timestamp,
+    /// Why, if they say so.
+    pub reason: Option<&'p str>,
     /// What tells the audit entry from another of the same instant.
     pub unique: &'p str,
 }
@@ -290,16 +306,17 @@ fn contended() -> store::Error {
     store::Error::Unavailable { operation: "TransactWriteItems of a policy", reason }
 }
 
-/// Who publishes.
+/// Who publishes, when and why.
 struct By {
     subject: String,
     at: Timestamp,
+    reason: Option<String>,
     unique: String,
 }
 
 impl By {
     fn deployment(at: Timestamp) -> Self {
-        Self { subject: DEPLOYMENT.to_owned(), at, unique: random::token() }
+        Self { subject: DEPLOYMENT.to_owned(), at, reason: None, unique: random::token() }
     }
 }
 
@@ -354,7 +371,7 @@ mod tests {
     }
 
     fn by(subject: &str) -> By {
-        By { subject: subject.to_owned(), at: at(0), unique: "u".to_owned() }
+        By { subject: subject.to_owned(), at: at(0), reason: None, unique: "u".to_owned() }
     }
 
     #[test]

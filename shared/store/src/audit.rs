@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     Commit, Error, Store,
     item::{self, Attributes, Item, KIND},
-    keys::{AUDIT, Key, SORT},
+    keys::{AUDIT, Key, PARTITION, SORT},
 };
 
 /// What kind of item, and which action, it is when somebody saw a licence's key.
@@ -20,6 +20,9 @@ const REVEAL: &str = "reveal";
 const SUBJECT: &str = "subject";
 
 /// That somebody did something to a record. It is written once and never changed.
+///
+/// Entries are in order of their instants. Which of several at one instant was first cannot be told from them, unless the
+/// versions of the records in them say so.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// The partition of the record that it is about.
@@ -79,10 +82,30 @@ impl Store {
     /// `reveal`.
     pub async fn audit_of(&self, partition: &str) -> Result<Vec<AuditEntry>, Error> {
         let items = self.query(partition, AUDIT, "Query of audit entries").await?;
-        let mut entries = items.iter().map(|item| entry(partition, item)).collect::<Result<Vec<_>, _>>()?;
-        // The keys are almost in this order, but for fractions of a second: `…00.5Z` comes before `…00Z` there.
-        entries.sort_by(|one, other| (one.at, &one.unique).cmp(&(other.at, &other.unique)));
-        Ok(entries)
+        items.iter().map(|item| entry(partition, item)).collect::<Result<_, _>>().map(in_order)
+    }
+
+    /// The end of what was done to the record in this partition, oldest first, and whether there is more before it. It has
+    /// `most` entries, or fewer if these are more than the megabyte that DynamoDB reads at once.
+    pub async fn end_of_audit(&self, partition: &str, most: u16) -> Result<(Vec<AuditEntry>, bool), Error> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
+            .expression_attribute_names("#pk", PARTITION)
+            .expression_attribute_names("#sk", SORT)
+            .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
+            .expression_attribute_values(":sk", AttributeValue::S(AUDIT.to_owned()))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            // One more, to see whether there is one.
+            .limit(i32::from(most) + 1);
+        let page = query.send().await.map_err(|error| Error::of("Query of the last audit entries", &error))?;
+        let (items, most) = (page.items.unwrap_or_default(), usize::from(most));
+        let more = items.len() > most || page.last_evaluated_key.is_some();
+        let entries = items.iter().take(most).map(|item| entry(partition, item)).collect::<Result<_, _>>()?;
+        Ok((in_order(entries), more))
     }
 
     /// Notes who saw an entitlement's key. `Ok` means that the note is durable: only then may the key be shown.
@@ -103,6 +126,12 @@ impl Store {
         let entries = self.audit_of(&Key::entitlement(sen).partition).await?;
         Ok(entries.into_iter().filter(|entry| entry.action == REVEAL).map(|entry| entry.by).collect())
     }
+}
+
+/// Oldest first. The keys are almost in this order, but for fractions of a second: `…00.5Z` comes before `…00Z` there.
+fn in_order(mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
+    entries.sort_by(|one, other| (one.at, &one.unique).cmp(&(other.at, &other.unique)));
+    entries
 }
 
 fn entry(partition: &str, item: &Attributes) -> Result<AuditEntry, Error> {

@@ -13,30 +13,28 @@ use crate::{
 pub(crate) const EXPIRES: &str = "expires";
 
 impl Store {
-    /// Counts one more use of a bucket in the window that ends at `until`. `false`: `most` uses were counted in it
-    /// before, and this one was not.
+    /// Counts `uses` more uses of a bucket in the window that ends at `until`. `false`: with them it would be more than
+    /// `most`, and they were not counted.
     ///
     /// Each window counts for itself, so all callers must end it at the same instant. A use whose answer was lost may
     /// count twice. What names people is hashed by the caller; a bucket's name has up to 1,000 bytes.
-    pub async fn allow(&self, bucket: &str, most: u32, until: Timestamp) -> Result<bool, Error> {
-        if most == 0 {
-            return Ok(false);
-        }
+    pub async fn allow(&self, bucket: &str, uses: u32, most: u32, until: Timestamp) -> Result<bool, Error> {
+        let Some(room) = most.checked_sub(uses) else { return Ok(false) };
         let number = |number: i64| AttributeValue::N(number.to_string());
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(item::of_key(&Key::limit(bucket, until))))
-            .update_expression("SET #kind = :kind, #expires = :expires ADD #uses :one")
-            .condition_expression("attribute_not_exists(#uses) OR #uses < :most")
+            .update_expression("SET #kind = :kind, #expires = :expires ADD #uses :more")
+            .condition_expression("attribute_not_exists(#uses) OR #uses <= :room")
             .expression_attribute_names("#kind", KIND)
             .expression_attribute_names("#expires", EXPIRES)
             .expression_attribute_names("#uses", "uses")
             .expression_attribute_values(":kind", AttributeValue::S("limit".to_owned()))
             .expression_attribute_values(":expires", number(until.as_second()))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":most", number(most.into()));
+            .expression_attribute_values(":more", number(uses.into()))
+            .expression_attribute_values(":room", number(room.into()));
         match update.send().await {
             Ok(_) => Ok(true),
             Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(false),

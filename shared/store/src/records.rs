@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::{
+    operation::put_item::builders::PutItemFluentBuilder,
+    types::{AttributeValue, TransactWriteItem, Update},
+};
 use domain::{QuoteNumber, Sen, license::Entitlement, quote::Change, request::Holding};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use crate::{
     Commit, Created, Error, Store,
@@ -51,8 +54,33 @@ impl Store {
 
     /// Notes that an end customer has a government subscription (R106); the note before, if any, is replaced.
     pub async fn hold(&self, holding: &Holding) -> Result<(), Error> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item::attributes(holding)?));
+        let put = self.put_holding(holding)?;
         put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
+    }
+
+    /// Notes it unless the customer has another subscription to the product that has not ended on `today`: then
+    /// `Conflict`, and nothing was written.
+    pub async fn take_holding(&self, holding: &Holding, today: Date) -> Result<Commit, Error> {
+        let put = self
+            .put_holding(holding)?
+            .condition_expression("attribute_not_exists(#sen) OR #sen = :sen OR #ends <= :today")
+            .expression_attribute_names("#sen", "sen")
+            .expression_attribute_names("#ends", "ends")
+            .expression_attribute_values(":sen", AttributeValue::S(holding.sen.to_string()))
+            .expression_attribute_values(":today", AttributeValue::S(today.to_string()));
+        use aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException;
+        match put.send().await {
+            Ok(_) => Ok(Commit::Committed),
+            Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(Commit::Conflict),
+            Err(error) => Err(Error::of("PutItem of a holding", &error)),
+        }
+    }
+
+    /// What must be compared is an attribute of its own.
+    fn put_holding(&self, holding: &Holding) -> Result<PutItemFluentBuilder, Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item::attributes(holding)?));
+        let text = |text: String| AttributeValue::S(text);
+        Ok(put.item("sen", text(holding.sen.to_string())).item("ends", text(holding.end.to_string())))
     }
 
     /// The last number that was given in a series; 0 when none was.

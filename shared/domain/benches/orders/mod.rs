@@ -105,7 +105,7 @@ impl Mixed {
 
     /// From what was sent to the whole offer: every rule checked, every line priced, every payment method decided.
     pub(crate) fn offer(&self) -> Offer {
-        let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None };
+        let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None };
         let issue = Issue { origin, request_hash: "example".to_owned(), link_keys: &self.link_keys };
         let offer = Offer::make(&self.request, Faults::default(), &self.facts, &self.policy, &issue);
         offer.unwrap_or_else(|refusal| panic!("{refusal:?}"))
@@ -169,6 +169,9 @@ fn entitlement(sen: &Sen, product: &str, edition: Option<&str>, kind: Kind, tier
         purchased: date(2026, 1, 31),
         maintenance_end: end.filter(|_| kind == Kind::Perpetual),
         term_end: end.filter(|_| kind != Kind::Perpetual),
+        discount: None,
+        next: None,
+        refunded_by: None,
         migrated_by: None,
         issued_at: Timestamp::UNIX_EPOCH,
         file: None,

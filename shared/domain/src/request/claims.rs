@@ -3,14 +3,13 @@
 
 use jiff::civil::Date;
 
-use super::{Facts, Request, SegmentRequest, Warning};
+use super::{Facts, MAX_SEGMENTS, Request, SegmentRequest, Warning};
 use crate::{
     Code, Policy,
     evidence::{VAT_ID, vat_id},
     fault::Faults,
-    form::required,
+    form::{optional_country, optional_text, required},
     party::Party,
-    place,
     policy::{Proof, Statement},
     price::{ClaimStanding, SegmentClaim},
     tax::TaxClaim,
@@ -27,6 +26,10 @@ impl Request {
         faults: &mut Faults,
         warnings: &mut Vec<Warning>,
     ) -> Option<Vec<SegmentClaim>> {
+        if self.segments.len() > MAX_SEGMENTS {
+            faults.add(Code::ValueInvalid, "/segments", format!("Claim up to {MAX_SEGMENTS} segments."));
+            return None;
+        }
         let mut claims: Option<Vec<SegmentClaim>> = Some(Vec::new());
         for (i, claim) in self.segments.iter().enumerate() {
             let read = claim.check(i, policy, facts, customer, today, faults, warnings);
@@ -122,15 +125,16 @@ impl SegmentRequest {
             faults.add(Code::SegmentUnknown, at("segment"), detail);
             return None;
         };
-        if self.country.as_deref().is_some_and(|country| !place::is_country(country)) {
-            faults.add(Code::CountryUnknown, at("country"), "Give the country as two capital letters of ISO 3166.");
-            return None;
-        }
-        let known = self.evidence.as_ref().and_then(|reference| facts.evidence.get(reference));
+        let registration_number = optional_text(faults, &at("registration_number"), self.registration_number.as_deref(), 60);
+        let country = optional_country(faults, &at("country"), self.country.as_deref());
+        let document = optional_text(faults, &at("document"), self.document.as_deref(), 200);
+        let evidence = optional_text(faults, &at("evidence"), self.evidence.as_deref(), 64);
+        let (registration_number, country, document, evidence) = (registration_number?, country?, document?, evidence?);
+        let known = evidence.as_ref().and_then(|reference| facts.evidence.get(reference));
         let proven = known.zip(customer).is_some_and(|(known, customer)| known.proves(id, &customer.company, today));
         let Proof::Evidence(wanted) = &segment.proof else { return None };
         let missing: Vec<_> = wanted.iter().filter(|statement| self.states(**statement).is_none()).collect();
-        let standing = match (proven, missing.is_empty() || self.evidence.is_some()) {
+        let standing = match (proven, missing.is_empty() || evidence.is_some()) {
             (true, _) => ClaimStanding::Proven,
             (false, true) => ClaimStanding::Pending,
             (false, false) => ClaimStanding::Incomplete,
@@ -143,7 +147,7 @@ impl SegmentRequest {
                 detail: format!("The list price applies. To claim it, say {}.", names.join(", ")),
             });
         }
-        Some(SegmentClaim { segment: id.clone(), evidence: self.evidence.clone(), standing })
+        Some(SegmentClaim { segment: id.clone(), evidence, registration_number, country, document, standing })
     }
 
     fn states(&self, statement: Statement) -> Option<&str> {

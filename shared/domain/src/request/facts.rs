@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::Request;
+use super::{MAX_LINES, MAX_SEGMENTS, Request};
 use crate::{
     Policy, Sen,
     channel::Partner,
@@ -60,6 +60,15 @@ pub struct Holding {
 }
 
 impl Wanted {
+    /// Everything that is named, by a text of its own: what somebody may be guessing (R28).
+    pub fn names(&self) -> Vec<String> {
+        let named = |kind: &str, names: &BTreeSet<String>| names.iter().map(|name| format!("{kind}#{name}")).collect::<Vec<_>>();
+        let entitlements = self.entitlements.iter().map(|sen| format!("sen#{}", sen.compact()));
+        let holdings = self.holdings.iter().map(|(product, licensee)| format!("holding#{product}#{licensee}"));
+        let others = [("evidence", &self.evidence), ("certificate", &self.certificates), ("site", &self.sites)];
+        entitlements.chain(holdings).chain(others.into_iter().flat_map(|(kind, names)| named(kind, names))).collect()
+    }
+
     /// Whether nothing needs to be looked up.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -70,6 +79,10 @@ impl Request {
     /// What must be looked up to judge this request.
     pub fn wants(&self, policy: &Policy) -> Wanted {
         let mut wanted = Wanted::default();
+        if self.lines.len() > MAX_LINES || self.segments.len() > MAX_SEGMENTS {
+            // It will be refused, whatever there is.
+            return wanted;
+        }
         for line in &self.lines {
             wanted.entitlements.extend([&line.sen, &line.migrates_from].into_iter().flatten().filter_map(|sen| sen.parse().ok()));
             wanted.sites.extend(line.site.as_deref().and_then(site_host));

@@ -122,13 +122,13 @@ impl LineRequest {
         }
         let entitlement = held.flatten();
         let product = self.product(index, kind, entitlement, judging.policy, faults);
-        let users = self.users(index, kind, entitlement, faults);
-        let edition = product.and_then(|product| self.edition(index, product, entitlement, faults));
+        let users = self.users(index, kind, entitlement, judging.today, faults);
+        let edition = product.and_then(|product| self.edition(index, product, entitlement, judging.today, faults));
         let months = product.zip(kind).and_then(|(product, kind)| self.months(index, product, kind, faults));
         let until = self.until(index, kind, faults);
         if let Some(product) = product {
-            may_sell(index, product, judging, faults);
-            if let Some(kind) = kind {
+            let sold = may_sell(index, product, judging, faults);
+            if let Some(kind) = kind.filter(|_| sold) {
                 self.only_one(index, product, kind, judging, faults);
             }
         }
@@ -143,7 +143,11 @@ impl LineRequest {
             }
             return Read::Faulty;
         };
-        let held = entitlement.and_then(|entitlement| held_by(entitlement, judging.channel));
+        let held = entitlement.and_then(|entitlement| {
+            let reader = Some(&entitlement.technical_contact).filter(|reader| judging.contact != Some(&reader.email));
+            let held = held_by(entitlement, judging.channel, judging.today)?;
+            Some(Held { technical_contact: reader.cloned(), ..held })
+        });
         if let (LineKind::Coterm, Some(held), Some(until)) = (kind, &held, until)
             && held.end >= until
         {
@@ -159,7 +163,7 @@ impl LineRequest {
         let number = u32::try_from(before + 1).unwrap_or(u32::MAX);
         match price::line(number, &order, basis, judging.policy) {
             Ok(mut line) => {
-                line.notes.extend(refused.map(|reason| LineNote::MigrationNotApplicable { reason }));
+                line.notes.splice(..0, refused.map(|reason| LineNote::MigrationNotApplicable { reason }));
                 Read::Line(Box::new(line))
             }
             Err(unavailable) => {
@@ -192,13 +196,18 @@ impl LineRequest {
         let at = format!("/lines/{index}/sen");
         let Some(sen) = &self.sen else { return required(faults, at) };
         let sen = sen.parse::<Sen>().ok();
+        if sen.as_ref().is_some_and(|sen| !named.insert(sen.clone())) {
+            faults.add(Code::NotExpected, at, "Another line names this entitlement: order one change of it at a time.");
+            return None;
+        }
         let Some(entitlement) = sen.as_ref().and_then(|sen| self.known(sen, judging)) else {
             let detail = "There is no such entitlement with this contact. Check its number and the technical contact's address.";
             faults.add(Code::EntitlementNotMatched, at, detail);
             return None;
         };
-        if !named.insert(entitlement.sen.clone()) {
-            faults.add(Code::NotExpected, at, "Another line is about this entitlement: order one change of it at a time.");
+        if entitlement.is_closed() {
+            let detail = "It has moved to the cloud, or its money went back: nothing more can be ordered for it.";
+            faults.add(Code::EntitlementEnded, at, detail);
             return None;
         }
         if judging.licensee.is_some_and(|name| !same_name(name, &entitlement.licensee)) {
@@ -246,10 +255,17 @@ impl LineRequest {
     }
 
     /// The users; those that they have, where nothing is said about it.
-    fn users(&self, index: usize, kind: Option<LineKind>, entitlement: Option<&Entitlement>, faults: &mut Faults) -> Option<u32> {
+    fn users(
+        &self,
+        index: usize,
+        kind: Option<LineKind>,
+        entitlement: Option<&Entitlement>,
+        today: Date,
+        faults: &mut Faults,
+    ) -> Option<u32> {
         let at = format!("/lines/{index}/users");
         match (self.users, entitlement) {
-            (None, Some(entitlement)) => Some(entitlement.tier),
+            (None, Some(entitlement)) => Some(entitlement.grade(today).1),
             (None, None) if kind.is_some_and(|kind| kind != LineKind::New) => None,
             (None, None) => required(faults, at),
             (Some(users), _) => {
@@ -268,9 +284,11 @@ impl LineRequest {
         index: usize,
         product: &Product,
         entitlement: Option<&Entitlement>,
+        today: Date,
         faults: &mut Faults,
     ) -> Option<Option<String>> {
-        let given = self.edition.clone().or_else(|| entitlement.and_then(|entitlement| entitlement.edition.clone()));
+        let held = || entitlement.and_then(|entitlement| entitlement.grade(today).0).map(str::to_owned);
+        let given = self.edition.clone().or_else(held);
         if product.rank(given.as_deref()).is_some() {
             return Some(given);
         }
@@ -358,17 +376,21 @@ impl LineRequest {
         named: &mut BTreeSet<Sen>,
     ) -> (Option<Held>, Option<MigrationRefusal>) {
         let Some(claimed) = &self.migrates_from else { return (None, None) };
-        let known = claimed.parse().ok().and_then(|sen| self.known(&sen, judging));
+        let sen = claimed.parse::<Sen>().ok();
+        if sen.as_ref().is_some_and(|sen| !named.insert(sen.clone())) {
+            return (None, Some(MigrationRefusal::NotActive));
+        }
+        let known = sen.and_then(|sen| self.known(&sen, judging));
         let Some(entitlement) = known.filter(|it| judging.licensee.is_some_and(|name| same_name(name, &it.licensee))) else {
             return (None, Some(MigrationRefusal::NotMatched));
         };
         let self_managed = judging.policy.product(&entitlement.product).is_some_and(|it| it.deployment.is_self_managed());
-        let held = held_by(entitlement, judging.channel).filter(|held| {
-            self_managed && !product.deployment.is_self_managed() && held.end > judging.today && entitlement.migrated_by.is_none()
+        let held = held_by(entitlement, judging.channel, judging.today).filter(|held| {
+            self_managed && !product.deployment.is_self_managed() && held.end > judging.today && !entitlement.is_closed()
         });
         match held {
-            Some(held) if named.insert(held.sen.clone()) => (Some(held), None),
-            _ => (None, Some(MigrationRefusal::NotActive)),
+            Some(held) => (Some(held), None),
+            None => (None, Some(MigrationRefusal::NotActive)),
         }
     }
 }
@@ -384,31 +406,36 @@ pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, poli
 }
 
 /// What a price has to know of an entitlement; `None` for one without an end, of which nothing can be renewed.
-pub(crate) fn held_by(entitlement: &Entitlement, channel: &ChannelStatus) -> Option<Held> {
+pub(crate) fn held_by(entitlement: &Entitlement, channel: &ChannelStatus, today: Date) -> Option<Held> {
     let seller = entitlement.partner.as_deref();
+    let (edition, tier) = entitlement.grade(today);
     Some(Held {
         sen: entitlement.sen.clone(),
         product: entitlement.product.clone(),
-        edition: entitlement.edition.clone(),
-        tier: entitlement.tier,
+        edition: edition.map(str::to_owned),
+        tier,
         end: entitlement.end()?,
         same_partner: seller.zip(channel.organization()).is_some_and(|(sold, buys)| sold.eq_ignore_ascii_case(buys)),
+        discount: entitlement.discount,
+        technical_contact: None,
     })
 }
 
-/// Who may not be sold this at all.
-fn may_sell(index: usize, product: &Product, judging: &Judging<'_>, faults: &mut Faults) {
+/// Whether the buyer may be sold this at all. Nobody else learns what is there of it.
+fn may_sell(index: usize, product: &Product, judging: &Judging<'_>, faults: &mut Faults) -> bool {
     let at = format!("/lines/{index}/product");
     match product.deployment {
         Deployment::MonthlyCloud if judging.resold => {
             let detail = format!("{} is for direct customers. Order annual cloud for your customer.", product.name);
             faults.add(Code::MonthlyCloudNotResellable, at, detail);
+            false
         }
         Deployment::GovernmentCloud if !sells_government(judging.channel, product, judging.policy) => {
             let detail = format!("{} is not sold here. Reach out to us, and we will bring you together.", product.name);
             faults.add(Code::GovFamilyNotSelfService, at, detail);
+            false
         }
-        _ => {}
+        _ => true,
     }
 }
 

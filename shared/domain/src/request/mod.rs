@@ -18,7 +18,8 @@ pub use self::{
 };
 use crate::{
     Code, Currency, Policy,
-    channel::ChannelStatus,
+    channel::{ChannelStatus, Partner},
+    evidence::same_name,
     fault::Faults,
     form::{self, required},
     party::{Address, Contact, Party},
@@ -29,6 +30,9 @@ use crate::{
 
 /// The segment that buyers of government products must belong to (R102).
 const GOVERNMENT: &str = "government";
+
+/// The most segments that one quote can claim.
+pub const MAX_SEGMENTS: usize = 20;
 
 /// The most lines that one quote can hold. A hundred lines still fit on a document, and in one stored item.
 pub const MAX_LINES: usize = 100;
@@ -129,6 +133,8 @@ pub struct Origin {
     pub at: Timestamp,
     /// The caller's address, when the gateway tells it.
     pub ip: Option<IpAddr>,
+    /// Who asked, if they signed in: the subject of their token.
+    pub subject: Option<String>,
 }
 
 /// For whom the buyer buys (R19).
@@ -294,8 +300,9 @@ impl Request {
             (Some(PurchasingFor::Itself), None) => Some(None),
             (None, _) => None,
         };
-        let channel = facts.partner.as_ref().map_or(ChannelStatus::Unaffiliated, |partner| partner.status(today));
         let mut warnings = Vec::new();
+        let bill_to = reseller.as_ref().map(Option::as_ref).and_then(|reseller| reseller.or(customer.as_ref()));
+        let channel = standing(facts.partner.as_ref(), bill_to, today, &mut warnings);
         let segments = self.segment_claims(policy, facts, customer.as_ref(), today, faults, &mut warnings);
         let judging = Judging {
             policy,
@@ -438,11 +445,29 @@ impl AddressRequest {
     }
 }
 
+/// The standing of whoever is billed. A member buys at its price for itself: who is signed in for one organisation, and has
+/// another one billed, sells as anybody does (R36, R55).
+fn standing(partner: Option<&Partner>, bill_to: Option<&Party>, today: Date, warnings: &mut Vec<Warning>) -> ChannelStatus {
+    let (Some(partner), Some(bill_to)) = (partner, bill_to) else { return ChannelStatus::Unaffiliated };
+    if same_name(&partner.name, &bill_to.company) {
+        return partner.status(today);
+    }
+    warnings.push(Warning {
+        code: "channel_not_applied".to_owned(),
+        pointer: "/purchasing_for".to_owned(),
+        detail: format!(
+            "You are signed in for {}, and another organisation is billed: there is no programme discount.",
+            partner.name
+        ),
+    });
+    ChannelStatus::Unaffiliated
+}
+
 /// Why a person must look first, as far as lines and claims tell.
 fn review(lines: &[Line], segments: &[SegmentClaim], notes: Option<&str>) -> Vec<ReviewReason> {
     let words = notes.unwrap_or_default().to_lowercase();
     let coterm = lines.iter().any(|line| line.order.kind == LineKind::Coterm)
-        || ["co-term", "coterm"].iter().any(|word| words.contains(word));
+        || ["co-term", "coterm", "co term", "same end date"].iter().any(|word| words.contains(word));
     let pending = segments.iter().any(|claim| claim.standing == ClaimStanding::Pending);
     let government = lines.iter().any(|line| line.deployment == Deployment::GovernmentCloud);
     let proven = |claim: &SegmentClaim| claim.segment == GOVERNMENT && claim.standing == ClaimStanding::Proven;

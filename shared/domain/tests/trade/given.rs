@@ -7,6 +7,7 @@ use domain::{
     channel::{ChannelStatus, Membership, Partner},
     evidence::{SegmentEvidence, TaxCertificate, VAT_ID},
     license::{Entitlement, Kind},
+    money::Percent,
     number::Minter,
     party::{Address, Contact, Email},
     policy::LineKind,
@@ -19,7 +20,7 @@ use domain::{
 };
 use jiff::{Timestamp, civil::date, tz::TimeZone};
 
-use super::{Claim, Deployment, Held, Line, Order, Place, Standing, Vendor};
+use super::{Claim, Deployment, Held, Line, Order, Place, Standing, Vendor, vendor::decimal};
 
 const LICENSEE: &str = "Example Customer Inc.";
 const RESELLER: &str = "Example Reseller GmbH";
@@ -56,6 +57,9 @@ impl Circumstances {
         let claim = |(segment, standing): &(&str, Standing)| SegmentClaim {
             segment: (*segment).to_owned(),
             evidence: None,
+            registration_number: None,
+            country: None,
+            document: None,
             standing: match standing {
                 Standing::Proven => ClaimStanding::Proven,
                 Standing::Pending => ClaimStanding::Pending,
@@ -85,6 +89,8 @@ pub(crate) fn order_line(line: &Line, n: usize, vendor: &Vendor, numbers: &Numbe
         tier: held.tier,
         end: held.end,
         same_partner: held.same_partner,
+        discount: discount(held),
+        technical_contact: None,
     };
     OrderLine {
         kind: line.kind.parse::<LineKind>().expect("a kind"),
@@ -121,7 +127,7 @@ pub(crate) fn tax_claims(order: &Order) -> Vec<TaxClaim> {
 /// Noon of the day, in the vendor's time zone.
 pub(crate) fn origin(order: &Order) -> Origin {
     let at = order.on.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |noon| noon.timestamp());
-    Origin { at, ip: None }
+    Origin { at, ip: None, subject: None }
 }
 
 /// The order as a request, and what is on record about whoever asks.
@@ -150,8 +156,8 @@ pub(crate) fn request(order: &Order, vendor: &Vendor, numbers: &Numbers) -> (Req
         ..Request::default()
     };
     let buyer = if resold { RESELLER } else { LICENSEE };
-    let mut facts = Facts::default();
-    facts.partner = order.member.map(|(programme, tier)| partner(programme, tier));
+    let member = order.member.map(|(programme, tier)| partner(programme, tier));
+    let mut facts = Facts { partner: member, ..Facts::default() };
     for (segment, standing) in &order.segments {
         let evidence = (*standing == Standing::Proven).then(|| (format!("E-{segment}"), evidence(segment)));
         facts.evidence.extend(evidence);
@@ -225,6 +231,10 @@ fn certificate(id: &str, claim: &Claim, buyer: &str) -> TaxCertificate {
     }
 }
 
+fn discount(held: &Held) -> Option<Percent> {
+    held.discount.map(|thousandths| serde_json::from_str(&decimal(thousandths)).expect("a percentage"))
+}
+
 fn entitlement(held: &Held, sen: &Sen, vendor: &Vendor) -> Entitlement {
     let product = &vendor.products[held.product];
     let contact = |name: &str, email: &str| Contact { name: name.to_owned(), email: Email::parse(email).expect("an address") };
@@ -251,6 +261,9 @@ fn entitlement(held: &Held, sen: &Sen, vendor: &Vendor) -> Entitlement {
         purchased: date(2025, 1, 1),
         maintenance_end: perpetual.then_some(held.end),
         term_end: (!perpetual).then_some(held.end),
+        discount: discount(held),
+        next: None,
+        refunded_by: None,
         migrated_by: None,
         issued_at: Timestamp::UNIX_EPOCH,
         file: None,

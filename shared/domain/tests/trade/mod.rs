@@ -10,10 +10,10 @@ mod vendor;
 
 pub(crate) use self::{
     order::{Claim, Held, Line, NUMBERS_PER_LINE, NUMBERS_PER_ORDER, Order, Place, Standing},
-    vendor::{Bounds, Deployment, Product, Programme, Rate, Segment, Table, Tax, TaxRate, Vendor},
+    vendor::{Book, Bounds, Deployment, Product, Programme, Rate, Segment, Table, Tax, TaxRate, Vendor},
 };
 
-use std::slice::Iter;
+use std::{collections::hash_map::RandomState, env, hash::BuildHasher, slice::Iter};
 
 /// What a line does, by the names of the policy.
 pub(crate) const KINDS: [&str; 6] = ["new", "renewal", "upgrade", "renew_and_upgrade", "coterm", "downgrade_at_renewal"];
@@ -47,6 +47,15 @@ impl<'n> Draws<'n> {
         let drawn = self.chance(in_a_hundred);
         drawn.then(|| draw(self))
     }
+}
+
+/// Another seed for every run. It is told, so that a failure can be repeated by setting the variable to it.
+#[allow(clippy::disallowed_methods, reason = "whoever runs the tests says what to repeat: it is no configuration")]
+pub(crate) fn seed(variable: &str) -> u64 {
+    let given = env::var(variable).ok().map(|seed| seed.parse().expect("a seed is a number"));
+    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(()));
+    eprintln!("{variable}={seed} repeats this");
+    seed
 }
 
 /// So many numbers from a seed: the same, wherever and whenever it is drawn (splitmix64).

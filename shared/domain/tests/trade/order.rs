@@ -75,6 +75,8 @@ pub(crate) struct Held {
     pub(crate) tier: u32,
     pub(crate) end: Date,
     pub(crate) same_partner: bool,
+    /// The segment's discount that it was sold with, in thousandths of a percent.
+    pub(crate) discount: Option<u32>,
 }
 
 impl Order {
@@ -102,8 +104,14 @@ impl Order {
             place: if d.chance(50) { billing } else { (billing.0, None) },
         }));
         let monthly = d.chance(5);
+        let by_the_month = |n: &usize| vendor.products[*n].deployment == Deployment::Monthly;
+        let mut sold: Vec<_> = (0..vendor.products.len()).filter(|n| by_the_month(n) == monthly).collect();
+        // Whoever may sell to the government mostly does.
+        let of_government = vendor.products.iter().position(|product| product.deployment == Deployment::Government);
+        let may = member.is_some_and(|(id, _)| vendor.programmes.iter().any(|known| known.id == id && known.government));
+        sold.extend(of_government.filter(|_| may && !monthly).iter().flat_map(|n| [*n; 4]));
         let lines =
-            lines.iter().map(|numbers| Line::drawn(vendor, &mut Draws::of(numbers.as_ref()), on, currency, monthly)).collect();
+            lines.iter().map(|numbers| Line::drawn(vendor, &mut Draws::of(numbers.as_ref()), on, currency, &sold)).collect();
         Self { on, currency, member, segments, billing, customer, claims, lines }
     }
 }
@@ -121,10 +129,8 @@ fn around(d: &mut Draws<'_>, day: Date) -> Date {
 }
 
 impl Line {
-    fn drawn(vendor: &Vendor, d: &mut Draws<'_>, on: Date, currency: &str, monthly: bool) -> Self {
-        let by_the_month = |n: &usize| vendor.products[*n].deployment == Deployment::Monthly;
-        let sold: Vec<_> = (0..vendor.products.len()).filter(|n| by_the_month(n) == monthly).collect();
-        let n = d.pick(&sold);
+    fn drawn(vendor: &Vendor, d: &mut Draws<'_>, on: Date, currency: &str, sold: &[usize]) -> Self {
+        let n = d.pick(sold);
         let product = &vendor.products[n];
         let kinds: Vec<_> = product.sales.iter().map(|sale| sale.kind).collect();
         let kind = if d.chance(3) { d.pick(&KINDS) } else { d.pick(&kinds) };
@@ -180,6 +186,7 @@ impl Held {
         let of = &vendor.products[product];
         let edition = if of.editions.is_empty() { None } else { Some(d.pick(of.editions)) };
         let tier = d.pick(&of.tiers(edition, currency));
-        Self { product, edition, tier, end: around(d, on), same_partner: d.chance(70) }
+        let discount = d.maybe(50, |d| d.pick(&[0, 50_000, 75_000, 33_333, 100_000]));
+        Self { product, edition, tier, end: around(d, on), same_partner: d.chance(70), discount }
     }
 }

@@ -242,10 +242,17 @@ impl Product {
 
     pub(crate) fn tiers(&self, edition: Option<&str>, currency: &str) -> Vec<u32> {
         let book = self.books.iter().find(|book| book.edition == edition && book.currency == currency).unwrap_or(&self.books[0]);
-        match &book.table {
-            Table::Banded(tiers) => tiers.iter().map(|(users, _)| *users).collect(),
-            Table::Graduated { ladder, .. } => ladder.clone(),
-            Table::Monthly { flat, blocks } => std::iter::once(flat).chain(blocks).map(|(users, _)| *users).collect(),
+        book.table.tiers()
+    }
+}
+
+impl Table {
+    /// The tiers on sale, from the smallest; of a price by the month, the ends of its blocks.
+    pub(crate) fn tiers(&self) -> Vec<u32> {
+        match self {
+            Self::Banded(tiers) => tiers.iter().map(|(users, _)| *users).collect(),
+            Self::Graduated { ladder, .. } => ladder.clone(),
+            Self::Monthly { flat, blocks } => std::iter::once(flat).chain(blocks).map(|(users, _)| *users).collect(),
         }
     }
 }
@@ -265,8 +272,8 @@ fn books_of(d: &mut Draws<'_>, edition: Option<&'static str>, currency: &'static
 
 fn table(d: &mut Draws<'_>, deployment: Deployment) -> Table {
     const TIERS: [u32; 6] = [10, 25, 100, 250, 1_000, 2_000];
-    let flat = (10, price(d, 20_000));
     let blocks = [100, 250, 1_000].map(|users| (users, price(d, 2_000))).to_vec();
+    let flat = (10, price(d, 11 * blocks[0].1 as usize + 1));
     match deployment {
         Deployment::Monthly => Table::Monthly { flat, blocks },
         Deployment::Annual if d.chance(60) => Table::Graduated {
@@ -275,12 +282,12 @@ fn table(d: &mut Draws<'_>, deployment: Deployment) -> Table {
             ladder: vec![10, 15, 25, 50, 100, 200, 300, 500, 1_000],
             months: d.pick(&[10, 11, 12]),
         },
-        // Mostly a larger tier costs more; but that is the vendor's affair.
-        _ if d.chance(80) => {
-            let step = price(d, 2_000_000);
-            Table::Banded(TIERS.into_iter().zip(1..).map(|(users, n)| (users, step * n + price(d, 1_000_000))).collect())
+        _ => {
+            let most = d.pick(&[20_000_000, 2_000_000, 20_000]);
+            let mut prices = TIERS.map(|_| price(d, most));
+            prices.sort_unstable();
+            Table::Banded(TIERS.into_iter().zip(prices).collect())
         }
-        _ => Table::Banded(TIERS.map(|users| (users, price(d, 20_000_000))).to_vec()),
     }
 }
 
@@ -358,7 +365,7 @@ impl Tax {
 }
 
 /// `"8.875"`, as files have it.
-fn decimal(thousandths: u32) -> String {
+pub(super) fn decimal(thousandths: u32) -> String {
     format!("\"{}.{:03}\"", thousandths / 1_000, thousandths % 1_000)
 }
 

@@ -27,6 +27,9 @@ const DEPLOYMENTS: [(&str, Deployment); 5] = [
 /// What products are taxed as, unless they say otherwise.
 pub(super) const STANDARD: &str = "standard";
 
+/// What products are taxed as that have no tax anywhere: the one category without a rate.
+pub(super) const UNTAXED: &str = "untaxed";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawProduct {
@@ -62,6 +65,8 @@ struct RawEdition {
 pub(super) struct Catalogue {
     /// By id, each with its place in the file.
     pub(super) products: BTreeMap<String, (Product, Place)>,
+    /// The tax categories, and where products say that they have each; one that does not say, at its id.
+    pub(super) tax_categories: BTreeMap<String, Vec<Place>>,
     /// Whether these are all. If not, nothing is blamed for naming what is not among them.
     pub(super) whole: bool,
 }
@@ -81,11 +86,6 @@ impl Catalogue {
         let products = self.iter().filter(|product| of.is_none_or(|of| product.deployment == of));
         products.map(|product| product.family.as_str()).collect()
     }
-
-    /// The tax categories of the products.
-    pub(super) fn tax_categories(&self) -> BTreeSet<&str> {
-        self.iter().map(|product| product.tax_category.as_str()).collect()
-    }
 }
 
 /// The names of deployments.
@@ -101,7 +101,7 @@ impl Reader<'_> {
         if entries.whole && entries.read.is_empty() {
             self.mistake(CATALOGUE, None, "nothing is sold: add a [[product]]");
         }
-        let mut catalogue = Catalogue { products: BTreeMap::new(), whole: entries.whole };
+        let mut catalogue = Catalogue { whole: entries.whole, ..Catalogue::default() };
         for raw in entries.read {
             let place = raw.id.span();
             if catalogue.products.contains_key(raw.id.get_ref()) {
@@ -109,6 +109,11 @@ impl Reader<'_> {
                 self.mistake(CATALOGUE, Some(place), what);
                 continue;
             }
+            let category = raw.tax_category.clone().unwrap_or_else(|| Spanned::new(place.clone(), STANDARD.to_owned()));
+            let sound = self.id(CATALOGUE, &category, '_');
+            let places = catalogue.tax_categories.entry(category.get_ref().clone()).or_default();
+            // What is no id has been reported: nobody should add a rate for it.
+            places.extend(sound.then(|| category.span()));
             match self.product(raw) {
                 Some(product) => _ = catalogue.products.insert(product.id.clone(), (product, place)),
                 None => catalogue.whole = false,
@@ -122,9 +127,6 @@ impl Reader<'_> {
         self.id(CATALOGUE, &raw.id, '-');
         for id in raw.family.iter().chain(raw.editions.iter().map(|edition| &edition.id)) {
             self.id(CATALOGUE, id, '-');
-        }
-        if let Some(category) = &raw.tax_category {
-            self.id(CATALOGUE, category, '_');
         }
         self.distinct(CATALOGUE, "edition", raw.editions.iter().map(|edition| &edition.id));
         let deployment = self.one_of(CATALOGUE, "deployment", &raw.deployment, &DEPLOYMENTS);

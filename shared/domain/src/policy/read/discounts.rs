@@ -106,7 +106,9 @@ impl Reader<'_> {
         let mut programmes = Vec::new();
         for raw in entries.read {
             self.id(CHANNEL, &raw.id, '_');
-            raw.tiers.iter().for_each(|tier| self.id(CHANNEL, tier, '_'));
+            for tier in &raw.tiers {
+                self.id(CHANNEL, tier, '_');
+            }
             self.distinct(CHANNEL, "tier", &raw.tiers);
             self.distinct(CHANNEL, "family", &raw.government_families);
             for family in &raw.government_families {

@@ -25,7 +25,7 @@ struct RawBook {
     from: Day,
     until: Option<Day>,
     last_quote: Option<Day>,
-    tiers: Option<Spanned<Vec<RawTier>>>,
+    tiers: Option<Spanned<Vec<Spanned<RawTier>>>>,
     flat: Option<Spanned<RawTier>>,
     blocks: Option<Spanned<Vec<RawTier>>>,
     ladder: Option<Spanned<Vec<u32>>>,
@@ -175,9 +175,17 @@ impl Reader<'_> {
         None
     }
 
-    fn banded(&mut self, tiers: &Spanned<Vec<RawTier>>) -> Option<PriceTable> {
-        self.rising("tiers", &tiers.span(), tiers.get_ref())?;
-        Some(PriceTable::Banded(tiers.get_ref().iter().map(|tier| tier.pair()).collect()))
+    fn banded(&mut self, tiers: &Spanned<Vec<Spanned<RawTier>>>) -> Option<PriceTable> {
+        let plain: Vec<_> = tiers.get_ref().iter().map(|tier| *tier.get_ref()).collect();
+        self.rising("tiers", &tiers.span(), &plain)?;
+        for [smaller, larger] in tiers.get_ref().array_windows() {
+            let ((fewer, less), (users, price)) = (smaller.get_ref().pair(), larger.get_ref().pair());
+            if price < less {
+                let what = format!("{users} users cost {price}, but {fewer} users {less}: a larger tier must not cost less");
+                self.mistake(PRICES, Some(larger.span()), what);
+            }
+        }
+        Some(PriceTable::Banded(plain.into_iter().map(RawTier::pair).collect()))
     }
 
     fn graduated(
@@ -205,12 +213,30 @@ impl Reader<'_> {
             self.mistake(PRICES, Some(flat.span()), what);
             return None;
         }
-        Some(PriceTable::Graduated { flat: (starter, price), blocks, ladder: ladder.into_inner(), annual_months: months })
+        let table = PriceTable::Graduated { flat: (starter, price), blocks, ladder: ladder.into_inner(), annual_months: months };
+        self.above_flat(flat, &table);
+        Some(table)
     }
 
     fn monthly(&mut self, flat: &Spanned<RawTier>, blocks: &Spanned<Vec<RawTier>>) -> Option<PriceTable> {
-        let Graduation { flat, blocks } = self.graduation(flat, blocks, 1)?;
-        Some(PriceTable::Monthly { flat, blocks })
+        let Graduation { flat: starter, blocks } = self.graduation(flat, blocks, 1)?;
+        let table = PriceTable::Monthly { flat: starter, blocks };
+        self.above_flat(flat, &table);
+        Some(table)
+    }
+
+    /// Reports that more users cost less than the flat price. Everywhere else a price by the user rises by itself.
+    fn above_flat(&mut self, flat: &Spanned<RawTier>, table: &PriceTable) {
+        let most = flat.get_ref().users;
+        // Where the ladder begins above the flat price, nobody pays it: both are then the same.
+        if let (Some((_, one)), Some((users, price))) = (table.tier(1), table.tier(most + 1))
+            && price < one
+        {
+            let what = format!(
+                "{users} users cost less than the flat price up to {most} users: lower it, or raise the first of the `blocks`"
+            );
+            self.mistake(PRICES, Some(flat.span()), what);
+        }
     }
 
     /// Checks a monthly price, of which so many months must be a price too.

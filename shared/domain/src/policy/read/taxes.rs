@@ -1,13 +1,13 @@
 //! `tax.toml`: which taxes the vendor adds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    TAX,
-    catalogue::{Catalogue, STANDARD},
+    CATALOGUE, TAX,
+    catalogue::{Catalogue, STANDARD, UNTAXED},
     source::Reader,
     values::{Day, Series, Text, Texts},
 };
@@ -86,7 +86,6 @@ impl Reader<'_> {
     }
 
     fn tax_rates(&mut self, entries: Vec<RawRate>, whole: bool, catalogue: &Catalogue) -> Vec<TaxRate> {
-        let categories = catalogue.tax_categories();
         let mut rates = Vec::new();
         let mut series: BTreeMap<[String; 3], Series> = BTreeMap::new();
         for raw in entries {
@@ -98,11 +97,8 @@ impl Reader<'_> {
                 let (region, country, place) = (region.get_ref(), raw.country.get_ref(), region.span());
                 self.mistake(TAX, Some(place), format!("`{region}` is not an ISO 3166-2 subdivision of {country}"));
             }
-            if let Some(category) = raw.category.as_ref().filter(|category| !categories.contains(category.get_ref().as_str()))
-                && catalogue.whole
-            {
-                let what = format!("no product has the `tax_category` `{}`", category.get_ref());
-                self.mistake(TAX, Some(category.span()), what);
+            if let Some(category) = &raw.category {
+                self.rate_category(category, catalogue);
             }
             let percent = self.percent(TAX, &raw.percent);
             let period = self.period(TAX, &raw.from, raw.until.as_ref());
@@ -115,11 +111,42 @@ impl Reader<'_> {
                 rates.push(TaxRate { country, region, name, category, percent, period });
             }
         }
+        if whole {
+            let taxed = series.keys().map(|[_, _, category]| category.as_str()).collect();
+            self.every_category(catalogue, &taxed);
+        }
         for ([jurisdiction, name, category], series) in series {
             let of = if category == STANDARD { String::new() } else { format!(" for `{category}`") };
             self.series(TAX, &format!("rate of {name} in {jurisdiction}{of}"), series);
         }
         rates
+    }
+
+    /// Checks that a rate is for products that there are.
+    fn rate_category(&mut self, category: &Text, catalogue: &Catalogue) {
+        let what = match category.get_ref().as_str() {
+            UNTAXED => format!("what is `{UNTAXED}` has no tax: take the rate out, or give the products another `tax_category`"),
+            name if catalogue.whole && !catalogue.tax_categories.contains_key(name) => {
+                format!("no product has the `tax_category` `{name}`")
+            }
+            _ => return,
+        };
+        self.mistake(TAX, Some(category.span()), what);
+    }
+
+    /// Reports products that no rate is for: they would be free of tax everywhere, and nobody would be told.
+    fn every_category(&mut self, catalogue: &Catalogue, taxed: &BTreeSet<&str>) {
+        for (category, places) in &catalogue.tax_categories {
+            // A vendor that charges no tax at all has no rates, and need not say so of every product.
+            let free = category == UNTAXED || (category == STANDARD && taxed.is_empty());
+            if free || taxed.contains(category.as_str()) {
+                continue;
+            }
+            for place in places {
+                let what = format!("no rate in {TAX} is for `{category}`: add one, or say tax_category = \"{UNTAXED}\"");
+                self.mistake(CATALOGUE, Some(place.clone()), what);
+            }
+        }
     }
 
     fn exemption(&mut self, raw: RawExemption, wording: Option<&Wording>) -> Exemption {

@@ -61,12 +61,14 @@ impl Reader<'_> {
         Some(text.into_inner())
     }
 
-    /// An id: lower-case letters, digits, and `joint` between words.
-    pub(super) fn id(&mut self, file: &str, id: &Text, joint: char) {
+    /// Whether it is an id: lower-case letters, digits, and `joint` between words; a mistake if not.
+    pub(super) fn id(&mut self, file: &str, id: &Text, joint: char) -> bool {
         let name = id.get_ref();
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == joint) {
+        let sound = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == joint);
+        if !sound {
             self.mistake(file, Some(id.span()), format!("`{name}` is no id: use lower-case letters, digits and `{joint}`"));
         }
+        sound
     }
 
     /// Reports whatever is in a list twice.

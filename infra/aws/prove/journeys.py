@@ -1,0 +1,301 @@
+"""The journeys: whole stories over HTTP, as buyers, Stripe and the vendor's staff live them."""
+
+import base64
+import copy
+import io
+import json
+import time
+import urllib.error
+import urllib.request
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from partners import Issuer, Mailbox, stripe_event, stripe_signature
+from pypdf import PdfReader
+from stack import FUNCTIONS, PACKAGES, Stack
+
+EXAMPLE = json.loads((PACKAGES / "quotes/vendor/examples/quote.json").read_text())
+RESELLER, CUSTOMER, AGGREGATOR = "Example Reseller GmbH", "Example Customer Inc.", "Public Sector Aggregator"
+RITA, TINA = "rita@reseller.example", "tina@customer.example"
+WEBHOOK_SECRET = "whsec_only_for_the_proof"
+
+
+class Answer:
+    def __init__(self, status: int, headers, body: bytes):
+        self.status, self.headers, self.body = status, headers, body
+
+    def expect(self, *statuses: int):
+        assert self.status in statuses, f"{self.status}, not {statuses}: {self.body[:2000].decode(errors='replace')}"
+        return self.json() if "json" in self.headers.get("content-type", "") else self.body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class World:
+    """The deployed stack, and everybody who has to do with it."""
+
+    def __init__(self, stack: Stack, issuer: Issuer, mailbox: Mailbox):
+        self.stack, self.cloud, self.issuer, self.mailbox = stack, stack.cloud, issuer, mailbox
+        self.host = f"{stack.names['Api']}.execute-api.localhost:{self.cloud.port}"
+        self.open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+    def ask(self, method: str, path: str, body=None, token=None, headers={}) -> Answer:
+        path = path.removeprefix(self.stack.outputs["Url"])
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        request = urllib.request.Request(self.cloud.endpoint + path, data, method=method, headers={"host": self.host, **headers})
+        if data is not None and not request.has_header("Content-type"):
+            request.add_header("content-type", "application/json")
+        if token:
+            request.add_header("authorization", f"Bearer {token}")
+        try:
+            with self.open(request, timeout=60) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as answer:
+            return Answer(answer.code, answer.headers, answer.read())
+
+    def desk(self, method: str, path: str, body=None, headers={}) -> Answer:
+        staff = self.issuer.token("dana@vendor.example", groups=["vendor-staff"])
+        return self.ask(method, f"/v1/desk/{path}", body, staff, headers)
+
+    def tell(self, event: bytes) -> Answer:
+        signed = {"stripe-signature": stripe_signature(WEBHOOK_SECRET, event)}
+        return self.ask("POST", "/webhooks/stripe", event, headers=signed)
+
+    def pay(self, quote: dict) -> Answer:
+        intent = f"pi_{quote['number'].replace('-', '')}"
+        details = {
+            "id": intent,
+            "object": "payment_intent",
+            "metadata": {"quote_number": quote["number"], "quote_revision": str(quote["revision"])},
+            "amount": quote["total"],
+            "amount_received": quote["total"],
+            "currency": quote["currency"].lower(),
+            "payment_method_types": ["card"],
+        }
+        return self.tell(stripe_event("payment_intent.succeeded", intent, details))
+
+    def refund(self, quote: dict, total: int) -> Answer:
+        """A refund as Stripe tells it, which does not name the quote."""
+        intent = f"pi_{quote['number'].replace('-', '')}"
+        details = {
+            "id": f"ch_{intent}",
+            "object": "charge",
+            "metadata": {},
+            "payment_intent": intent,
+            "amount": quote["total"],
+            "amount_refunded": total,
+            "currency": quote["currency"].lower(),
+        }
+        return self.tell(stripe_event("charge.refunded", intent, details))
+
+    def cold(self):
+        """Every function starts anew, as after a deployment: what it has learnt is forgotten."""
+        functions = self.cloud.client("lambda")
+        for name in FUNCTIONS:
+            functions.update_function_code(FunctionName=self.stack.names[name], **self.stack.packages[name])
+
+    def quote(self, order: dict, organization=None) -> dict:
+        token = organization and self.issuer.token(RITA, organization)
+        return self.ask("POST", "/v1/quotes", order, token).expect(201)
+
+    def see(self, quote: dict) -> dict:
+        return self.ask("GET", quote["links"]["self"]).expect(200)
+
+    def delivered(self, quote: dict) -> dict:
+        return until(lambda: (seen := self.see(quote)).get("invoice") and seen, f"{quote['number']} is delivered")
+
+    def letter(self, address: str, subject: str):
+        """The first letter to somebody whose subject says this; it comes within a minute."""
+        found = lambda: next((letter for letter in self.mailbox.to(address) if subject in letter["Subject"]), None)
+        return until(found, f"a letter to {address} about {subject}")
+
+
+def until(done, what: str, seconds: float = 60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := done():
+            return found
+        time.sleep(0.25)
+    raise AssertionError(f"it did not come to this in {seconds} s: {what}")
+
+
+def order(*lines: dict, **changes) -> dict:
+    return {**copy.deepcopy(EXAMPLE), "lines": list(lines), **changes}
+
+
+def new(product: str, users: int, months: int | None = 12) -> dict:
+    return {"kind": "new", "product": product, "users": users, **({"term_months": months} if months else {})}
+
+
+def is_pdf_of(body: bytes, text: str):
+    pages = PdfReader(io.BytesIO(body)).pages
+    assert text in "".join(page.extract_text() for page in pages), f"{text} is not in the document"
+
+
+def sen(ten: str) -> str:
+    """A number for something that another system has sold, as the desk's README has it."""
+    alphabet = "23456789ABCDEFGHJKMNPQRTVWXYZ"
+    weighed = sum(weight * alphabet.index(c) for weight, c in enumerate(reversed(ten), 2))
+    eleven = ten + alphabet[-weighed % 29]
+    return f"SEN-{eleven[:5]}-{eleven[5:]}"
+
+
+def from_quote_to_licence(world: World):
+    """A reseller buys for a customer, who verifies the licence offline."""
+    again = {"idempotency-key": "the-first-order"}
+    quote = world.ask("POST", "/v1/quotes", EXAMPLE, headers=again).expect(201)
+    repeated = world.ask("POST", "/v1/quotes", EXAMPLE, headers=again)
+    assert repeated.expect(201) == quote and repeated.headers["idempotency-replayed"] == "true"
+    assert world.see(quote)["number"] == quote["number"]
+
+    copy_of_it = world.letter(RITA, quote["number"])
+    [attached] = list(copy_of_it.iter_attachments())
+    assert attached.get_content_type() == "application/pdf"
+    is_pdf_of(attached.get_content(), quote["number"])
+    is_pdf_of(world.ask("GET", quote["links"]["document"]).expect(200), quote["number"])
+
+    assert world.ask("POST", "/webhooks/stripe", b"{}", headers={"stripe-signature": "t=1,v1=00"}).status == 400
+    assert world.pay(quote).expect(200)["outcome"] == "applied"
+    assert world.pay(quote).expect(200)["outcome"] in ("applied", "known")
+    paid = world.delivered(quote)
+    assert paid["status"] == "paid" and len(paid["licenses"]) == 2 and len(paid["subscriptions"]) == 1, paid
+    is_pdf_of(world.ask("GET", quote["links"]["document"].replace("document.pdf", "invoice.pdf")).expect(200), paid["invoice"])
+
+    number = paid["licenses"][0]["sen"]
+    assert world.ask("GET", f"/v1/licenses/{number}").status == 401
+    assert world.ask("GET", f"/v1/licenses/{number}", token=world.issuer.token("eve@elsewhere.example")).status == 404
+    contact = world.issuer.token(TINA)
+    world.ask("GET", f"/v1/licenses/{number}", token=contact).expect(200)
+    revealed = world.ask("POST", f"/v1/licenses/{number}/reveal", token=contact).expect(200)
+    published = world.ask("GET", "/.well-known/license-keys.json").expect(200)["keys"]
+    [jwk] = [key for key in published if key["kid"] == revealed["key_id"]]
+    stated = verified(revealed["license_file"], jwk)
+    assert number in json.dumps(stated) and CUSTOMER in json.dumps(stated)
+
+    in_kms = world.cloud.client("kms").get_public_key(KeyId=world.stack.outputs["LicenseKeyArn"])
+    public = load_der_public_key(in_kms["PublicKey"])
+    assert isinstance(public, Ed25519PublicKey) and public.public_bytes_raw() == unpadded(jwk["x"])
+
+    told = world.letter(TINA, "")
+    assert number in told.get_body(("plain",)).get_content() and "LICENSE FILE" not in told.as_string()
+    world.refund(quote, 100).expect(200)
+
+
+def verified(text: str, jwk: dict) -> dict:
+    """What a licence file states, if the key has signed it: Keygen's published format, read without our code."""
+    lines = text.strip().splitlines()
+    assert lines[0] == "-----BEGIN LICENSE FILE-----" and lines[-1] == "-----END LICENSE FILE-----"
+    file = json.loads(base64.b64decode("".join(lines[1:-1])))
+    assert file["alg"] == "base64+ed25519"
+    key = Ed25519PublicKey.from_public_bytes(unpadded(jwk["x"]))
+    key.verify(base64.b64decode(file["sig"]), f"license/{file['enc']}".encode())
+    return json.loads(base64.b64decode(file["enc"]))
+
+
+def unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def what_the_desk_does(world: World):
+    """Staff bring in what is known, decide, and publish another policy; buyers then order by it."""
+    held, agency = sen("4MRX7PQ2HV"), sen("4MRX7PQ2HW")
+    since = {"from": "2024-01-01"}
+    person = {"company": RESELLER, "contact": {"name": "Rita Seller", "email": RITA}}
+    imported = {
+        "product": "tracker-data-center",
+        "tier": 500,
+        "licensee": CUSTOMER,
+        "technical_contact": {"name": "Tina Admin", "email": TINA},
+        "purchaser": person,
+        "purchased": "2024-01-01",
+        "end": "2027-06-01",
+    }
+    records = {
+        f"partners/{RESELLER.replace(' ', '%20')}": {
+            "name": RESELLER,
+            "memberships": [{"programme": "corporate_reseller", **since}],
+        },
+        f"partners/{AGGREGATOR.replace(' ', '%20')}": {"name": AGGREGATOR, "memberships": [{"programme": "aggregator", **since}]},
+        "evidence/EV-1": {
+            "segment": "government",
+            "organization": CUSTOMER,
+            "registration_number": "1",
+            "country": "US",
+            "document": "archive/1",
+            "expires": "2030-01-01",
+        },
+        "certificates/RC-1": {
+            "kind": "resale",
+            "organization": RESELLER,
+            "country": "US",
+            "region": "US-NY",
+            "number": "NY-0042",
+            "document": "archive/2",
+            "from": "2026-01-01",
+            "expires": "2030-01-01",
+        },
+        f"entitlements/{held}": imported,
+        f"entitlements/{agency}": {
+            **imported,
+            "product": "tracker-government-cloud",
+            "licensee": "Another Agency",
+            "purchaser": {**person, "organization": AGGREGATOR},
+        },
+        "sites/acme.cloud.example": {
+            "organization": CUSTOMER,
+            "contacts": [{"role": "admin", "name": "Ada Admin", "email": "ada@customer.example"}],
+            "entitlements": [held],
+        },
+    }
+    for path, record in records.items():
+        world.desk("PUT", path, record).expect(201)
+        world.desk("GET", path).expect(200)
+        assert world.desk("GET", f"audit/{path}").expect(200)["entries"], path
+    line = json.dumps({"sen": sen("4MRX7PQ2HX"), **imported}).encode()
+    world.desk("POST", "entitlements", line, {"content-type": "application/jsonl"}).expect(200)
+
+    # Another policy: from now on nobody can do with what was packaged.
+    first = world.desk("GET", "policy").expect(200)["version"]
+    files = world.desk("GET", f"policy/{first}").expect(200)["files"]
+    files["vendor.toml"] = files["vendor.toml"].replace('support_url = "https://vendor', 'support_url = "https://help.vendor')
+    files["vendor.toml"] = files["vendor.toml"].replace("USD = 1000000000", "USD = 100000000")
+    second = world.desk("PUT", "policy", {"files": files}).expect(200)["version"]
+    assert second != first
+    world.cold()
+
+    quote = world.quote(EXAMPLE)
+    assert quote["policy_version"] == second
+    is_pdf_of(world.ask("GET", quote["links"]["document"]).expect(200), quote["number"])
+    world.ask("GET", "/v1/pricing").expect(200)
+    world.ask("GET", "/v1/payment-methods").expect(200)
+
+    # What somebody has, and what follows from it.
+    asked = {"sen": held, "email": TINA, "currency": "USD"}
+    world.ask("POST", "/v1/entitlements/lookup", asked).expect(200)
+    asked = {"site": "acme.cloud.example", "email": "ada@customer.example", "currency": "USD"}
+    world.ask("POST", "/v1/entitlements/lookup", asked).expect(200)
+    world.ask("POST", "/v1/quotes/preview", order(new("tracker-cloud", 200), tax={"certificate": "RC-1"})).expect(200)
+
+    renewal = world.quote(order({"kind": "renewal", "sen": held, "term_months": 12}), RESELLER)
+    assert renewal["channel_status"] != quote["channel_status"], "the reseller is enrolled"
+    changed = order({"kind": "renewal", "sen": held, "term_months": 24})
+    revised = world.ask("POST", renewal["links"]["self"].replace("?", "/revisions?"), changed, world.issuer.token(RITA, RESELLER))
+    renewal = revised.expect(201)
+    world.pay(renewal).expect(200)
+    assert world.delivered(renewal)["licenses"][0]["sen"] == held
+
+    # A government subscription, which the customer has once; it waits for a person first.
+    claim = {"segment": "government", "evidence": "EV-1"}
+    wanted = order(new("tracker-government-cloud", 500), segments=[claim])
+    government = world.quote(wanted, AGGREGATOR)
+    assert government["status"] == "issued", government["review_reasons"]
+    world.pay(government).expect(200)
+    world.delivered(government)
+    again = world.ask("POST", "/v1/quotes", wanted, world.issuer.token(RITA, AGGREGATOR))
+    assert "subscription_exists" in json.dumps(again.expect(422))
+
+    large = world.quote(order(*[new("tracker-data-center", 500, 36) for _ in range(20)]))
+    assert large["status"] == "in_review", large["total"]
+    world.desk("POST", f"quotes/{large['number']}/approve", {"reason": "Looked at."}).expect(200)
+    assert world.see(large)["status"] == "issued"

@@ -1,0 +1,64 @@
+"""Deploys the template with the packages of target/aws on an emulated AWS, lives the journeys there, and tries the roles."""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import journeys
+import roles
+from journeys import WEBHOOK_SECRET, World
+from partners import AUDIENCE, Issuer, Mailbox
+from stack import Cloud, Stack
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="sellthrough-prove-") as folder:
+        issuer, mailbox = Issuer(), Mailbox()
+        cloud = Cloud(Path(folder), mailbox.port)
+        try:
+            prove(cloud, issuer, mailbox)
+        except BaseException:
+            print(cloud.log.read_text()[-12_000:], file=sys.stderr)
+            raise
+        finally:
+            cloud.stop()
+            mailbox.controller.stop()
+
+
+def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
+    parameters = {
+        "Architecture": "x86_64",
+        "PaymentUrl": "https://vendor.example/pay",
+        "OidcIssuer": issuer.url,
+        "OidcAudience": AUDIENCE,
+        "MailIdentity": "vendor.example",
+        "StripeAcceptTestMode": "true",
+    }
+    stack = step("the stack is created", Stack, cloud, "sellthrough", parameters)
+    # The two things that no template can do: prove that the domain is ours, and tell Stripe's secret.
+    cloud.client("sesv2").put_account_details(
+        MailType="TRANSACTIONAL", WebsiteURL="https://vendor.example", ProductionAccessEnabled=True
+    )
+    cloud.client("secretsmanager").put_secret_value(
+        SecretId=stack.outputs["StripeWebhookSecretArn"], SecretString=WEBHOOK_SECRET
+    )
+    world = World(stack, issuer, mailbox)
+    step("from quote to licence", journeys.from_quote_to_licence, world)
+    step("what the desk does", journeys.what_the_desk_does, world)
+    step("every permission was needed, and none was missing", roles.all_needed, world)
+    step("a role reaches its own keys of the table only", roles.each_keeps_to_its_keys, world)
+    step("only issuance signs", roles.only_issuance_signs, world)
+    step("without a permission its journey fails", roles.each_removal_is_noticed, world)
+    print("proven")
+
+
+def step(what: str, does, *arguments):
+    start = time.monotonic()
+    result = does(*arguments)
+    print(f"{what} ({time.monotonic() - start:.1f} s)", flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""Whether the roles hold what is needed, and nothing else."""
+
+import itertools
+import json
+from fnmatch import fnmatchcase
+
+import journeys
+from botocore.exceptions import ClientError
+from journeys import RITA, World, new, order, until
+
+# What the Lambda service asks for with a function's role. The emulator does this without asking itself.
+BY_LAMBDA = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "s3:ListBucket",
+    "s3:PutObject",
+}
+
+# Letters go through the configuration set by the identity's default, which only SES itself sees.
+BY_SES = "configuration-set/"
+
+
+class Grant:
+    """One action on one resource that a role may do: on partition keys of one form, where that is restricted."""
+
+    def __init__(self, role: str, policy: str, action: str, resource: str, keys: str | None):
+        self.role, self.policy, self.action, self.resource, self.keys = role, policy, action, resource, keys
+
+    def covers(self, asked: dict) -> bool:
+        keyed = self.keys is None or any(fnmatchcase(key, self.keys) for key in asked["keys"])
+        return asked["action"] == self.action and fnmatchcase(asked["resource"], self.resource) and keyed
+
+    def __str__(self):
+        return f"{self.role}: {self.action} on {self.resource} {self.keys or ''}"
+
+
+def listed(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def roles(world: World) -> dict[str, str]:
+    """The roles of the stack, by what they are called there."""
+    return {name: physical for name, physical in world.stack.names.items() if name.endswith("Role")}
+
+
+def policies(world: World, role: str) -> dict[str, dict]:
+    """A role's policies, as they are in force."""
+    iam = world.cloud.client("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+
+
+def grants(world: World) -> list[Grant]:
+    found = []
+    for role, physical in roles(world).items():
+        for policy, document in policies(world, physical).items():
+            for statement in document["Statement"]:
+                assert statement["Effect"] == "Allow", statement
+                keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [None])
+                for action in listed(statement["Action"]):
+                    assert "*" not in action, f"{role} holds {action}"
+                    found += [Grant(role, policy, action, arn, key) for arn in listed(statement["Resource"]) for key in listed(keys)]
+    return found
+
+
+def asked_by(world: World) -> dict[str, list[dict]]:
+    """What each role asked for, up to now."""
+    by_name = {physical: name for name, physical in roles(world).items()}
+    asked = {name: [] for name in by_name.values()}
+    for line in world.cloud.asked():
+        if ":assumed-role/" in (line["principal"] or ""):
+            asked[by_name[line["principal"].split("/")[1]]].append(line)
+    return asked
+
+
+def all_needed(world: World):
+    """Nothing was asked for in vain, and nothing is held that was not asked for."""
+    asked = asked_by(world)
+    denied = [(role, line) for role, lines in asked.items() for line in lines if not line["allowed"]]
+    assert not denied, f"the journeys were denied: {denied}"
+    idle = []
+    for grant in grants(world):
+        elsewhere = grant.action in BY_LAMBDA or BY_SES in grant.resource
+        if not elsewhere and not any(grant.covers(line) for line in asked[grant.role]):
+            idle.append(str(grant))
+    assert not idle, "nobody needed:\n" + "\n".join(idle)
+
+
+def each_keeps_to_its_keys(world: World):
+    """A role that may read items of one kind reads no others, alone or in a transaction with its own."""
+    table = world.stack.outputs["TableName"]
+    quotes = world.cloud.client("dynamodb", world.stack.role_credentials("QuotesRole"))
+    own, foreign = [{"pk": {"S": partition}, "sk": {"S": "x"}} for partition in ("QUOTE#x", "LICENSE#x")]
+    quotes.get_item(TableName=table, Key=own)
+    put = [{"Put": {"TableName": table, "Item": item}} for item in (own, foreign)]
+    for denied in (
+        lambda: quotes.get_item(TableName=table, Key=foreign),
+        lambda: quotes.put_item(TableName=table, Item=foreign),
+        lambda: quotes.transact_write_items(TransactItems=put),
+        lambda: quotes.delete_item(TableName=table, Key=own),
+        lambda: quotes.scan(TableName=table),
+    ):
+        refused(denied, "quotes went beyond its keys")
+
+
+def refused(does, otherwise: str):
+    try:
+        does()
+    except ClientError as error:
+        assert "AccessDenied" in error.response["Error"]["Code"], error
+    else:
+        raise AssertionError(otherwise)
+
+
+def only_issuance_signs(world: World):
+    """The licence key signs for nobody else: not for the other roles, and not for an administrator of the account."""
+    key = world.stack.outputs["LicenseKeyArn"]
+    iam = world.cloud.client("iam")
+    iam.create_user(UserName="administrator")
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="administrator", PolicyName="everything", PolicyDocument=json.dumps(everything))
+    administrator = iam.create_access_key(UserName="administrator")["AccessKey"]
+    others = {name: world.stack.role_credentials(name) for name in roles(world)}
+    issuance = others.pop("IssuanceRole")
+    others["administrator"] = administrator
+    world.cloud.client("kms", administrator).describe_key(KeyId=key)
+
+    def sign(credentials):
+        with_it = world.cloud.client("kms", credentials)
+        return with_it.sign(KeyId=key, Message=b"x", MessageType="RAW", SigningAlgorithm="ED25519_SHA_512")
+
+    sign(issuance)
+    for name, credentials in others.items():
+        refused(lambda: sign(credentials), f"{name} signed with the licence key")
+
+
+class Without:
+    """A role without an action, for a while."""
+
+    def __init__(self, world: World, role: str, action: str):
+        self.iam, self.role = world.cloud.client("iam"), roles(world)[role]
+        self.before = policies(world, self.role)
+        self.action = action
+
+    def put(self, documents: dict[str, dict]):
+        for name, document in documents.items():
+            self.iam.put_role_policy(RoleName=self.role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    def __enter__(self):
+        def left(statement):
+            actions = [action for action in listed(statement["Action"]) if action != self.action]
+            return [{**statement, "Action": actions}] if actions else []
+
+        after = {
+            name: {**document, "Statement": [part for statement in document["Statement"] for part in left(statement)]}
+            for name, document in self.before.items()
+        }
+        assert after != self.before, f"{self.role} does not hold {self.action}"
+        self.put(after)
+
+    def __exit__(self, *_):
+        self.put(self.before)
+
+
+def each_removal_is_noticed(world: World):
+    """Takes one permission after the other away, and lives a part of a journey that must fail for it."""
+    token = world.issuer.token(journeys.TINA)
+    reseller = world.issuer.token(RITA, journeys.RESELLER)
+    quote = world.quote(journeys.EXAMPLE)
+    world.letter(RITA, quote["number"])
+    paid = world.quote(journeys.EXAMPLE)
+    world.pay(paid).expect(200)
+    license = world.delivered(paid)["licenses"][0]["sen"]
+    one_more = itertools.count(1)  # what was said before changes nothing
+    lookup = {"sen": license, "email": journeys.TINA, "currency": "USD"}
+
+    def status(*request, **more):
+        return lambda _: world.ask(*request, **more).status < 500
+
+    # (role, action, whether it needs a new start, what works within some seconds with the permission only)
+    probes = [
+        ("QuotesRole", "dynamodb:PutItem", False, status("POST", "/v1/quotes", journeys.EXAMPLE)),
+        ("QuotesRole", "dynamodb:GetItem", False, status("GET", quote["links"]["self"])),
+        ("QuotesRole", "dynamodb:UpdateItem", False, status("POST", "/v1/entitlements/lookup", lookup)),
+        ("QuotesRole", "dynamodb:BatchGetItem", False, status("POST", "/v1/quotes", journeys.EXAMPLE, reseller)),
+        ("QuotesRole", "dynamodb:Query", True, status("POST", "/v1/quotes", journeys.EXAMPLE)),
+        ("QuotesRole", "secretsmanager:GetSecretValue", True, status("GET", quote["links"]["self"])),
+        ("DocumentsRole", "dynamodb:GetItem", False, status("GET", quote["links"]["document"])),
+        ("DocumentsRole", "dynamodb:Query", True, status("GET", quote["links"]["document"])),
+        ("DocumentsRole", "secretsmanager:GetSecretValue", True, status("GET", quote["links"]["document"])),
+        ("PaymentsRole", "dynamodb:BatchGetItem", False, lambda _: world.pay(paid).status < 500),
+        ("PaymentsRole", "dynamodb:GetItem", False, lambda _: world.refund(paid, next(one_more)).status < 500),
+        ("PaymentsRole", "dynamodb:PutItem", False, lambda _: world.refund(paid, next(one_more)).status < 500),
+        ("PaymentsRole", "secretsmanager:GetSecretValue", True, lambda _: world.pay(paid).status < 500),
+        ("LicensesRole", "dynamodb:GetItem", False, status("GET", f"/v1/licenses/{license}", token=token)),
+        ("LicensesRole", "dynamodb:PutItem", False, status("POST", f"/v1/licenses/{license}/reveal", token=token)),
+        ("LicensesRole", "dynamodb:Query", False, status("GET", "/.well-known/license-keys.json")),
+        ("DeskRole", "dynamodb:GetItem", False, lambda _: world.desk("GET", "evidence/EV-1").status < 500),
+        ("DeskRole", "dynamodb:PutItem", False, lambda _: world.desk("PUT", "partners/Somebody", enrolled(next(one_more))).status < 500),
+        ("DeskRole", "dynamodb:Query", False, lambda _: world.desk("GET", "audit/evidence/EV-1").status < 500),
+        ("NotificationsRole", "ses:SendRawEmail", False, lambda seconds: is_told(world, seconds)),
+        ("NotificationsRole", "dynamodb:GetItem", False, lambda seconds: is_told(world, seconds)),
+        ("NotificationsRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_told(world, seconds)),
+        ("IssuanceRole", "kms:Sign", False, lambda seconds: is_delivered(world, seconds)),
+        ("IssuanceRole", "kms:GetPublicKey", True, lambda seconds: is_delivered(world, seconds)),
+        ("IssuanceRole", "dynamodb:GetItem", False, lambda seconds: is_delivered(world, seconds)),
+        ("IssuanceRole", "dynamodb:PutItem", False, lambda seconds: is_delivered(world, seconds)),
+        ("IssuanceRole", "dynamodb:UpdateItem", False, lambda seconds: is_delivered(world, seconds)),
+        ("IssuanceRole", "dynamodb:Query", True, lambda seconds: is_delivered(world, seconds)),
+        ("IssuanceRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_delivered(world, seconds)),
+    ]
+    unnoticed = []
+    for role, action, anew, works in probes:
+        assert works(60), f"{role} with {action}"
+        with Without(world, role, action):
+            if anew:
+                world.cold()
+            before = len(asked_by(world)[role])
+            worked = works(8)
+            denied = any(not line["allowed"] and line["action"] == action for line in asked_by(world)[role][before:])
+            if worked or not denied:
+                unnoticed.append(f"{role}: {action}")
+        if anew:
+            world.cold()
+    assert not unnoticed, f"nothing failed without: {unnoticed}"
+
+
+def enrolled(name: int) -> dict:
+    return {"name": f"Somebody {name}", "memberships": []}
+
+
+def is_told(world: World, seconds: float) -> bool:
+    """Whether a new quote's letter comes in this time."""
+    quote = world.quote(order(new("tracker-server", 20, None)))
+    return comes(lambda: any(quote["number"] in letter["Subject"] for letter in world.mailbox.to(RITA)), seconds)
+
+
+def is_delivered(world: World, seconds: float) -> bool:
+    """Whether a paid quote is delivered in this time."""
+    quote = world.quote(order(new("tracker-server", 20, None)))
+    world.pay(quote).expect(200)
+    return comes(lambda: world.see(quote).get("invoice"), seconds)
+
+
+def comes(done, seconds: float) -> bool:
+    try:
+        return bool(until(done, "", seconds))
+    except AssertionError:
+        return False

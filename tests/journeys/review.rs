@@ -1,0 +1,193 @@
+//! A person looks first: what an order is until then, and what becomes of it (R32–R35, R41, E26).
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{Quote, World, example, plain_vendor, stripe::Payment, with};
+
+const KEY: &str = "0f2c1ba2-58cf-4b8e-8ac1-8b0a2c6c3f5e";
+const REQUESTER: &str = "rita@reseller.example";
+
+/// Two licences shall end on one date, which always needs a person.
+async fn coterm(world: &World) -> Value {
+    let sens = [
+        world.import("tracker-data-center", 500, "2026-12-31").await,
+        world.import("tracker-data-center", 1_000, "2027-03-31").await,
+    ];
+    let line = |sen: &String| json!({"kind": "coterm", "sen": sen, "until": "2027-06-30"});
+    with(&example(), [("/lines", sens.iter().map(line).collect())])
+}
+
+/// The pay link, which an order in review does not have.
+fn pay_link(quote: &Quote) -> String {
+    format!("/pay/{}?secret={}", quote.number(), quote.secret())
+}
+
+/// Nothing of it can be paid, and there is no document.
+async fn assert_nothing_to_pay(world: &World, quote: &Quote, intent: &str) {
+    let shown = world.see(quote).await;
+    assert!(shown.0["links"].get("pay").is_none() && shown.0.get("expires_at").is_none(), "{:#}", shown.0);
+    let document = format!("/v1/quotes/{}/document.pdf?secret={}", quote.number(), quote.secret());
+    world.get(&document).await.problem(409, "not_yet_issued");
+    world.get(&document.replace("document.pdf", "invoice.pdf")).await.problem(409, "not_yet_invoiced");
+    assert!(!world.get(&pay_link(quote)).await.text().contains("<form"), "nothing can be paid");
+
+    // A payment that is told all the same is kept, and pays nothing.
+    let payment = Payment::of(quote, "2026-06-02T09:00:00Z").named(intent);
+    let told = world.stripe(&payment.checkout_completed()).await.expect(200);
+    assert_eq!((&told["outcome"], &told["reason"]), (&json!("unapplied"), &json!("not_offered")));
+    assert_eq!(world.stripe(&payment.intent_succeeded()).await.expect(200)["outcome"], "known");
+    let receipt = &world.stored().await[&format!("PAYMENT#stripe:{intent} PAYMENT")];
+    assert!(receipt["body"].as_s().unwrap().contains("not_offered"), "the money is kept, with its reason");
+    assert_eq!(world.see(quote).await.0, shown.0, "the quote is what it was");
+}
+
+async fn assert_replays(world: &World, order: &Value, first: &str) {
+    let again = world.post_with_key(KEY, order.to_string()).await;
+    assert_eq!((again.status.as_u16(), again.text(), again.header("idempotency-replayed")), (201, first, "true"));
+}
+
+fn events(quote: &Quote) -> Vec<&str> {
+    quote.0["history"].as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn r35_e26_an_order_that_is_approved_can_be_paid_from_then_on_for_thirty_days() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let order = coterm(&world).await;
+    let first = world.post_with_key(KEY, order.to_string()).await;
+    let submitted = Quote(first.expect(201));
+    assert_eq!(submitted.0["status"], "in_review");
+    assert_eq!(submitted.0["review_reasons"], json!(["coterm_requested"]));
+    assert_eq!(submitted.0["review_due"], "2026-06-04", "three business days after Monday");
+    assert_eq!(events(&submitted), ["submitted"]);
+
+    let letter = world.letters().await.only(REQUESTER);
+    assert!(letter.subject.contains(submitted.number()), "{}", letter.subject);
+    assert!(letter.text.contains("2026-06-04"), "R33: by when it is looked at: {}", letter.text);
+    assert!(![&letter.text, &letter.html].iter().any(|part| part.contains("/pay/") || part.contains("secret=")));
+    assert!(letter.attachments.is_empty(), "there is no quote yet");
+    assert_nothing_to_pay(&world, &submitted, "pi_early").await;
+    assert_replays(&world, &order, first.text()).await;
+    world.letters().await.none();
+
+    world.set_clock("2026-06-04T09:00:00Z").await;
+    world.approve(submitted.number()).await;
+    let issued = world.see(&submitted).await;
+    assert_eq!(issued.0["status"], "issued");
+    assert_eq!((&issued.0["issued_at"], &issued.0["valid_through"]), (&json!("2026-06-04T09:00:00Z"), &json!("2026-07-04")));
+    assert_eq!(issued.0["expires_at"], "2026-07-05T00:00:00Z");
+    assert_eq!((&issued.0["lines"], &issued.0["total"]), (&submitted.0["lines"], &submitted.0["total"]), "the price stands");
+    assert_eq!(events(&issued), ["submitted", "approved", "issued"]);
+    assert!(!issued.0["history"].to_string().contains("Looked at."), "why staff decided is not the buyer's");
+    let letter = world.letters().await.only(REQUESTER);
+    assert!(letter.text.contains(issued.pay()) && letter.text.contains("2026-07-04"), "{}", letter.text);
+    assert!(world.attachment(&letter).await.starts_with(b"%PDF"));
+    assert_eq!(world.get(issued.document()).await.status, 200);
+    assert_replays(&world, &order, first.text()).await;
+
+    // To the last second of that day; and not one longer.
+    world.set_clock("2026-07-04T23:59:59Z").await;
+    assert!(world.get(issued.pay()).await.text().contains("<form"));
+    world.set_clock("2026-07-05T00:00:00Z").await;
+    assert_eq!(world.see(&issued).await.0["status"], "expired");
+    let late = world.stripe(&Payment::of(&issued, "2026-07-05T00:00:00Z").named("pi_late").checkout_completed()).await;
+    assert_eq!(late.expect(200)["reason"], "quote_expired");
+    let in_time = world.stripe(&Payment::of(&issued, "2026-07-04T23:59:59Z").checkout_completed()).await;
+    assert_eq!(in_time.expect(200)["outcome"], "applied");
+    world.ignore_letters().await;
+    let paid = world.see(&issued).await;
+    assert_eq!((&paid.0["status"], paid.0["licenses"].as_array().unwrap().len()), (&json!("paid"), 2));
+    assert_replays(&world, &order, first.text()).await;
+    world.letters().await.none();
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r34_an_order_that_is_rejected_is_told_why_and_can_be_sent_anew() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let order = coterm(&world).await;
+    let first = world.post_with_key(KEY, order.to_string()).await;
+    let submitted = Quote(first.expect(201));
+    world.ignore_letters().await;
+
+    world.set_clock("2026-06-03T09:00:00Z").await;
+    let decision = json!({"reason": "Two of the licences belong to different subsidiaries.", "revision": 1});
+    world.desk(Method::POST, &format!("quotes/{}/reject", submitted.number()), &decision).await.expect(200);
+    let letter = world.letters().await.only(REQUESTER);
+    assert!(letter.subject.contains(submitted.number()), "{}", letter.subject);
+    for part in [&letter.text, &letter.html] {
+        assert!(part.contains("Two of the licences belong to different subsidiaries."), "{part}");
+        assert!(!part.contains("/pay/") && !part.contains("secret="), "{part}");
+    }
+    assert!(letter.attachments.is_empty());
+    let rejected = world.see(&submitted).await;
+    assert_eq!((&rejected.0["status"], events(&rejected)), (&json!("rejected"), vec!["submitted", "rejected"]));
+    assert_nothing_to_pay(&world, &submitted, "pi_rejected").await;
+    assert_replays(&world, &order, first.text()).await;
+    world.letters().await.none();
+
+    // What is sent anew is looked at anew, under the same number; the decision about the one before does not count for it.
+    let other = with(&order, [("/lines", json!([order["lines"][0]]))]);
+    let revisions = format!("/v1/quotes/{}/revisions?secret={}", submitted.number(), submitted.secret());
+    let revised = Quote(world.post(&revisions, &other).await.expect(201));
+    assert_eq!((&revised.0["status"], revised.revision(), revised.number()), (&json!("in_review"), 2, submitted.number()));
+    assert_eq!(revised.0["review_due"], "2026-06-08", "three business days after Wednesday");
+    assert!(world.letters().await.only(REQUESTER).text.contains("2026-06-08"));
+    world.desk(Method::POST, &format!("quotes/{}/approve", submitted.number()), &decision).await.problem(409, "record_changed");
+    world.approve(submitted.number()).await;
+    assert_eq!(world.see(&revised).await.0["status"], "issued");
+    world.letters().await.only(REQUESTER);
+    assert_replays(&world, &order, first.text()).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r34_what_a_credit_covers_is_delivered_once_a_person_says_so() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let held = world.import("tracker-data-center", 500, "2027-05-31").await;
+    let line = json!({"kind": "new", "product": "tracker-cloud", "users": 10, "term_months": 12, "migrates_from": held});
+    let order = with(&example(), [("/lines", json!([line]))]);
+    let submitted = world.quote(&order).await;
+    assert_eq!((submitted.total(), &submitted.0["review_reasons"]), (0, &json!(["nothing_to_pay"])));
+    world.letters().await.only(REQUESTER);
+
+    world.approve(submitted.number()).await;
+    let mut letters = world.letters().await;
+    let delivered = world.see(&submitted).await;
+    assert_eq!((&delivered.0["status"], &delivered.0["payments"]), (&json!("paid"), &json!([])));
+    assert_eq!(delivered.0["subscriptions"].as_array().unwrap().len(), 1, "{:#}", delivered.0);
+    assert_eq!(events(&delivered), ["submitted", "approved", "issued", "paid", "delivered"]);
+    letters.take("tina@customer.example");
+    let receipt = letters.only(REQUESTER);
+    assert!(receipt.attachments[0].filename.starts_with("IN-"), "the receipt alone: nobody is asked to pay nothing");
+    let moved = world.desk_shows(&format!("entitlements/{held}")).await;
+    assert_eq!(moved["migrated_by"], submitted.number(), "it is credited once");
+
+    let again = world.post("/v1/quotes/preview", &order).await.expect(200);
+    assert_eq!(again["lines"][0]["notes"][0]["code"], "migration_not_applicable");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r34_nobody_approves_their_own_order() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let order = coterm(&world).await;
+    let own = Quote(world.post_as(&world.staff().await, "/v1/quotes", &order).await.expect(201));
+    world.ignore_letters().await;
+    let before = world.stored().await;
+    let path = format!("quotes/{}/approve", own.number());
+    let decision = json!({"revision": 1, "reason": "It is in order."});
+    world.desk(Method::POST, &path, &decision).await.problem(403, "own_order");
+    assert_eq!(world.stored().await, before);
+    world.letters().await.none();
+
+    let colleague = world.token_in("cora@vendor.example", None, &["vendor-staff"]).await;
+    let approved = world.post_as(&colleague, &format!("/v1/desk/{path}"), &decision).await;
+    assert_eq!(approved.expect(200)["status"], "issued");
+    world.letters().await.only(REQUESTER);
+    world.close().await;
+}
