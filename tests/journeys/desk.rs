@@ -99,7 +99,7 @@ async fn r118_every_change_says_who_when_before_and_after() {
 #[tokio::test]
 async fn r118_whoever_changes_something_may_say_why() {
     let vendor = plain_vendor();
-    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let path = "evidence/EV-1";
     let evidence = json!({
         "segment": "nonprofit", "organization": "Example Charity", "registration_number": "1", "country": "US",
@@ -120,6 +120,8 @@ async fn r118_whoever_changes_something_may_say_why() {
 
     let version = world.desk_shows("policy").await["version"].as_str().unwrap().to_owned();
     let policy = world.desk_shows(&format!("policy/{version}")).await;
+    // Entries of one instant are in any order.
+    world.set_clock("2026-11-22T10:00:01Z").await;
     let prices = format!("{}\n# Reviewed.\n", policy["files"]["prices.toml"].as_str().unwrap());
     let next = with(&json!({"files": policy["files"]}), [("/files/prices.toml", json!(prices))]);
     world.desk(Method::PUT, "policy", &because(&next, "The yearly review.")).await.expect(200);

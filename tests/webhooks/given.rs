@@ -19,7 +19,7 @@ use domain::{
     number::Minter,
     payment::{PaymentId, Receipt},
     quote::{Issue, Offer},
-    request::Origin,
+    request::{Facts, Origin},
 };
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -137,8 +137,8 @@ impl World {
         let body = QuoteBody::read(request.to_string().as_bytes()).expect("a request");
         let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("keys");
         let request_hash = format!("{currency} {users}");
-        let issue = Issue { origin: Origin { at, ip: None }, request_hash, link_keys: &link_keys };
-        Offer::make(&body.request, body.faults, &self.policy, &issue).expect("the example is in order")
+        let issue = Issue { origin: Origin { at, ip: None, subject: None }, request_hash, link_keys: &link_keys };
+        Offer::make(&body.request, body.faults, &Facts::default(), &self.policy, &issue).expect("the example is in order")
     }
 
     /// Tells the webhook, as Stripe would now.

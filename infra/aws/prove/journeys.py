@@ -287,7 +287,8 @@ def what_the_desk_does(world: World):
 
     # A government subscription, which the customer has once; it waits for a person first.
     claim = {"segment": "government", "evidence": "EV-1"}
-    wanted = order(new("tracker-government-cloud", 500), segments=[claim])
+    seller = {**EXAMPLE["reseller"], "company": AGGREGATOR}
+    wanted = order(new("tracker-government-cloud", 500), segments=[claim], reseller=seller)
     government = world.quote(wanted, AGGREGATOR)
     assert government["status"] == "issued", government["review_reasons"]
     world.pay(government).expect(200)
@@ -297,5 +298,24 @@ def what_the_desk_does(world: World):
 
     large = world.quote(order(*[new("tracker-data-center", 500, 36) for _ in range(20)]))
     assert large["status"] == "in_review", large["total"]
-    world.desk("POST", f"quotes/{large['number']}/approve", {"reason": "Looked at."}).expect(200)
+    world.desk("POST", f"quotes/{large['number']}/approve", {"reason": "Looked at.", "revision": large["revision"]}).expect(200)
     assert world.see(large)["status"] == "issued"
+
+
+def a_policy_that_cannot_be_read(world: World):
+    """A program that was rolled back cannot read the policy that a newer one has published: it serves by the one before."""
+    table = world.stack.outputs["TableName"]
+    items = world.cloud.client("dynamodb")
+    quote = world.quote(EXAMPLE)
+    world.letter(RITA, quote["number"])
+    place = {"pk": {"S": f"POLICY#{quote['policy_version']}"}, "sk": {"S": "PART#0001"}}
+    readable = items.get_item(TableName=table, Key=place)["Item"]
+    items.put_item(TableName=table, Item={**readable, "text": {"S": '{"vendor.toml": "of another time"}'}, "parts": {"N": "1"}})
+    world.cold()
+    is_pdf_of(world.ask("GET", quote["links"]["document"]).expect(200), quote["number"])
+    assert world.quote(EXAMPLE)["policy_version"] != quote["policy_version"]
+    world.pay(quote).expect(200)
+    invoice = world.delivered(quote)["invoice"]
+    until(lambda: any(invoice in letter.as_string() for letter in world.mailbox.to(RITA)), f"a letter with {invoice}")
+    items.put_item(TableName=table, Item=readable)
+    world.cold()

@@ -1,5 +1,6 @@
 """Deploys the template with the packages of target/aws on an emulated AWS, lives the journeys there, and tries the roles."""
 
+import signal
 import sys
 import tempfile
 import time
@@ -13,6 +14,8 @@ from stack import Cloud, Stack
 
 
 def main():
+    # Whoever ends this ends the emulator as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     with tempfile.TemporaryDirectory(prefix="sellthrough-prove-") as folder:
         issuer, mailbox = Issuer(), Mailbox()
         cloud = Cloud(Path(folder), mailbox.port)
@@ -46,6 +49,7 @@ def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
     world = World(stack, issuer, mailbox)
     step("from quote to licence", journeys.from_quote_to_licence, world)
     step("what the desk does", journeys.what_the_desk_does, world)
+    step("a policy that cannot be read", journeys.a_policy_that_cannot_be_read, world)
     step("every permission was needed, and none was missing", roles.all_needed, world)
     step("a role reaches its own keys of the table only", roles.each_keeps_to_its_keys, world)
     step("only issuance signs", roles.only_issuance_signs, world)

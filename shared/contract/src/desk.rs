@@ -17,11 +17,7 @@ use domain::{
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
-use crate::{
-    QuoteView,
-    quote::{EntitlementView as DeliveredView, PaymentView},
-    reader::{self, Object},
-};
+use crate::reader::{self, Object};
 
 /// The longest reason, in characters.
 const MAX_REASON: usize = 500;
@@ -356,39 +352,6 @@ impl FromIterator<LineOutcome> for BatchView {
             unchanged: count(Outcome::Unchanged),
             refused: count(Outcome::Refused),
             lines,
-        }
-    }
-}
-
-impl<'q> QuoteView<'q> {
-    /// The quote as it is at `now`, for staff: as its buyer sees it, but without links, which carry its secret, and with
-    /// who decided about it, and why.
-    pub fn for_staff(quote: &'q Quote, now: Timestamp) -> Self {
-        let status = quote.status(now);
-        let issued = Some(&quote.offer).filter(|_| !matches!(status, Status::InReview | Status::Rejected));
-        let delivered = |key: bool| {
-            let delivered = quote.delivery().into_iter().flat_map(|delivery| &delivery.entitlements);
-            delivered.filter(|one| one.key == key).map(|one| DeliveredView { sen: &one.sen, line: one.line }).collect()
-        };
-        let payments = quote.payments.iter().map(|payment| PaymentView {
-            payment: payment.payment.as_str(),
-            method: payment.method,
-            amount: payment.amount,
-            refunded: payment.refunded,
-            paid_at: payment.at,
-        });
-        Self {
-            number: Some(&quote.number),
-            status: Some(status),
-            issued_at: issued.map(|offer| offer.issued_at),
-            valid_through: issued.map(|offer| offer.valid_through),
-            expires_at: issued.map(|offer| offer.expires_at),
-            payments: payments.collect(),
-            licenses: delivered(true),
-            subscriptions: delivered(false),
-            invoice: quote.delivery().map(|delivery| &*delivery.invoice),
-            history: quote.history.clone(),
-            ..Self::preview(&quote.offer)
         }
     }
 }

@@ -313,42 +313,48 @@ pub struct LinksView {
 }
 
 impl<'q> QuoteView<'q> {
-    /// The quote as it is at `now`.
+    /// The quote as it is at `now`, for whoever has its link.
     pub fn of(quote: &'q Quote, links: &Links, now: Timestamp) -> Self {
-        let mut view = Self::preview(&quote.offer);
-        let entitlements = |key: bool| {
+        let pay = quote.status(now) == Status::Issued;
+        let links = LinksView {
+            itself: links.quote(&quote.number, &quote.offer),
+            document: links.document(&quote.number, &quote.offer),
+            pay: pay.then(|| links.pay(&quote.number, &quote.offer)),
+            invoice: quote.delivery().map(|_| links.invoice(&quote.number, &quote.offer)),
+        };
+        let history = quote.history.iter().map(Entry::for_buyers).collect();
+        Self { links: Some(links), history, ..Self::for_staff(quote, now) }
+    }
+
+    /// The quote as it is at `now`, for staff: as its buyer sees it, but without links, which carry its secret, and with
+    /// who decided about it, and why.
+    pub fn for_staff(quote: &'q Quote, now: Timestamp) -> Self {
+        let status = quote.status(now);
+        let issued = Some(&quote.offer).filter(|_| !matches!(status, Status::InReview | Status::Rejected));
+        let delivered = |key: bool| {
             let delivered = quote.delivery().into_iter().flat_map(|delivery| &delivery.entitlements);
             delivered.filter(|one| one.key == key).map(|one| EntitlementView { sen: &one.sen, line: one.line }).collect()
         };
-        let status = quote.status(now);
-        view.number = Some(&quote.number);
-        view.status = Some(status);
-        let offer = Some(&quote.offer).filter(|_| !matches!(status, Status::InReview | Status::Rejected));
-        view.issued_at = offer.map(|offer| offer.issued_at);
-        view.valid_through = offer.map(|offer| offer.valid_through);
-        view.expires_at = offer.map(|offer| offer.expires_at);
-        view.licenses = entitlements(true);
-        view.subscriptions = entitlements(false);
-        view.invoice = quote.delivery().map(|delivery| &*delivery.invoice);
-        view.history = quote.history.iter().map(Entry::for_buyers).collect();
-        view.payments = quote
-            .payments
-            .iter()
-            .map(|payment| PaymentView {
-                payment: payment.payment.as_str(),
-                method: payment.method,
-                amount: payment.amount,
-                refunded: payment.refunded,
-                paid_at: payment.at,
-            })
-            .collect();
-        view.links = Some(LinksView {
-            itself: links.quote(&quote.number, &quote.offer),
-            document: links.document(&quote.number, &quote.offer),
-            pay: (status == Status::Issued).then(|| links.pay(&quote.number, &quote.offer)),
-            invoice: quote.delivery().map(|_| links.invoice(&quote.number, &quote.offer)),
+        let payments = quote.payments.iter().map(|payment| PaymentView {
+            payment: payment.payment.as_str(),
+            method: payment.method,
+            amount: payment.amount,
+            refunded: payment.refunded,
+            paid_at: payment.at,
         });
-        view
+        Self {
+            number: Some(&quote.number),
+            status: Some(status),
+            issued_at: issued.map(|offer| offer.issued_at),
+            valid_through: issued.map(|offer| offer.valid_through),
+            expires_at: issued.map(|offer| offer.expires_at),
+            payments: payments.collect(),
+            licenses: delivered(true),
+            subscriptions: delivered(false),
+            invoice: quote.delivery().map(|delivery| &*delivery.invoice),
+            history: quote.history.clone(),
+            ..Self::preview(&quote.offer)
+        }
     }
 
     /// An offer that nobody has issued: without number, status and links.
@@ -450,7 +456,7 @@ fn step(rule: &Rule) -> String {
         Rule::ListPrice { tier } => format!("List price of the tier of {tier} users."),
         Rule::Maintenance { percent } => format!("Maintenance costs {percent} of the list price."),
         Rule::Term { months } => format!("{months} months instead of the 12 that the list price covers."),
-        Rule::Days { days } => format!("{days} of the 365 days that the list price covers."),
+        Rule::Days { days } => format!("{days} days instead of the 365 that the list price covers."),
         Rule::Segment { segment, percent } => format!("{percent} less for the segment `{segment}`."),
         Rule::UpgradeCredit { sen, tier, days: Some(days) } => {
             format!("Credit for {days} unused days of the tier of {tier} users of {sen}.")

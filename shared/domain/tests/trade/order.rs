@@ -174,7 +174,7 @@ impl Line {
         };
         let moves = !product.deployment.is_self_managed() && d.chance(25);
         let source = moves.then(|| Held {
-            end: on.saturating_add((1 + d.below(800) as i64).days()),
+            end: on.saturating_add((d.below(820) as i64 - 19).days()),
             ..Held::drawn(vendor, d, n % 3, on, currency)
         });
         Self { kind, product: n, edition, users, months, until, held, source }
