@@ -1,6 +1,6 @@
 //! A signer whose private key never leaves AWS KMS.
 
-use std::error::Error;
+use std::{error::Error, fmt};
 
 use aws_sdk_kms::{
     Client,
@@ -22,7 +22,7 @@ pub struct KmsSigner {
 
 /// Why a key in KMS cannot sign licences. After [`NoAnswer`](KmsKeyError::NoAnswer) trying again may help; the others stay
 /// until another key is named.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum KmsKeyError {
     /// KMS did not show the public key.
     #[error("KMS does not show the public key ({0}): check the key's id, its state, and the permission kms:GetPublicKey")]
@@ -33,6 +33,13 @@ pub enum KmsKeyError {
     /// What KMS showed is no key.
     #[error("the public key in KMS cannot be used: {0}")]
     Unusable(#[from] KeyError),
+}
+
+/// As for people: a `main` that returns it prints it so.
+impl fmt::Debug for KmsKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// KMS did not sign, with its error code: `KMS did not sign: DisabledException`.

@@ -3,6 +3,7 @@
 //! A stream record is only a reason to look: what is owed is decided from the quote as it is stored now, so that a
 //! record may come late, twice, or after a refund.
 
+pub mod key;
 pub mod kms;
 
 use std::sync::Arc;

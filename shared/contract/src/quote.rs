@@ -305,7 +305,8 @@ pub struct EntitlementView<'q> {
 pub struct LinksView {
     #[serde(rename = "self")]
     pub itself: String,
-    pub document: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pay: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -315,11 +316,12 @@ pub struct LinksView {
 impl<'q> QuoteView<'q> {
     /// The quote as it is at `now`, for whoever has its link.
     pub fn of(quote: &'q Quote, links: &Links, now: Timestamp) -> Self {
-        let pay = quote.status(now) == Status::Issued;
+        let status = quote.status(now);
+        let issued = !matches!(status, Status::InReview | Status::Rejected);
         let links = LinksView {
             itself: links.quote(&quote.number, &quote.offer),
-            document: links.document(&quote.number, &quote.offer),
-            pay: pay.then(|| links.pay(&quote.number, &quote.offer)),
+            document: issued.then(|| links.document(&quote.number, &quote.offer)),
+            pay: (status == Status::Issued).then(|| links.pay(&quote.number, &quote.offer)),
             invoice: quote.delivery().map(|_| links.invoice(&quote.number, &quote.offer)),
         };
         let history = quote.history.iter().map(Entry::for_buyers).collect();
@@ -457,14 +459,14 @@ fn step(rule: &Rule) -> String {
         Rule::Maintenance { percent } => format!("Maintenance costs {percent} of the list price."),
         Rule::Term { months } => format!("{months} months instead of the 12 that the list price covers."),
         Rule::Days { days } => format!("{days} days instead of the 365 that the list price covers."),
-        Rule::Segment { segment, percent } => format!("{percent} less for the segment `{segment}`."),
+        Rule::Segment { segment, percent } => format!("{percent} discount for the segment `{segment}`."),
         Rule::UpgradeCredit { sen, tier, days: Some(days) } => {
             format!("Credit for {days} unused days of the tier of {tier} users of {sen}.")
         }
         Rule::UpgradeCredit { sen, tier, days: None } => format!("Credit for the tier of {tier} users of {sen}."),
         Rule::StepUpCredit { sen, days } => format!("Credit for {days} unused days of {sen}, which moves to the cloud."),
-        Rule::Channel { programme, tier: Some(tier), percent } => format!("{percent} less for `{programme}`, tier `{tier}`."),
-        Rule::Channel { programme, tier: None, percent } => format!("{percent} less for `{programme}`."),
+        Rule::Channel { programme, tier: Some(tier), percent } => format!("{percent} discount for `{programme}`, tier `{tier}`."),
+        Rule::Channel { programme, tier: None, percent } => format!("{percent} discount for `{programme}`."),
         Rule::Rounding => "Rounded, by the vendor's policy.".to_owned(),
     }
 }

@@ -279,17 +279,20 @@ impl<'de> Deserialize<'de> for Exact {
 }
 
 impl Line {
-    /// The steps as whole minor units that add up to the amount: each shows by how much the *rounded* price moved.
+    /// The steps as whole minor units that add up to the amount: each shows by how much the *rounded* price moved. One that
+    /// did not move it is not shown.
     pub fn shown_steps(&self) -> impl Iterator<Item = (&Rule, i64)> + '_ {
         let mut exact = Ratio::from(0);
         let mut shown = 0;
-        self.steps.iter().enumerate().map(move |(i, step)| {
+        let moved = move |(i, step): (usize, &'_ Step)| {
             exact += step.exact.0;
             let after = if i + 1 == self.steps.len() { self.amount } else { half_up(exact) };
             let moved = after - shown;
             shown = after;
-            (&step.rule, moved)
-        })
+            moved
+        };
+        let moves: Vec<_> = self.steps.iter().enumerate().map(moved).collect();
+        self.steps.iter().map(|step| &step.rule).zip(moves).filter(|(_, moved)| *moved != 0)
     }
 }
 

@@ -96,7 +96,9 @@ fn next_version(receipt: Option<&Receipt>) -> u64 {
 /// The method by which this money pays this quote, or why it does not.
 fn fit(quote: &Quote, reference: &Reference, money: Money, methods: &[Method], at: Timestamp) -> Result<Method, Unapplied> {
     let offer = &quote.offer;
-    if matches!(quote.stage, Stage::InReview | Stage::Rejected) {
+    // What was paid before a person had looked stays unapplied when it is told again afterwards.
+    let early = offer.submitted_at.is_some() && at < offer.issued_at;
+    if early || matches!(quote.stage, Stage::InReview | Stage::Rejected) {
         Err(Unapplied::NotOffered)
     } else if !matches!(quote.stage, Stage::Issued) {
         Err(Unapplied::AlreadyPaid)

@@ -24,7 +24,8 @@ impl Document {
         let facts = facts.collect();
         let payment = draft.payment(&number, pay);
         Self {
-            payment: Some(payment),
+            // Nobody is told how to pay nothing.
+            payment: (quote.offer.total > 0).then_some(payment),
             ..draft.document(Kind::Quote, "document.quote", &number, "heading.lines", facts, draft.totals())
         }
     }
@@ -145,7 +146,9 @@ impl Draft<'_> {
         Line {
             number: line.line.to_string(),
             description: match &order.edition {
-                Some(edition) => self.fill("line.edition", &[("product", &line.product_name), ("edition", edition)]),
+                Some(edition) => {
+                    self.fill("line.edition", &[("product", &line.product_name), ("edition", self.edition(line, edition))])
+                }
                 None => line.product_name.clone(),
             },
             details,
@@ -153,6 +156,13 @@ impl Draft<'_> {
             steps: if steps.len() > 1 { steps } else { Vec::new() },
             amount: self.money(line.amount),
         }
+    }
+
+    /// The name of a line's edition; its id, if the policy no longer knows it.
+    fn edition<'a>(&'a self, line: &price::Line, id: &'a str) -> &'a str {
+        let product = self.policy.product(&line.order.product);
+        let edition = product.and_then(|product| product.editions.iter().find(|edition| edition.id == id));
+        edition.map_or(id, |edition| &edition.name)
     }
 
     /// What is delivered, and for how long: in months where it is bought by the month, or else with its dates. Upgrading a

@@ -243,7 +243,8 @@ impl LineRequest {
             }
             (Some(id), _, _) => id,
             (None, Some(entitlement), _) => &entitlement.product,
-            (None, None, Some(kind)) if kind != LineKind::New => return None,
+            // Whatever the line is to do, it is about something that they have.
+            (None, None, kind) if kind.is_some_and(|kind| kind != LineKind::New) || self.sen.is_some() => return None,
             (None, None, _) => return required(faults, at),
         };
         let product = policy.product(id);
@@ -266,7 +267,7 @@ impl LineRequest {
         let at = format!("/lines/{index}/users");
         match (self.users, entitlement) {
             (None, Some(entitlement)) => Some(entitlement.grade(today).1),
-            (None, None) if kind.is_some_and(|kind| kind != LineKind::New) => None,
+            (None, None) if kind.is_some_and(|kind| kind != LineKind::New) || self.sen.is_some() => None,
             (None, None) => required(faults, at),
             (Some(users), _) => {
                 let positive = u32::try_from(users).ok().filter(|&users| users > 0);
