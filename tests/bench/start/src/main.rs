@@ -147,6 +147,8 @@ fn command(binary: &Path, table: &Table, api: &RuntimeApi) -> Command {
         ("PAYMENT_URL", "https://pay.example.com"),
         ("LINK_KEYS", "bench:example-link-secret"),
         ("NUMBER_KEY", "example-number-secret"),
+        ("OIDC_ISSUER", "https://issuer.example"),
+        ("OIDC_AUDIENCE", "sellthrough"),
     ]);
     command
 }
