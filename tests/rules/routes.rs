@@ -171,3 +171,17 @@ fn every_readme_names_its_function_s_routes() {
         assert!(readme.contains(path) || readme.contains(&format!("…/{end}")), "functions/{function}/README.md: {route}");
     }
 }
+
+/// The gateway in the vendor's account passes on what is served, and nothing else. Staff's routes are one there.
+#[test]
+fn the_template_has_a_route_for_everything_that_is_served() {
+    let template = read(&root().join("infra/aws/template.yaml"));
+    let mut there: Vec<_> = template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: ")).collect();
+    let keyed = |function: &str, route: &'static str| if function == "desk" { "ANY /v1/desk/{proxy+}" } else { route };
+    let mut served: Vec<_> = ROUTES.iter().map(|(function, route, _)| keyed(function, route)).collect();
+    for routes in [&mut there, &mut served] {
+        routes.sort_unstable();
+    }
+    served.dedup();
+    assert_eq!(there, served, "left: in infra/aws/template.yaml; right: in the code");
+}
