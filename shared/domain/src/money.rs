@@ -146,7 +146,16 @@ impl Percent {
 
     /// The share of one: 8.875 % is 71/800.
     pub fn share(self) -> Rational {
-        Ratio::new(self.0.mantissa(), 10_i128.pow(self.0.scale()) * 100)
+        // Both are small: reduced as 64 bits, they cost a fraction of what 128 do.
+        let (part, whole) = (self.0.mantissa() as u64, 10_u64.pow(self.0.scale() + 2));
+        let common = greatest_common_divisor(part, whole);
+        Ratio::new_raw((part / common).into(), (whole / common).into())
+    }
+
+    /// What is left of one: of 8.875 %, 729/800.
+    pub fn rest(self) -> Rational {
+        let share = self.share();
+        Ratio::new_raw(share.denom() - share.numer(), *share.denom())
     }
 }
 
@@ -174,7 +183,7 @@ impl Rounding {
             Self::Minor => half_up(exact),
             Self::Whole => {
                 let unit = currency.minor_per_unit();
-                amount((exact / unit).ceil() * unit)
+                amount(-(-exact.numer()).div_euclid(exact.denom() * unit) * unit)
             }
         }
     }
@@ -200,21 +209,38 @@ impl Tie {
     pub fn round(self, exact: Rational) -> i64 {
         match self {
             Self::HalfUp => half_up(exact),
-            Self::HalfDown => amount((exact - Ratio::new(1, 2)).ceil()),
-            Self::Down => amount(exact.floor()),
-            Self::Up => amount(exact.ceil()),
+            Self::HalfDown => amount(-(exact.denom() - 2 * exact.numer()).div_euclid(2 * exact.denom())),
+            Self::Down => amount(exact.numer().div_euclid(*exact.denom())),
+            Self::Up => amount(-(-exact.numer()).div_euclid(*exact.denom())),
         }
     }
 }
 
 /// To the nearest minor unit, a half upwards.
 pub fn half_up(exact: Rational) -> i64 {
-    amount((exact + Ratio::new(1, 2)).floor())
+    amount((2 * exact.numer() + exact.denom()).div_euclid(2 * exact.denom()))
 }
 
-fn amount(whole: Rational) -> i64 {
+fn amount(whole: i128) -> i64 {
     // Policy bounds prices, tiers, terms and lines at load so that no document comes near this.
-    whole.to_integer().to_i64().expect("the policy bounds keep every amount within 64 bits")
+    whole.to_i64().expect("the policy bounds keep every amount within 64 bits")
+}
+
+/// `one + other`. A whole number and a reduced fraction add up to a reduced fraction, which needs no looking at.
+pub(crate) fn sum(one: Rational, other: Rational) -> Rational {
+    let (whole, fraction) = match (one.is_integer(), other.is_integer()) {
+        (true, _) => (one, other),
+        (_, true) => (other, one),
+        _ => return one + other,
+    };
+    Ratio::new_raw(whole.numer() * fraction.denom() + fraction.numer(), *fraction.denom())
+}
+
+fn greatest_common_divisor(mut one: u64, mut other: u64) -> u64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 impl Add for Money {

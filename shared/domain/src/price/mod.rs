@@ -18,7 +18,7 @@ use self::{
 use crate::{
     Code, Currency, Policy, Sen,
     channel::ChannelStatus,
-    money::{Percent, Rational, Rounding, half_up},
+    money::{Percent, Rational, Rounding, half_up, sum},
     party::Contact,
     policy::{Deployment, LineKind, NotSold, Product},
 };
@@ -76,7 +76,7 @@ pub struct Held {
 impl Held {
     /// The part of the list price that was paid for it, as far as that is known.
     fn paid(&self) -> Option<Rational> {
-        self.discount.map(|percent| Ratio::from(1) - percent.share())
+        self.discount.map(Percent::rest)
     }
 }
 
@@ -326,12 +326,11 @@ pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) 
     let coverage = Coverage::of(order, product, tier, basis, policy)?;
     let mut price = Explained::new(policy.rounding, basis.currency, product.deployment);
     price.step(Rule::ListPrice { tier }, list);
-    let charged = coverage.part.map_or(Ratio::from(1), Percent::share);
     if let Some(percent) = coverage.part {
-        price.step(Rule::Maintenance { percent }, list * (charged - 1));
+        price.step(Rule::Maintenance { percent }, -(list * percent.rest()));
     }
     if let Some((rule, share)) = coverage.span.clone() {
-        price.step(rule, list * charged * (share - 1));
+        price.step(rule, price.exact * sum(share, Ratio::from(-1)));
     }
 
     let mut notes = Vec::new();
@@ -341,7 +340,7 @@ pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) 
         notes.push(LineNote::MigrationNotApplicable { reason: MigrationRefusal::NotOffered });
     }
     let segment = best_segment(order, product, tier, basis, policy);
-    let kept = segment.map_or(Ratio::from(1), |(_, percent)| Ratio::from(1) - percent.share());
+    let kept = segment.map_or(Ratio::from(1), |(_, percent)| percent.rest());
     if let Some((segment, percent)) = segment {
         let by = price.exact * percent.share();
         price.step(Rule::Segment { segment: segment.to_owned(), percent }, -by);
@@ -421,13 +420,13 @@ impl Explained {
     fn new(rounding: Rounding, currency: Currency, deployment: Deployment) -> Self {
         // Whole units are for years: a month is priced to the minor unit under either policy (facts 2.5).
         let rounding = if deployment == Deployment::MonthlyCloud { Rounding::Minor } else { rounding };
-        Self { exact: Ratio::from(0), steps: Vec::new(), rounding, currency }
+        Self { exact: Ratio::from(0), steps: Vec::with_capacity(6), rounding, currency }
     }
 
     /// Moves the price; a step that moves nothing is not worth a word.
     fn step(&mut self, rule: Rule, by: Rational) {
         if by != Ratio::from(0) {
-            self.exact += by;
+            self.exact = sum(self.exact, by);
             self.steps.push(Step { rule, exact: Exact(by) });
         }
     }
@@ -442,7 +441,7 @@ impl Explained {
 
     fn finish(&mut self) -> i64 {
         let amount = self.rounding.round(self.exact, self.currency);
-        self.step(Rule::Rounding, Ratio::from(i128::from(amount)) - self.exact);
+        self.step(Rule::Rounding, sum(Ratio::from(i128::from(amount)), -self.exact));
         amount
     }
 }
