@@ -1,10 +1,15 @@
-//! An embedded DynamoDB with one empty table, in memory.
+//! An embedded DynamoDB with one table, in memory, in which the vendor's policy is in force.
 
 use std::{error::Error, net::SocketAddr};
 
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use dynoxide::{Database, server};
+use runtime::{Clock, Policies, Vendor};
 use serde_json::json;
+use store::Store;
 use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::VENDOR;
 
 /// The table's name.
 pub(crate) const NAME: &str = "sellthrough";
@@ -41,7 +46,16 @@ impl Table {
         let address: SocketAddr = listener.local_addr()?;
         let mut serving = JoinSet::new();
         serving.spawn(server::serve_on(listener, database));
-        Ok(Self { endpoint: format!("http://{address}"), _serving: serving })
+        let endpoint = format!("http://{address}");
+        // What the first request of a deployment does once is not what a start does.
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("local"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+            .endpoint_url(&endpoint);
+        let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), NAME);
+        Policies::new(&Vendor::open(VENDOR)?, store, Clock::system())?.take_folder().await?;
+        Ok(Self { endpoint, _serving: serving })
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` is set to.
