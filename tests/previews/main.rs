@@ -20,7 +20,7 @@ use domain::{
 };
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
-use local::engine::Engine;
+use local::engine::{self, Engine};
 use proptest::{
     prelude::*,
     test_runner::{RngSeed, TestCaseError, TestRunner},
@@ -60,13 +60,7 @@ impl World {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let engine = Engine::start(data.path()).await.unwrap();
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-            .region(aws_sdk_dynamodb::config::Region::new("eu-central-1"))
-            .credentials_provider(aws_sdk_dynamodb::config::Credentials::new("tests", "tests", None, None, "tests"))
-            .endpoint_url(engine.endpoint())
-            .build();
-        let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), "previews");
+        let store = Store::new(engine::client(engine.endpoint()), "previews");
         store.create_table().await.unwrap();
         for (product, tier, end) in HELD {
             for copy in 0..COPIES {

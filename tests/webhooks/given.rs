@@ -23,7 +23,7 @@ use domain::{
 };
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use local::engine::Engine;
+use local::engine::{self, Engine};
 use payments::Payments;
 use runtime::{Configuration, Vendor, clock::MovableClock, shell};
 use serde_json::{Value, json};
@@ -87,14 +87,7 @@ impl World {
 
     async fn at_home(home: TempDir, configuration: Configuration) -> Self {
         let engine = Engine::start(home.path()).await.expect("the engine");
-        let credentials = aws_sdk_dynamodb::config::Credentials::new("tests", "tests", None, None, "tests");
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-            .region(aws_sdk_dynamodb::config::Region::new("eu-central-1"))
-            .credentials_provider(credentials)
-            .endpoint_url(engine.endpoint())
-            .build();
-        let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE);
+        let store = Store::new(engine::client(engine.endpoint()), TABLE);
         store.create_table().await.expect("the table");
         let hand = MovableClock::at(noon());
         let payments = Payments::start(&configuration, store.clone(), hand.clock()).expect("the configuration is sound");

@@ -12,11 +12,7 @@ use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
     streams::DynamoDbEventResponse,
 };
-use aws_sdk_ses::{
-    error::{ProvideErrorMetadata, SdkError},
-    primitives::Blob,
-    types::RawMessage,
-};
+use aws_sdk_ses::{primitives::Blob, types::RawMessage};
 use contract::Links;
 use domain::{Quote, policy::Seller, quote::Entry};
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
@@ -144,19 +140,10 @@ impl Notifications {
             .build()
             .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;
         let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;
-        let accepted_as = sent.map_err(|error| Failure::Mail(code(&error)))?;
+        let accepted_as = sent.map_err(|error| Failure::Mail(store::code(&error)))?;
         let note = LetterNote::Sent { accepted_as: accepted_as.message_id().to_owned() };
         self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?;
         tracing::info!(quote = %quote.number, role, "letter sent");
         Ok(())
-    }
-}
-
-/// The error's code and none of its text: SES names the address that it refuses.
-fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
-    match error {
-        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
-        SdkError::TimeoutError(_) => "timeout".to_owned(),
-        _ => "no connection".to_owned(),
     }
 }

@@ -2,20 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    body::Bytes,
-    extract::State,
-    http::HeaderMap,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, body::Bytes, extract::State, http::HeaderMap, response::IntoResponse};
 use contract::lookup::{FoundView, LookupBody, LookupView, Subject};
 use domain::{
     Code, Refusal,
     calendar::day_of,
     channel::ChannelStatus,
     license::Entitlement,
-    request::{Facts, Wanted, knows},
+    request::{Wanted, knows},
     targets::targets,
 };
 use runtime::{Reply, SourceIp};
@@ -60,17 +54,9 @@ pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, head
         return Err(Refusal::new(Code::EntitlementNotMatched, detail).into());
     }
     let today = day_of(quotes.clock.now(), &policy.timezone);
-    let channel = standing(&facts, today);
+    let channel = facts.partner.as_ref().map_or(ChannelStatus::Unaffiliated, |partner| partner.status(today));
     let found: Vec<(&Entitlement, _)> =
         known.into_iter().map(|it| (it, targets(it, &channel, body.currency, &policy, today))).collect();
     let entitlements = found.iter().map(|(entitlement, targets)| FoundView::of(entitlement, targets)).collect();
-    Ok(answer(&LookupView { currency: body.currency.code(), entitlements }))
-}
-
-fn standing(facts: &Facts, today: jiff::civil::Date) -> ChannelStatus {
-    facts.partner.as_ref().map_or(ChannelStatus::Unaffiliated, |partner| partner.status(today))
-}
-
-fn answer(view: &LookupView<'_>) -> Response {
-    Json(view).into_response()
+    Ok(Json(LookupView { currency: body.currency.code(), entitlements }).into_response())
 }

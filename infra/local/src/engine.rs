@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use dynoxide::Database;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -81,6 +82,17 @@ pub struct Engine {
     server: JoinHandle<Result<(), String>>,
     /// Held, never read: the lock goes when the file closes, also when the process is killed.
     _lock: File,
+}
+
+/// A client of an engine at this address: any credentials and any region pass.
+pub fn client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url(endpoint)
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
 }
 
 impl Engine {
@@ -216,7 +228,6 @@ pub(crate) mod tests {
 
     use aws_sdk_dynamodb::{
         Client,
-        config::{BehaviorVersion, Credentials, Region},
         types::{
             AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
             StreamSpecification, StreamViewType,
@@ -229,14 +240,7 @@ pub(crate) mod tests {
 
     impl Engine {
         pub(crate) fn dynamodb(&self) -> Client {
-            Client::from_conf(
-                aws_sdk_dynamodb::Config::builder()
-                    .behavior_version(BehaviorVersion::latest())
-                    .region(Region::new("eu-central-1"))
-                    .credentials_provider(Credentials::new("practice", "practice", None, None, "tests"))
-                    .endpoint_url(self.endpoint())
-                    .build(),
-            )
+            client(&self.endpoint)
         }
 
         pub(crate) async fn stream_table(&self) -> Client {

@@ -6,8 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use local::engine::Engine;
+use local::engine::{self, Engine};
 use store::{Commit, Created, Store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -51,13 +50,7 @@ async fn a_lost_answer_neither_repeats_a_write_nor_hides_it() {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await.unwrap();
     let lose = Arc::new(AtomicBool::new(false));
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        .endpoint_url(losing(engine.endpoint(), lose.clone()).await)
-        .build();
-    let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), "sellthrough");
+    let store = Store::new(engine::client(&losing(engine.endpoint(), lose.clone()).await), "sellthrough");
     store.create_table().await.unwrap();
 
     let quote: domain::Quote = serde_json::from_str(include_str!("quote.json")).unwrap();

@@ -3,12 +3,9 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use aws_sdk_dynamodb::{
-    config::{BehaviorVersion, Credentials, Region},
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use local::engine::Engine;
+use local::engine::{self, Engine};
 use runtime::{NotPublished, Policies, Proposal, Vendor, clock::MovableClock};
 use store::{Store, keys::Key};
 
@@ -28,13 +25,7 @@ impl Place {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let engine = Engine::start(data.path()).await.unwrap();
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("local"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-            .endpoint_url(engine.endpoint())
-            .build();
-        let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), "sellthrough");
+        let store = Store::new(engine::client(engine.endpoint()), "sellthrough");
         store.create_table().await.unwrap();
         Self { _data: data, engine, store, clock: MovableClock::at(noon()) }
     }

@@ -1,21 +1,14 @@
 //! What the desk records and what limits count, on the engine that runs here.
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use domain::{channel::Partner, request::Wanted};
 use jiff::{SignedDuration, Timestamp};
-use local::engine::Engine;
+use local::engine::{self, Engine};
 use serde_json::json;
 use store::{AuditEntry, Commit, Item, Store, keys::Key};
 
 async fn store(engine: &Engine) -> Store {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        .endpoint_url(engine.endpoint())
-        .build();
-    let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config), "sellthrough");
+    let store = Store::new(engine::client(engine.endpoint()), "sellthrough");
     store.create_table().await.unwrap();
     store.create_table().await.unwrap();
     store

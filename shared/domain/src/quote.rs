@@ -470,12 +470,11 @@ impl Offer {
     /// Whether it offers the same for the same request: who sells it, what is proven, prices, taxes and methods may have
     /// moved since.
     fn offers_the_same(&self, other: &Self) -> bool {
-        fn essence(offer: &Offer) -> impl PartialEq {
-            let amounts: Vec<_> = offer.lines.iter().map(|line| line.amount).collect();
-            let who = (offer.request_hash.clone(), offer.channel.clone(), offer.segments.clone(), offer.review.clone());
-            (who, amounts, offer.taxes.clone(), offer.tax_notes.clone(), offer.methods.clone())
-        }
-        essence(self) == essence(other)
+        let amounts = |offer: &Self| offer.lines.iter().map(|line| line.amount).collect::<Vec<_>>();
+        (&self.request_hash, &self.channel, &self.segments, &self.review)
+            == (&other.request_hash, &other.channel, &other.segments, &other.review)
+            && (&self.taxes, &self.tax_notes, &self.methods) == (&other.taxes, &other.tax_notes, &other.methods)
+            && amounts(self) == amounts(other)
     }
 }
 

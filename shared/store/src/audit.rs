@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     Commit, Error, Store,
     item::{self, Attributes, Item, KIND},
-    keys::{AUDIT, Key, PARTITION, SORT},
+    keys::{AUDIT, Key, SORT},
 };
 
 /// What kind of item, and which action, it is when somebody saw a licence's key.
@@ -88,19 +88,8 @@ impl Store {
     /// The end of what was done to the record in this partition, oldest first, and whether there is more before it. It has
     /// `most` entries, or fewer if these are more than the megabyte that DynamoDB reads at once.
     pub async fn end_of_audit(&self, partition: &str, most: u16) -> Result<(Vec<AuditEntry>, bool), Error> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
-            .expression_attribute_names("#pk", PARTITION)
-            .expression_attribute_names("#sk", SORT)
-            .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
-            .expression_attribute_values(":sk", AttributeValue::S(AUDIT.to_owned()))
-            .consistent_read(true)
-            .scan_index_forward(false)
-            // One more, to see whether there is one.
-            .limit(i32::from(most) + 1);
+        // One more, to see whether there is one.
+        let query = self.range(partition, AUDIT).scan_index_forward(false).limit(i32::from(most) + 1);
         let page = query.send().await.map_err(|error| Error::of("Query of the last audit entries", &error))?;
         let (items, most) = (page.items.unwrap_or_default(), usize::from(most));
         let more = items.len() > most || page.last_evaluated_key.is_some();

@@ -93,15 +93,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// Keeps an SDK error's code, and none of its text: a failed condition carries the item, and with it a person's name.
     fn of<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Self {
-        let reason = match error {
-            SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
-            SdkError::TimeoutError(_) => "timeout".to_owned(),
-            SdkError::DispatchFailure(_) => "no connection".to_owned(),
-            SdkError::ResponseError(_) => "the answer was cut".to_owned(),
-            _ => "the request was not sent".to_owned(),
-        };
-        Self::Unavailable { operation, reason }
+        Self::Unavailable { operation, reason: code(error) }
+    }
+}
+
+/// The code of an SDK's error, or the kind of failure, and none of its text: that may repeat what was sent, and a failed
+/// condition carries the item, and with it a person's name.
+pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        SdkError::DispatchFailure(_) => "no connection".to_owned(),
+        SdkError::ResponseError(_) => "the answer was cut".to_owned(),
+        _ => "the request was not sent".to_owned(),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, KeysAndAttributes},
+};
 
 use crate::{
     Error, Store,
@@ -69,8 +72,13 @@ impl Store {
 
     /// The items of a partition whose sort keys begin so, in the order of those.
     pub(crate) async fn query(&self, partition: &str, prefix: &str, operation: &'static str) -> Result<Vec<Attributes>, Error> {
-        let query = self
-            .client
+        let items = self.range(partition, prefix).into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        items.map_err(|error| Error::of(operation, &error))
+    }
+
+    /// A query for them.
+    pub(crate) fn range(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
@@ -78,8 +86,6 @@ impl Store {
             .expression_attribute_names("#sk", SORT)
             .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
             .expression_attribute_values(":sk", AttributeValue::S(prefix.to_owned()))
-            .consistent_read(true);
-        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        items.map_err(|error| Error::of(operation, &error))
+            .consistent_read(true)
     }
 }
