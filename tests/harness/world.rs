@@ -7,14 +7,21 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::quote::Owed;
 use jiff::Timestamp;
-use local::{Home, Settings};
+use local::{
+    Home, Settings, TABLE,
+    engine::{self, Engine},
+};
 use mail_parser::MessageParser;
 use reqwest::Method;
 use runtime::Configuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::keys::{PARTITION, SORT};
+use store::{
+    Store,
+    keys::{PARTITION, SORT},
+};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, task::spawn_blocking, time::timeout};
 
@@ -241,6 +248,22 @@ impl World {
         self.start_again().await;
     }
 
+    /// What is written while the home is down, and forgotten by the stream before it is up again: nobody ever hears of it,
+    /// as when a consumer of the stream was down for longer than a day.
+    pub async fn unheard(&mut self, write: impl AsyncFnOnce(&Store)) {
+        const AFTER_EVERYTHING: &str = "109223372036854775807";
+        self.stop().await;
+        let engine = Engine::start(self.data()).await.expect("the engine starts where it was");
+        let store = Store::new(engine::client(engine.endpoint()), TABLE);
+        write(&store).await;
+        // The newest record is never forgotten: that of a counter does not matter to anybody.
+        assert!(store.allow("unheard", 1, 1, self.now).await.expect("the table answers"));
+        let forgotten = engine.trim_consumed(TABLE, AFTER_EVERYTHING, Timestamp::MAX).await.expect("the stream forgets");
+        assert!(forgotten > 0, "something was written");
+        engine.shutdown().await.expect("the engine ends in good order");
+        self.start_again().await;
+    }
+
     /// Ends the home in the middle of whatever it does — every task is gone at its next await, and nobody says goodbye —
     /// and starts it again.
     pub async fn crash(&mut self) {
@@ -268,9 +291,13 @@ impl World {
         self.http = client();
     }
 
-    /// Ends the test: nothing may be left to do, and every letter must have been looked at.
+    /// Ends the test: nothing may be left to do, by the table's own account, and every letter must have been looked at.
     pub async fn close(mut self) {
         self.letters().await.none();
+        for owed in Owed::ALL {
+            let waiting = self.home().store().waiting(owed, Timestamp::MAX, 10).await.expect("the table answers");
+            assert!(waiting.is_empty(), "{owed:?} still owed: {waiting:?}");
+        }
         self.stop().await;
     }
 }

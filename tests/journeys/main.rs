@@ -11,6 +11,7 @@ mod idempotency;
 mod letters;
 mod lookup;
 mod money;
+mod owed;
 mod policy;
 mod published;
 mod refusals;

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("functions/*", &["shared/*"]),
     ("infra/local", &["functions/*", "shared/*"]),
     ("tests", &["shared/*", "functions/*", "infra/*"]),
+    ("tests/*", &["shared/*", "functions/*", "infra/*", "tests"]),
     ("tests/bench/*", &["shared/*", "functions/*", "infra/*"]),
 ];
 

@@ -185,3 +185,18 @@ fn the_template_has_a_route_for_everything_that_is_served() {
     served.dedup();
     assert_eq!(there, served, "left: in infra/aws/template.yaml; right: in the code");
 }
+
+/// Folder, package, binary and resource have one name.
+#[test]
+fn the_template_has_a_resource_for_every_function() {
+    let template = read(&root().join("infra/aws/template.yaml"));
+    let mut there: Vec<_> = template.lines().filter_map(|line| line.trim().strip_prefix("CodeUri: ../../target/aws/")).collect();
+    there.sort_unstable();
+    let folders: Vec<_> = functions().map(|(name, _)| name).collect();
+    assert_eq!(there, folders, "left: in infra/aws/template.yaml; right: in functions/");
+    for name in there {
+        let (first, rest) = name.split_at(1);
+        let resource = format!("\n  {}{rest}:\n    Type: AWS::Serverless::Function\n", first.to_uppercase());
+        assert!(template.contains(&resource), "infra/aws/template.yaml: no function has this name:{resource}");
+    }
+}

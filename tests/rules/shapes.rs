@@ -30,6 +30,9 @@ use tests::{Stored, World, golden::assert_golden};
 
 use crate::given::{self, at, minter, number, sen, told};
 
+/// What a quote's item has besides, as long as something about it is to be done.
+const OWED_OF_QUOTES: [&str; 2] = [item::OWED, item::OWED_SINCE];
+
 /// Items that hold an aggregate.
 const ITEMS: &str = "items";
 /// Items that are counters, notes and parts, each with attributes of its own.
@@ -78,6 +81,7 @@ fn assert_shape<T: Item>(name: &str, aggregate: &T) {
     let attributes = item::attributes(aggregate).expect("an item");
     let mut names: Vec<_> = attributes.keys().map(String::as_str).collect();
     names.sort_unstable();
+    names.retain(|name| !(T::KIND == Quote::KIND && OWED_OF_QUOTES.contains(name)));
     assert_eq!(names, ["body", "kind", "pk", "sk", "version"]);
     assert_golden(&format!("{ITEMS}/{name}.json"), &shown(&attributes));
 }
@@ -229,7 +233,10 @@ fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
             AuditEntry::KIND => rewritten::<AuditEntry>(&attributes),
             other => panic!("{}: nothing is stored as {other}", file.display()),
         };
-        let again: Value = serde_json::from_str(&shown(&again)).expect("JSON");
+        let mut again: Value = serde_json::from_str(&shown(&again)).expect("JSON");
+        // Nothing is to be done about most quotes; about one that is written, something is.
+        let members = again.as_object_mut().expect("an object");
+        members.retain(|name, _| !OWED_OF_QUOTES.contains(&&**name) || golden.get(name).is_some());
         assert_eq!(again, golden, "{}", file.display());
         *seen.entry(kind.to_owned()).or_default() += 1;
     }

@@ -18,7 +18,7 @@ use domain::{
     license::{self, Entitlement, LicenseKey, Moved},
     number::Minter,
     price::Line,
-    quote::{self, Delivered, Delivery, Withheld},
+    quote::{self, Delivered, Delivery, Owed, Withheld},
 };
 use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
@@ -79,7 +79,7 @@ impl Issuance {
 
     /// `Ok`: nothing is owed for this record any more. `Err`: try it again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
-        let Some(QuoteRecord { new, old }) = QuoteRecord::read(&record)? else { return Ok(()) };
+        let Some(QuoteRecord { new, old, owed: Owed::Fulfilment }) = QuoteRecord::read(&record)? else { return Ok(()) };
         let news = || new.news_since(old.as_ref()).map(|entry| &entry.event);
         if news().any(|event| matches!(event, quote::Event::Paid { .. })) {
             self.deliver(&new.number).await?;
@@ -235,7 +235,7 @@ impl Issuance {
     /// Closes what a quote delivered whose money went back: nothing of it can be credited any more.
     async fn close(&self, number: &QuoteNumber) -> Result<(), Failure> {
         let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
-        let (quote::Stage::Refunded { .. }, Some(delivery)) = (&quote.stage, quote.delivery()) else { return Ok(()) };
+        let quote::Stage::Refunded { delivery: Some(delivery) } = &quote.stage else { return Ok(()) };
         for delivered in &delivery.entitlements {
             for attempt in 1..=ATTEMPTS {
                 let Some(next) = self.entitlement(&delivered.sen).await?.refunded(number) else { break };
@@ -247,7 +247,8 @@ impl Issuance {
                 }
             }
         }
-        Ok(())
+        // A quote that has moved on has a record of its own.
+        self.store.fulfilment_done(&quote).await.map(drop).map_err(Failure::from)
     }
 
     async fn entitlement(&self, sen: &Sen) -> Result<Entitlement, Failure> {

@@ -6,7 +6,7 @@ use domain::{
     calendar::months_after,
     license::{self, Kind},
     party::Contact,
-    quote::{Delivered, Delivery, Entry, Event, Offer},
+    quote::{Delivered, Delivery, Entry, Event, Offer, Stage},
 };
 use typesetting::Document;
 
@@ -21,21 +21,21 @@ pub(crate) struct Outgoing {
     pub(crate) document: Option<Document>,
 }
 
-/// The letters that an entry of the quote's history asks for.
+/// The letters that an entry of the quote's history asks for, as long as it says how the quote stands: nobody is told of a
+/// revision that was replaced, or asked to pay for what is paid — or costs nothing, which is paid as soon as it is issued.
 pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Links) -> Vec<Outgoing> {
     let correspondence = Correspondence { quote, offer: &quote.offer, policy, links };
-    match &entry.event {
-        Event::Submitted { .. } => vec![correspondence.review()],
-        Event::Rejected { reason, .. } => vec![correspondence.rejection(reason)],
-        // What costs nothing is delivered at once, and nobody is asked to pay for it: the receipt says all.
-        Event::Issued { .. } if quote.offer.total == 0 => Vec::new(),
-        Event::Issued { .. } => vec![correspondence.quote_copy()],
-        Event::Delivered { .. } => quote.delivery().map(|delivery| correspondence.delivered(delivery)).unwrap_or_default(),
-        Event::Approved { .. }
-        | Event::PaymentFailed { .. }
-        | Event::Paid { .. }
-        | Event::Withheld { .. }
-        | Event::Refunded { .. } => Vec::new(),
+    match (&entry.event, &quote.stage) {
+        (Event::Submitted { revision, .. }, Stage::InReview) if *revision == quote.offer.revision => {
+            vec![correspondence.review()]
+        }
+        (Event::Rejected { reason, .. }, Stage::Rejected) => vec![correspondence.rejection(reason)],
+        (Event::Issued { revision }, Stage::Issued) if *revision == quote.offer.revision => vec![correspondence.quote_copy()],
+        (Event::Delivered { .. }, Stage::Delivered { delivery, .. }) => correspondence.delivered(delivery),
+        // It has moved on since.
+        (Event::Submitted { .. } | Event::Rejected { .. } | Event::Issued { .. } | Event::Delivered { .. }, _) => Vec::new(),
+        (Event::Approved { .. } | Event::PaymentFailed { .. }, _) => Vec::new(),
+        (Event::Paid { .. } | Event::Withheld { .. } | Event::Refunded { .. }, _) => Vec::new(),
     }
 }
 

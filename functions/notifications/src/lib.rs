@@ -14,7 +14,11 @@ use aws_lambda_events::{
 };
 use aws_sdk_ses::{primitives::Blob, types::RawMessage};
 use contract::Links;
-use domain::{Quote, policy::Seller, quote::Entry};
+use domain::{
+    Quote,
+    policy::Seller,
+    quote::{Entry, Owed},
+};
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
 use store::{LetterNote, Store, item::QuoteRecord};
 use typesetting::Typesetter;
@@ -88,10 +92,11 @@ impl Notifications {
         stream::each(event, |record| Box::pin(self.record(record))).await
     }
 
-    /// `Ok`: every letter that this record asks for is sent and noted. `Err`: try it again; what is noted is not sent
-    /// again.
+    /// `Ok`: every letter that this record asks for is sent and noted, and so is that all are. `Err`: try it again; what is
+    /// noted is not sent again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
-        let Some(QuoteRecord { new, old }) = QuoteRecord::read(&record)? else { return Ok(()) };
+        // What is fulfilled first has its letters afterwards.
+        let Some(QuoteRecord { new, old, owed: Owed::Letters }) = QuoteRecord::read(&record)? else { return Ok(()) };
         // A document that was issued says for ever what it said.
         let policy = self.policies.pinned(&new.offer.policy_version).await?;
         for entry in new.news_since(old.as_ref()) {
@@ -103,7 +108,8 @@ impl Notifications {
                 }
             }
         }
-        Ok(())
+        // A quote that has moved on has a record of its own.
+        self.store.letters_done(&new).await.map(drop).map_err(Failure::from)
     }
 
     /// One letter that can never be sent must not hold up everybody else's. Its note says why it was not.

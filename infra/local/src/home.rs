@@ -10,6 +10,7 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::{Router, middleware};
 use contract::Links;
+use deadlines::{Deadlines, Round};
 use desk::Desk;
 use documents::Documents;
 use domain::link::LinkKeys;
@@ -35,10 +36,12 @@ use crate::{
 };
 
 /// The table's name here.
-const TABLE: &str = "sellthrough";
+pub const TABLE: &str = "sellthrough";
 /// How often the engine's file is tidied, and how long stream records stay, as on AWS.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 const STREAM_RETENTION: SignedDuration = SignedDuration::from_hours(24);
+/// How often whatever is owed for too long is brought to mind.
+const REMIND_EVERY: Duration = Duration::from_secs(60);
 /// How long open connections may finish their requests at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -69,6 +72,8 @@ pub struct Home {
     stop: watch::Sender<bool>,
     http: JoinHandle<()>,
     tidy: JoinHandle<()>,
+    deadlines: Arc<Deadlines>,
+    reminding: JoinHandle<()>,
     pump: Pump,
     post: (PostOffice, JoinHandle<()>),
     engine: Option<Arc<Engine>>,
@@ -177,7 +182,25 @@ impl Home {
         let routes = shell(routes).layer(middleware::from_fn_with_state(gauge.clone(), guard::stand));
         let http = tokio::spawn(serve(listener, routes, stop.subscribe()));
         let tidy = tokio::spawn(keep_tidy(engine.clone(), gauge.clone()));
-        Ok(Self { address, data, vendor, webhook_secret, clock, gauge, store, stop, http, tidy, pump, post, engine })
+        let deadlines = Arc::new(Deadlines::new(store.clone(), clock.clock()));
+        let reminding = tokio::spawn(keep_reminding(deadlines.clone()));
+        Ok(Self {
+            address,
+            data,
+            vendor,
+            webhook_secret,
+            clock,
+            gauge,
+            store,
+            stop,
+            http,
+            tidy,
+            deadlines,
+            reminding,
+            pump,
+            post,
+            engine,
+        })
     }
 
     /// Where it is reached, without a slash at the end.
@@ -203,6 +226,15 @@ impl Home {
     /// Returns when nothing is left to do: every licence issued, every letter sent.
     pub async fn idle(&self) {
         self.gauge.idle().await;
+    }
+
+    /// Brings to mind what has been owed for too long by its clock, as it does by itself once a minute.
+    ///
+    /// # Errors
+    ///
+    /// The table does not answer.
+    pub async fn remind(&self) -> Result<Round, store::Error> {
+        self.deadlines.round().await
     }
 
     /// What to tell whoever started it: what it serves, and what to try next.
@@ -235,6 +267,7 @@ Ctrl-C ends it.",
 
     /// Ends it: requests and batches under way are finished, everything else waits for the next start.
     pub async fn shutdown(self) -> Result<(), StartError> {
+        self.reminding.abort();
         self.tidy.abort();
         // It holds the engine until it is gone.
         let _ = self.tidy.await;
@@ -289,6 +322,15 @@ fn sdk_config(environment: &Configuration, endpoint: &str) -> Result<SdkConfig, 
         .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint)
         .build())
+}
+
+async fn keep_reminding(deadlines: Arc<Deadlines>) {
+    loop {
+        tokio::time::sleep(REMIND_EVERY).await;
+        if let Err(error) = deadlines.round().await {
+            tracing::warn!(%error, "nobody was reminded of what is owed; the next round will do it");
+        }
+    }
 }
 
 /// Deletes what has expired and what everybody has read. The engine stamps with the machine's clock, so this does too.

@@ -13,4 +13,4 @@ pub mod pump;
 mod secrets;
 mod timepiece;
 
-pub use home::{Home, Settings};
+pub use home::{Home, Settings, TABLE};

@@ -328,6 +328,30 @@ pub enum Withheld {
     SubscriptionExists,
 }
 
+/// What is still to be done about a quote's last change. It is computed with every change and stored beside the quote, where
+/// who has done it takes it off; what stays is found and done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owed {
+    /// What was paid is to be delivered, or what was delivered to be closed because its money went back. Letters come after
+    /// that.
+    Fulfilment,
+    /// Whoever is concerned is to be told.
+    Letters,
+}
+
+impl Owed {
+    /// Everything that can be owed.
+    pub const ALL: [Self; 2] = [Self::Fulfilment, Self::Letters];
+
+    /// Its name, as it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fulfilment => "fulfilment",
+            Self::Letters => "letters",
+        }
+    }
+}
+
 /// A decision, complete: the quote as it shall be. It may be written only over the version before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -667,6 +691,13 @@ impl Quote {
             Stage::Paid { on } if self.payments.iter().all(|payment| payment.refunded == 0) && !withheld() => Some(on),
             _ => None,
         }
+    }
+
+    /// What is to be done about the change that made this version, and since when.
+    pub fn owed(&self) -> (Owed, Timestamp) {
+        let close = matches!(self.stage, Stage::Refunded { delivery: Some(_) });
+        let owed = if close || self.owed_since().is_some() { Owed::Fulfilment } else { Owed::Letters };
+        (owed, self.history.last().map_or(self.offer.issued_at, |entry| entry.at))
     }
 
     /// Notes that a line cannot be delivered as it was sold; nothing of the quote is owed any more until a person decides.

@@ -1,18 +1,22 @@
 //! The batch loop of a DynamoDB stream consumer.
 
-use std::fmt::Display;
+use std::{collections::BTreeSet, fmt::Display};
 
-use aws_lambda_events::dynamodb::{Event, EventRecord};
-use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_lambda_events::{
+    dynamodb::{Event, EventRecord},
+    streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
+};
+use store::keys::PARTITION;
 
 /// Hands the records of a batch to `handle`, one after the other in the order of the stream.
 ///
-/// The first record that fails is logged and reported, and nothing after it is attempted: the stream is delivered again
-/// from that record on, so whatever succeeded before it is not repeated, and what comes after it keeps its place.
-/// `handle` must bear being given the same record twice, because a batch is also repeated when its answer is lost.
+/// A record that fails is logged and reported, and so is every later record of the same partition, unattempted: what
+/// happened to one quote is handled in its order. Other quotes are not held up by it. The stream is delivered again from
+/// the first reported record on, including what succeeded behind it, until the event source mapping gives up on all of it.
+/// `handle` must therefore bear being given the same record twice.
 ///
 /// `Ok` from `handle` means done for good; `Err` means try this record again. What can never succeed should be put aside
-/// by `handle` and be `Ok`, or it holds up its shard until the event source mapping gives up on it.
+/// by `handle` and be `Ok`, or it holds up its shard until then.
 ///
 /// `handle` owns the record rather than borrowing it, because a loop over futures that borrow from it could not be
 /// spawned on a runtime of several threads.
@@ -26,19 +30,30 @@ where
     F: Future<Output = Result<(), E>>,
 {
     let mut response = DynamoDbEventResponse::default();
+    let mut failed = BTreeSet::new();
     for record in event.records {
+        let partition = partition(&record);
         let event_name = record.event_name.clone();
         let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
-        if let Err(error) = handle(record).await {
+        if !failed.contains(&partition) {
+            let Err(error) = handle(record).await else { continue };
             tracing::error!(event_name, sequence_number, %error, "a stream record failed and will be tried again");
-            // Without a number the identifier is empty, which Lambda takes as the failure of the whole batch: nothing is lost.
-            let mut failure = DynamoDbBatchItemFailure::default();
-            failure.item_identifier = Some(sequence_number);
-            response.batch_item_failures.push(failure);
-            break;
+            failed.insert(partition);
         }
+        // Without a number the identifier is empty, which Lambda takes as the failure of the whole batch: nothing is lost.
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = Some(sequence_number);
+        response.batch_item_failures.push(failure);
     }
     response
+}
+
+/// The partition that a record is about; without one, it shares its fate with all others of that kind.
+fn partition(record: &EventRecord) -> Option<String> {
+    match record.change.keys.get(PARTITION) {
+        Some(serde_dynamo::AttributeValue::S(partition)) => Some(partition.clone()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -48,20 +63,21 @@ mod tests {
 
     use super::*;
 
-    fn batch(sequence_numbers: &[Option<&str>]) -> Event {
-        let records: Vec<_> = sequence_numbers
-            .iter()
-            .map(|number| {
-                json!({
-                    "awsRegion": "eu-central-1",
-                    "eventID": "e",
-                    "eventName": "MODIFY",
-                    "dynamodb": { "SequenceNumber": number, "SizeBytes": 1 },
-                })
+    /// A record for each sequence number, about the quote of its partition.
+    fn batch(records: &[(Option<&str>, &str)]) -> Event {
+        let record = |(number, partition): &(Option<&str>, &str)| {
+            let keys = json!({ "pk": { "S": partition }, "sk": { "S": "QUOTE" } });
+            json!({
+                "awsRegion": "eu-central-1",
+                "eventID": "e",
+                "eventName": "MODIFY",
+                "dynamodb": { "Keys": keys, "SequenceNumber": number, "SizeBytes": 1 },
             })
-            .collect();
-        serde_json::from_value(json!({ "Records": records })).expect("a stream event")
+        };
+        serde_json::from_value(json!({ "Records": records.iter().map(record).collect::<Vec<_>>() })).expect("a stream event")
     }
+
+    const THREE: &[(Option<&str>, &str)] = &[(Some("1"), "QUOTE#A"), (Some("2"), "QUOTE#B"), (Some("3"), "QUOTE#C")];
 
     /// A consumer that borrows, awaits and counts, as real ones do.
     struct Consumer {
@@ -87,32 +103,37 @@ mod tests {
 
     #[tokio::test]
     async fn records_are_handled_in_order_and_success_reports_nothing() {
-        let (attempted, answer) = run(batch(&[Some("1"), Some("2"), Some("3")]), "none").await;
+        let (attempted, answer) = run(batch(THREE), "none").await;
         assert_eq!(attempted, ["1", "2", "3"]);
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
     }
 
     #[tokio::test]
-    async fn the_first_failure_is_reported_and_nothing_after_it_is_attempted() {
-        let (attempted, answer) = run(batch(&[Some("1"), Some("2"), Some("3")]), "2").await;
-        assert_eq!(attempted, ["1", "2"]);
+    async fn a_failure_is_reported_and_holds_up_its_own_quote_alone() {
+        let (attempted, answer) = run(batch(THREE), "2").await;
+        assert_eq!(attempted, ["1", "2", "3"]);
         assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] }));
+
+        let of_two = [(Some("1"), "QUOTE#A"), (Some("2"), "QUOTE#B"), (Some("3"), "QUOTE#A"), (Some("4"), "QUOTE#B")];
+        let (attempted, answer) = run(batch(&of_two), "1").await;
+        assert_eq!(attempted, ["1", "2", "4"], "what happened to a quote later is not handled first");
+        assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "1" }, { "itemIdentifier": "3" }] }));
     }
 
     #[tokio::test]
     async fn a_failure_without_a_sequence_number_fails_the_whole_batch() {
-        let (_, answer) = run(batch(&[None]), "").await;
+        let (_, answer) = run(batch(&[(None, "QUOTE#A")]), "").await;
         assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "" }] }));
     }
 
     #[tokio::test]
     async fn the_loop_can_be_spawned_with_a_method_or_an_async_closure() {
-        let task = tokio::spawn(async { run(batch(&[Some("1"), Some("2")]), "2").await });
+        let task = tokio::spawn(async { run(batch(&THREE[..2]), "2").await });
         assert_eq!(task.await.expect("the task").0, ["1", "2"]);
 
         let task = tokio::spawn(async {
             let consumer = Consumer { failing: "1", attempted: Mutex::default() };
-            each(batch(&[Some("1"), Some("2")]), async |record| consumer.handle(record).await).await
+            each(batch(&THREE[..1]), async |record| consumer.handle(record).await).await
         });
         assert_eq!(task.await.expect("the task").batch_item_failures.len(), 1);
     }

@@ -17,6 +17,7 @@ use domain::{
     evidence::{SegmentEvidence, Site, TaxCertificate},
     license::Entitlement,
     payment::Receipt,
+    quote::Owed,
     request::Holding,
 };
 
@@ -28,6 +29,10 @@ pub const VERSION: &str = "version";
 pub const MARK: &str = "mark";
 /// The attribute that holds the aggregate.
 pub const BODY: &str = "body";
+/// The attribute that says what is still to be done about a quote, as long as something is: [`Owed`] by its name.
+pub const OWED: &str = "owed";
+/// The attribute that says since when.
+pub const OWED_SINCE: &str = "owed_since";
 
 /// An aggregate that is stored as one item.
 pub trait Item: Serialize + DeserializeOwned {
@@ -37,6 +42,10 @@ pub trait Item: Serialize + DeserializeOwned {
     fn key(&self) -> Key;
     /// Which write this is, from 1.
     fn version(&self) -> u64;
+    /// By what else it is found: attributes of its own.
+    fn found_by(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 impl Item for Quote {
@@ -48,6 +57,11 @@ impl Item for Quote {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn found_by(&self) -> Vec<(&'static str, String)> {
+        let (owed, since) = self.owed();
+        vec![(OWED, owed.as_str().to_owned()), (OWED_SINCE, since.to_string())]
     }
 }
 
@@ -148,6 +162,7 @@ pub fn attributes<T: Item>(aggregate: &T) -> Result<Attributes, Error> {
     attributes.insert(KIND.to_owned(), AttributeValue::S(T::KIND.to_owned()));
     attributes.insert(VERSION.to_owned(), AttributeValue::N(aggregate.version().to_string()));
     attributes.insert(BODY.to_owned(), AttributeValue::S(body));
+    attributes.extend(aggregate.found_by().into_iter().map(|(name, text)| (name.to_owned(), AttributeValue::S(text))));
     Ok(attributes)
 }
 
@@ -187,35 +202,50 @@ pub fn aggregate<T: Item>(attributes: &Attributes) -> Result<T, Error> {
 #[error("a stream record cannot be read: {0}")]
 pub struct RecordError(String);
 
-/// A quote in a stream record: as it is now, and as it was before.
+/// A quote in a stream record about which something is to be done.
 #[derive(Debug)]
 pub struct QuoteRecord {
-    /// The new image.
+    /// As it is.
     pub new: Quote,
-    /// The old image; `None` when the quote was created.
+    /// As it was before, whose history is done with. `None` when the quote was created, and when the record is a reminder:
+    /// then all of its history may still have to be done.
     pub old: Option<Quote>,
+    /// What is to be done.
+    pub owed: Owed,
 }
 
 impl QuoteRecord {
-    /// Reads a record; `None` when it is not about a quote that exists. `Err` never goes away by retrying, and still
-    /// must not be skipped: the record stays until somebody looks.
+    /// Reads a record; `None` when it is not about a quote that exists, or when all is done. `Err` never goes away by
+    /// retrying, and still must not be skipped: the record stays until somebody looks.
     pub fn read(record: &EventRecord) -> Result<Option<Self>, RecordError> {
         let StreamRecord { new_image, old_image, .. } = &record.change;
-        let image = |image: &serde_dynamo::Item| -> Result<Option<Quote>, RecordError> {
-            let text = |name: &str| match image.get(name) {
-                Some(serde_dynamo::AttributeValue::S(text)) => Some(text.as_str()),
-                _ => None,
-            };
-            if text(KIND) != Some(Quote::KIND) {
-                return Ok(None);
-            }
-            let body = text(BODY).ok_or_else(|| RecordError("a quote's image has no body".to_owned()))?;
-            let quote = serde_json::from_str(body)
-                .map_err(|error| RecordError(format!("a quote's body, at column {}", error.column())))?;
-            Ok(Some(quote))
-        };
-        let Some(new) = image(new_image)? else { return Ok(None) };
-        Ok(Some(Self { new, old: image(old_image)? }))
+        let Some(new) = quote(new_image)? else { return Ok(None) };
+        // A change makes a version. Whoever takes note of what is done, or reminds of what is not, makes none.
+        let old = quote(old_image)?;
+        if old.as_ref().is_none_or(|old| old.version < new.version) {
+            let (owed, _) = new.owed();
+            return Ok(Some(Self { new, old, owed }));
+        }
+        let left = image_text(new_image, OWED).and_then(|name| Owed::ALL.into_iter().find(|owed| owed.as_str() == name));
+        Ok(left.map(|owed| Self { new, old: None, owed }))
+    }
+}
+
+/// A quote's image.
+fn quote(image: &serde_dynamo::Item) -> Result<Option<Quote>, RecordError> {
+    if image_text(image, KIND) != Some(Quote::KIND) {
+        return Ok(None);
+    }
+    let body = image_text(image, BODY).ok_or_else(|| RecordError("a quote's image has no body".to_owned()))?;
+    let quote =
+        serde_json::from_str(body).map_err(|error| RecordError(format!("a quote's body, at column {}", error.column())))?;
+    Ok(Some(quote))
+}
+
+fn image_text<'a>(image: &'a serde_dynamo::Item, name: &str) -> Option<&'a str> {
+    match image.get(name) {
+        Some(serde_dynamo::AttributeValue::S(text)) => Some(text),
+        _ => None,
     }
 }
 
@@ -244,5 +274,40 @@ mod tests {
         }
         let unreadable = record(json!({ "kind": { "S": Quote::KIND }, "body": { "S": "{}" } }), json!({}));
         assert!(QuoteRecord::read(&unreadable).is_err(), "but a quote never is");
+    }
+
+    /// The golden files of the stored shapes, as images.
+    fn image(golden: &str, owed: Option<&str>) -> serde_json::Value {
+        let mut item: serde_json::Value = serde_json::from_str(golden).unwrap();
+        let body = item["body"].take().to_string();
+        let mut image = json!({ "pk": { "S": item["pk"] }, "kind": { "S": item["kind"] }, "body": { "S": body } });
+        if let Some(owed) = owed {
+            image[OWED] = json!({ "S": owed });
+        }
+        image
+    }
+
+    const ISSUED: &str = include_str!("../../../tests/golden/items/quote-issued.json");
+    const PAID: &str = include_str!("../../../tests/golden/items/quote-paid.json");
+
+    #[test]
+    fn a_change_is_owed_what_the_quote_says_and_its_news_are_what_came_after_the_version_before() {
+        let created = QuoteRecord::read(&record(image(ISSUED, Some("letters")), json!({}))).unwrap().unwrap();
+        assert_eq!((created.owed, created.old), (Owed::Letters, None));
+        let paid = QuoteRecord::read(&record(image(PAID, Some("fulfilment")), image(ISSUED, None))).unwrap().unwrap();
+        assert_eq!((paid.owed, paid.old.as_ref().map(|old| old.version)), (Owed::Fulfilment, Some(1)));
+        assert!(paid.new.news_since(paid.old.as_ref()).all(|entry| entry.seq > 1));
+        // Written before what is owed was stored beside it.
+        let before = QuoteRecord::read(&record(image(PAID, None), image(ISSUED, None))).unwrap().unwrap();
+        assert_eq!(before.owed, Owed::Fulfilment);
+    }
+
+    #[test]
+    fn a_reminder_is_of_the_whole_history_and_what_is_done_is_passed_over() {
+        let reminder = QuoteRecord::read(&record(image(PAID, Some("letters")), image(PAID, Some("letters")))).unwrap().unwrap();
+        assert_eq!((reminder.owed, &reminder.old), (Owed::Letters, &None), "as it is stored, and not as it was at first");
+        assert_eq!(reminder.new.news_since(None).count(), reminder.new.history.len());
+        assert!(QuoteRecord::read(&record(image(PAID, None), image(PAID, Some("letters")))).unwrap().is_none());
+        assert!(QuoteRecord::read(&record(image(PAID, None), image(PAID, None))).unwrap().is_none());
     }
 }

@@ -19,6 +19,13 @@
 //! | the files of a policy | `POLICY#0123456789abcdef` | `PART#0001` … |
 //! | all public verification keys | `KEYS` | `KEY#…` |
 //! | the last number of a series | `SERIES#IN` | `SERIES` |
+//!
+//! One index, of keys alone, in which a quote stands as long as something about it is to be done:
+//!
+//! | what is asked | partition `owed` | sort `owed_since` |
+//! |---|---|---|
+//! | what is to be delivered or closed, the longest waiting first | `fulfilment` | `2026-11-22T10:00:00Z` |
+//! | about what letters are to be sent | `letters` | `2026-11-22T10:00:00Z` |
 
 use domain::{QuoteNumber, Sen, payment::PaymentId};
 use jiff::Timestamp;
@@ -28,6 +35,11 @@ pub const PARTITION: &str = "pk";
 /// The name of the sort key.
 pub const SORT: &str = "sk";
 
+/// The name of the index of what is to be done.
+pub const OWED_INDEX: &str = "owed";
+
+/// What the partition keys of quotes begin with.
+const QUOTE: &str = "QUOTE#";
 /// What the sort keys of all audit entries begin with.
 pub(crate) const AUDIT: &str = "AUDIT#";
 /// What the sort keys of a policy's parts begin with.
@@ -54,12 +66,17 @@ impl Key {
 
     /// A quote.
     pub fn quote(number: &QuoteNumber) -> Self {
-        Self::new(format!("QUOTE#{}", number.compact()), "QUOTE")
+        Self::new(format!("{QUOTE}{}", number.compact()), "QUOTE")
+    }
+
+    /// The quote in a partition.
+    pub(crate) fn quote_number(partition: &str) -> Option<QuoteNumber> {
+        partition.strip_prefix(QUOTE)?.parse().ok()
     }
 
     /// The note that a quote's letter was sent: which entry of its history it is about, and to whom in which role.
     pub fn letter(number: &QuoteNumber, seq: u32, role: &str) -> Self {
-        Self::new(format!("QUOTE#{}", number.compact()), format!("LETTER#{seq}#{role}"))
+        Self::new(format!("{QUOTE}{}", number.compact()), format!("LETTER#{seq}#{role}"))
     }
 
     /// A payment's receipt.
@@ -193,6 +210,13 @@ mod tests {
             Key::policy_part("x", 11),
         ];
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    }
+
+    #[test]
+    fn a_quote_is_known_by_its_partition() {
+        let quote = Minter::new(b"test").quote_from_seed("a");
+        assert_eq!(Key::quote_number(&Key::quote(&quote).partition), Some(quote));
+        assert_eq!(Key::quote_number("POLICY"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod facts;
 pub mod item;
 pub mod keys;
 mod limits;
+mod owed;
 mod policies;
 mod quotes;
 mod reads;
@@ -23,6 +24,7 @@ use aws_sdk_dynamodb::{
 
 pub use audit::AuditEntry;
 pub use item::{Item, RecordError};
+pub use owed::Waiting;
 pub use policies::PolicyInForce;
 pub use records::LetterNote;
 

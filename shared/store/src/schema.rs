@@ -4,36 +4,53 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     client::Waiters,
+    error::BuildError,
     types::{
-        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification, StreamViewType,
+        AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate,
+        KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
         TimeToLiveDescription, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
 
 use crate::{
     Error, Store,
-    keys::{PARTITION, SORT},
+    item::{OWED, OWED_SINCE},
+    keys::{OWED_INDEX, PARTITION, SORT},
     limits::EXPIRES,
 };
 
 /// AWS takes some seconds to make a table.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The keys of the table.
+const TABLE_KEYS: [(&str, KeyType); 2] = [(PARTITION, KeyType::Hash), (SORT, KeyType::Range)];
+/// The keys of the index of what is to be done.
+const OWED_KEYS: [(&str, KeyType); 2] = [(OWED, KeyType::Hash), (OWED_SINCE, KeyType::Range)];
+
 impl Store {
-    /// Makes the table with its stream, unless it is there, waits until it can be used, and lets what expires expire.
+    /// Makes the table with its index and its stream, unless they are there, waits until it can be used, and lets what
+    /// expires expire.
     pub async fn create_table(&self) -> Result<(), Error> {
         const OPERATION: &str = "CreateTable";
-        let invalid =
-            |error: aws_sdk_dynamodb::error::BuildError| Error::Unavailable { operation: OPERATION, reason: error.to_string() };
-        let mut create = self.client.create_table().table_name(&self.table).billing_mode(BillingMode::PayPerRequest);
-        for (name, role) in [(PARTITION, KeyType::Hash), (SORT, KeyType::Range)] {
-            let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
-            let element = KeySchemaElement::builder().attribute_name(name).key_type(role).build();
-            create = create.attribute_definitions(attribute.map_err(invalid)?).key_schema(element.map_err(invalid)?);
-        }
+        let keys = elements(TABLE_KEYS).map_err(invalid(OPERATION))?;
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(OWED_INDEX)
+            .set_key_schema(Some(elements(OWED_KEYS).map_err(invalid(OPERATION))?))
+            .projection(keys_only())
+            .build();
         let stream =
             StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build();
-        let created = create.stream_specification(stream.map_err(invalid)?).send().await;
+        let created = self
+            .client
+            .create_table()
+            .table_name(&self.table)
+            .billing_mode(BillingMode::PayPerRequest)
+            .set_attribute_definitions(Some(texts(TABLE_KEYS.into_iter().chain(OWED_KEYS)).map_err(invalid(OPERATION))?))
+            .set_key_schema(Some(keys))
+            .global_secondary_indexes(index.map_err(invalid(OPERATION))?)
+            .stream_specification(stream.map_err(invalid(OPERATION))?)
+            .send()
+            .await;
         use aws_sdk_dynamodb::operation::create_table::CreateTableError::ResourceInUseException;
         match created {
             Ok(_) => {}
@@ -42,7 +59,32 @@ impl Store {
         }
         let usable = self.client.wait_until_table_exists().table_name(&self.table).wait(PATIENCE).await;
         usable.map_err(|_| Error::Unavailable { operation: OPERATION, reason: "the table is still not active".to_owned() })?;
+        self.index_what_is_owed().await?;
         self.let_expire().await
+    }
+
+    /// Gives the index to a table that was made without it.
+    async fn index_what_is_owed(&self) -> Result<(), Error> {
+        const OPERATION: &str = "UpdateTable";
+        let told = self.client.describe_table().table_name(&self.table).send().await;
+        let told = told.map_err(|error| Error::of("DescribeTable", &error))?;
+        let indexes = told.table().map(|table| table.global_secondary_indexes()).unwrap_or_default();
+        if indexes.iter().any(|index| index.index_name() == Some(OWED_INDEX)) {
+            return Ok(());
+        }
+        let create = CreateGlobalSecondaryIndexAction::builder()
+            .index_name(OWED_INDEX)
+            .set_key_schema(Some(elements(OWED_KEYS).map_err(invalid(OPERATION))?))
+            .projection(keys_only())
+            .build();
+        let update = GlobalSecondaryIndexUpdate::builder().create(create.map_err(invalid(OPERATION))?).build();
+        let update = self
+            .client
+            .update_table()
+            .table_name(&self.table)
+            .set_attribute_definitions(Some(texts(TABLE_KEYS.into_iter().chain(OWED_KEYS)).map_err(invalid(OPERATION))?))
+            .global_secondary_index_updates(update);
+        update.send().await.map(drop).map_err(|error| Error::of(OPERATION, &error))
     }
 
     /// DynamoDB refuses to be told twice, so it is asked first.
@@ -55,8 +97,26 @@ impl Store {
             return Ok(());
         }
         let wish = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES).build();
-        let wish = wish.map_err(|error| Error::Unavailable { operation: OPERATION, reason: error.to_string() })?;
+        let wish = wish.map_err(invalid(OPERATION))?;
         let update = self.client.update_time_to_live().table_name(&self.table).time_to_live_specification(wish);
         update.send().await.map(drop).map_err(|error| Error::of(OPERATION, &error))
     }
+}
+
+/// The attributes of keys: all are texts.
+fn texts(keys: impl IntoIterator<Item = (&'static str, KeyType)>) -> Result<Vec<AttributeDefinition>, BuildError> {
+    let text = |(name, _)| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
+    keys.into_iter().map(text).collect()
+}
+
+fn elements(keys: [(&'static str, KeyType); 2]) -> Result<Vec<KeySchemaElement>, BuildError> {
+    keys.into_iter().map(|(name, role)| KeySchemaElement::builder().attribute_name(name).key_type(role).build()).collect()
+}
+
+fn keys_only() -> Projection {
+    Projection::builder().projection_type(ProjectionType::KeysOnly).build()
+}
+
+fn invalid(operation: &'static str) -> impl Fn(BuildError) -> Error {
+    move |error| Error::Unavailable { operation, reason: error.to_string() }
 }

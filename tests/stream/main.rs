@@ -1,0 +1,109 @@
+//! What becomes of licences and letters when the stream's consumers fail on AWS: a batch is tried again from its first
+//! failure on, cut in half when the function dies, and in the end given up. Nothing is lost by that, nothing is done twice,
+//! and nobody waits for somebody else's failure longer than the mapping tries.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+
+mod mapping;
+mod world;
+
+use deadlines::{GRACE, Round};
+use domain::quote::Owed;
+use jiff::SignedDuration;
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{RngSeed, TestRunner},
+};
+
+use crate::{
+    mapping::Mapping,
+    world::{Fate, World},
+};
+
+const CASES: u32 = 24;
+
+#[tokio::test]
+async fn a_letter_that_is_not_taken_holds_up_nobody_else_and_comes_when_what_was_given_up_is_replayed() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(5).await;
+    world.refuse_mail_to(Some("rita2@reseller.example"));
+    let given_up = world.drain(Mapping { retries: 2 }, &[], &[]).await;
+    let [batch] = &given_up.letters[..] else { panic!("one batch is given up: {given_up:?}") };
+    assert_eq!(batch.records.len(), 3, "AWS gives up what stands behind the failure with it");
+    let sent = |number: usize| format!("{}.1.quote", quotes[number].compact());
+    assert_eq!(world.letters(), [0, 1, 3, 4].map(sent), "but those were sent");
+    assert_eq!(world.waiting(Owed::Letters).await, [quotes[2].clone()], "and what was not is known");
+
+    world.refuse_mail_to(None);
+    world.replay(&given_up).await;
+    assert_eq!(world.letters(), [0, 1, 3, 4, 2].map(sent), "each once");
+    assert_eq!(world.waiting(Owed::Letters).await, []);
+}
+
+#[tokio::test]
+async fn licences_that_could_not_be_signed_for_hours_are_delivered_after_a_reminder() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(3).await;
+    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    world.refuse_signatures(true);
+    for number in &quotes {
+        world.pay(number).await;
+    }
+    let given_up = world.drain(Mapping { retries: 1 }, &[], &[]).await;
+    assert_eq!(given_up.fulfilments.len(), 1);
+    assert_eq!(world.waiting(Owed::Fulfilment).await.len(), 3);
+    assert_eq!(world.letters().len(), 3, "nobody is told of what does not exist");
+
+    world.refuse_signatures(false);
+    world.later(SignedDuration::from_hours(6)).await;
+    let round = world.remind().await;
+    assert_eq!(round, Round { reminded: 3, oldest_owed_seconds: 6 * 3_600 });
+    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    world.assert_all_done(&quotes, 3).await;
+}
+
+#[tokio::test]
+async fn a_function_that_dies_is_given_half_and_does_nothing_twice() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(6).await;
+    for number in &quotes {
+        world.pay(number).await;
+    }
+    let deaths = [Fate::Dies, Fate::DiesAtTheEnd, Fate::DiesAtTheEnd, Fate::Dies];
+    let given_up = world.drain(Mapping { retries: 1 }, &deaths, &deaths).await;
+    assert!(given_up.fulfilments.is_empty() && given_up.letters.is_empty(), "every half was answered in time");
+    world.assert_all_done(&quotes, 6).await;
+}
+
+/// Whatever happens to which invocation, and however soon the mapping gives up.
+#[test]
+fn whatever_fails_all_is_done_once_in_the_end() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let fates = || vec(prop_oneof![Just(Fate::Works), Just(Fate::Down), Just(Fate::Dies), Just(Fate::DiesAtTheEnd)], 0..8);
+    let strategy = (1..=4_usize, 0..=4_usize, 0..=2_u32, fates(), fates());
+    let seed = u64::from(std::process::id());
+    eprintln!("seed {seed}");
+    let config = ProptestConfig { cases: CASES, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Default::default() };
+    TestRunner::new(config)
+        .run(&strategy, |(issued, paid, retries, issuance, notifications)| {
+            runtime.block_on(async {
+                let mut world = World::new().await;
+                let quotes = world.quotes(issued).await;
+                let paid = paid.min(issued);
+                for number in &quotes[..paid] {
+                    world.pay(number).await;
+                }
+                world.drain(Mapping { retries }, &issuance, &notifications).await;
+                // One reminder for licences, one for the letters about them.
+                for _ in 0..2 {
+                    world.later(GRACE).await;
+                    world.remind().await;
+                    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+                }
+                assert_eq!(world.remind().await, Round::default());
+                world.assert_all_done(&quotes, paid).await;
+            });
+            Ok(())
+        })
+        .unwrap();
+}

@@ -1,0 +1,357 @@
+//! The consumers of the stream as they are deployed, on a table of their own: a recorder takes its records down, so that a
+//! [`Mapping`] can hand them over.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use aws_lambda_events::dynamodb::{Event, EventRecord};
+use aws_sdk_ses::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{Request, StatusCode},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use deadlines::{Deadlines, Round};
+use domain::{
+    QuoteNumber,
+    payment::{Method, News, PaymentId, Reference, Told},
+    quote::Owed,
+    settlement::settle,
+};
+use http_body_util::BodyExt;
+use issuance::Issuance;
+use jiff::{SignedDuration, Timestamp};
+use licensing::{FileSigner, PublicKey, Signer, SigningError, SigningFuture};
+use local::{
+    engine::{self, Engine},
+    post::PostOffice,
+    pump::{Consumer, Pump},
+};
+use mail_parser::MessageParser;
+use notifications::Notifications;
+use quotes::Quotes;
+use runtime::{Configuration, clock::MovableClock};
+use serde_json::Value;
+use store::{Commit, Store};
+use tempfile::TempDir;
+use tests::{NOW, example, plain_vendor, with};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+use crate::mapping::{Invocation, Mapping};
+
+const TABLE: &str = "stream";
+
+/// What befalls an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Nothing.
+    Works,
+    /// The mail service and the signer do not answer it.
+    Down,
+    /// It dies before it does anything.
+    Dies,
+    /// It does everything, and dies before it says so.
+    DiesAtTheEnd,
+}
+
+/// The batches that a mapping has given up, by whom they were for.
+#[derive(Debug, Default)]
+pub(crate) struct GivenUp {
+    pub(crate) fulfilments: Vec<Event>,
+    pub(crate) letters: Vec<Event>,
+}
+
+pub(crate) struct World {
+    store: Store,
+    clock: MovableClock,
+    quotes: axum::Router,
+    issuance: Issuance,
+    notifications: Notifications,
+    deadlines: Deadlines,
+    post: PostOffice,
+    mail: Arc<Mail>,
+    signatures: Arc<AtomicBool>,
+    recorded: Arc<Mutex<Vec<EventRecord>>>,
+    pump: Pump,
+    asked: usize,
+    _engine: Engine,
+    data: TempDir,
+    _vendor: TempDir,
+}
+
+/// Whether the mail service answers.
+#[derive(Default)]
+struct Mail {
+    down: AtomicBool,
+    refused: Mutex<Option<String>>,
+}
+
+/// A signer that can be away.
+struct Away {
+    signer: FileSigner,
+    away: Arc<AtomicBool>,
+}
+
+impl Signer for Away {
+    fn key(&self) -> &PublicKey {
+        self.signer.key()
+    }
+
+    fn sign<'a>(&'a self, message: &'a [u8]) -> SigningFuture<'a> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Box::pin(async { Err(SigningError::Unavailable("it is away".into())) }),
+            false => self.signer.sign(message),
+        }
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let (data, vendor) = (tempfile::tempdir().unwrap(), plain_vendor());
+        let engine = Engine::start(data.path()).await.unwrap();
+        let client = engine::client(engine.endpoint());
+        let store = Store::new(client.clone(), TABLE);
+        store.create_table().await.unwrap();
+
+        let recorded = Arc::<Mutex<Vec<EventRecord>>>::default();
+        let recorder = Consumer::new("recorder", {
+            let recorded = recorded.clone();
+            move |event: Event| {
+                recorded.lock().unwrap().extend(event.records);
+                async { Default::default() }
+            }
+        });
+        let streams = aws_sdk_dynamodbstreams::Client::from_conf(
+            aws_sdk_dynamodbstreams::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("local"))
+                .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+                .endpoint_url(engine.endpoint())
+                .build(),
+        );
+        let pump = Pump::start(streams, &client, TABLE, vec![recorder], data.path()).await.unwrap();
+
+        let configuration = Configuration::from_pairs([
+            ("VENDOR_DIR", vendor.path().to_str().unwrap()),
+            ("PUBLIC_URL", "https://api.vendor.example"),
+            ("PAYMENT_URL", "https://pay.vendor.example"),
+            ("LINK_KEYS", "k1:0123456789abcdef"),
+            ("NUMBER_KEY", "a key of the tests"),
+            ("OIDC_ISSUER", "https://issuer.example"),
+            ("OIDC_AUDIENCE", "sellthrough"),
+        ]);
+        let clock = MovableClock::at(NOW.parse().unwrap());
+        let (post, mail) = (PostOffice::open(data.path()).unwrap(), Arc::<Mail>::default());
+        let signatures = Arc::<AtomicBool>::default();
+        let signer = FileSigner::open_or_create(data.path().join("license-key.pem")).unwrap();
+        let signer = Arc::new(Away { signer, away: signatures.clone() });
+        let ses = mail_service(&post, &mail).await;
+        Self {
+            quotes: quotes::routes(Quotes::start(&configuration, store.clone(), clock.clock()).unwrap()),
+            issuance: Issuance::start(&configuration, store.clone(), signer, clock.clock()).await.unwrap(),
+            notifications: Notifications::start(&configuration, store.clone(), ses, clock.clock()).unwrap(),
+            deadlines: Deadlines::new(store.clone(), clock.clock()),
+            store,
+            clock,
+            post,
+            mail,
+            signatures,
+            recorded,
+            pump,
+            asked: 0,
+            _engine: engine,
+            data,
+            _vendor: vendor,
+        }
+    }
+
+    /// So many new quotes, each of another person.
+    pub(crate) async fn quotes(&mut self, many: usize) -> Vec<QuoteNumber> {
+        let mut numbers = Vec::new();
+        for _ in 0..many {
+            let email = format!("rita{}@reseller.example", self.asked);
+            self.asked += 1;
+            let order = with(&example(), [("/reseller/contact/email", email.into())]);
+            let request = Request::post("/v1/quotes").body(Body::from(order.to_string())).unwrap();
+            let answer = self.quotes.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::CREATED);
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            let quote: Value = serde_json::from_slice(&body).unwrap();
+            numbers.push(quote["number"].as_str().unwrap().parse().unwrap());
+        }
+        numbers
+    }
+
+    /// A payment of all that a quote asks for arrives.
+    pub(crate) async fn pay(&self, number: &QuoteNumber) {
+        let quote = self.store.quote(number).await.unwrap().unwrap();
+        let told = Told {
+            payment: PaymentId::new("stripe", &format!("pi_{}", number.compact())),
+            at: self.now(),
+            reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
+            news: News::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] },
+        };
+        let settlement = settle(&told, None, Some(&quote), self.now());
+        assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.clock().now()
+    }
+
+    pub(crate) async fn later(&self, by: SignedDuration) {
+        self.clock.set(self.now() + by);
+    }
+
+    pub(crate) async fn remind(&self) -> Round {
+        self.deadlines.round().await.unwrap()
+    }
+
+    pub(crate) fn refuse_mail_to(&self, recipient: Option<&str>) {
+        *self.mail.refused.lock().unwrap() = recipient.map(str::to_owned);
+    }
+
+    pub(crate) fn refuse_signatures(&self, refuse: bool) {
+        self.signatures.store(refuse, Ordering::SeqCst);
+    }
+
+    /// Hands over what is in the stream, and what comes of it, until nothing more comes. The fates are those of the first
+    /// invocations of each consumer; all others work.
+    pub(crate) async fn drain(&self, mapping: Mapping, issuance: &[Fate], notifications: &[Fate]) -> GivenUp {
+        let (mut issuance, mut notifications) = (issuance.iter().copied(), notifications.iter().copied());
+        let mut given_up = GivenUp::default();
+        loop {
+            self.pump.idle().await;
+            let records = std::mem::take(&mut *self.recorded.lock().unwrap());
+            if records.is_empty() {
+                return given_up;
+            }
+            let fulfil = async |event| self.issuance.handle(event).await;
+            let fulfilled = mapping.run(records.clone(), async |event| self.invoke(&fulfil, event, issuance.next()).await).await;
+            given_up.fulfilments.extend(fulfilled);
+            let tell = async |event| self.notifications.handle(event).await;
+            let told = mapping.run(records, async |event| self.invoke(&tell, event, notifications.next()).await).await;
+            given_up.letters.extend(told);
+        }
+    }
+
+    /// Gives the functions again what was given up, as its records were kept.
+    pub(crate) async fn replay(&self, given_up: &GivenUp) {
+        for event in &given_up.fulfilments {
+            assert!(self.issuance.handle(event.clone()).await.batch_item_failures.is_empty());
+        }
+        for event in &given_up.letters {
+            assert!(self.notifications.handle(event.clone()).await.batch_item_failures.is_empty());
+        }
+    }
+
+    async fn invoke(
+        &self,
+        function: &impl AsyncFn(Event) -> aws_lambda_events::streams::DynamoDbEventResponse,
+        event: Event,
+        fate: Option<Fate>,
+    ) -> Invocation {
+        let away = self.signatures.load(Ordering::SeqCst);
+        match fate.unwrap_or(Fate::Works) {
+            Fate::Works => Invocation::Answered(function(event).await),
+            Fate::Down => {
+                self.mail.down.store(true, Ordering::SeqCst);
+                self.refuse_signatures(true);
+                let answer = function(event).await;
+                self.mail.down.store(false, Ordering::SeqCst);
+                self.refuse_signatures(away);
+                Invocation::Answered(answer)
+            }
+            Fate::Dies => Invocation::Died,
+            Fate::DiesAtTheEnd => {
+                function(event).await;
+                Invocation::Died
+            }
+        }
+    }
+
+    /// The Message-IDs of all letters that were taken, in the order in which they were, without the vendor's domain.
+    pub(crate) fn letters(&self) -> Vec<String> {
+        let mut files: Vec<_> =
+            std::fs::read_dir(self.data.path().join("mail")).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let id = |file: &std::path::PathBuf| {
+            let message = std::fs::read(file).unwrap();
+            let message = MessageParser::default().parse(&message).unwrap();
+            message.message_id().unwrap().split('@').next().unwrap().to_owned()
+        };
+        assert_eq!(files.len(), self.post.messages().unwrap().len());
+        files.iter().map(id).collect()
+    }
+
+    pub(crate) async fn waiting(&self, owed: Owed) -> Vec<QuoteNumber> {
+        self.store.waiting(owed, Timestamp::MAX, 100).await.unwrap().into_iter().map(|waiting| waiting.number).collect()
+    }
+
+    /// Everything that these quotes ask for was done, once, and the first `paid` of them are delivered.
+    pub(crate) async fn assert_all_done(&self, quotes: &[QuoteNumber], paid: usize) {
+        for owed in Owed::ALL {
+            assert_eq!(self.waiting(owed).await, [], "{owed:?}");
+        }
+        let mut invoices = Vec::new();
+        let mut letters = Vec::new();
+        for (index, number) in quotes.iter().enumerate() {
+            let quote = self.store.quote(number).await.unwrap().unwrap();
+            match quote.delivery() {
+                None => {
+                    assert!(index >= paid, "{number} is paid and not delivered");
+                    letters.push((format!("{}.1.quote", number.compact()), true));
+                }
+                Some(delivery) => {
+                    assert!(index < paid, "{number} is delivered and not paid");
+                    assert_eq!(delivery.entitlements.len(), quote.offer.lines.len());
+                    invoices.push(delivery.invoice.clone());
+                    // Who has paid need not be told any more how to, if nobody could be told before.
+                    letters.push((format!("{}.1.quote", number.compact()), false));
+                    letters.extend(["confirmation", "receipt"].map(|role| (format!("{}.3.{role}", number.compact()), true)));
+                }
+            }
+        }
+        invoices.sort();
+        assert_eq!(invoices, (1..=paid).map(|n| format!("IN-{n:06}")).collect::<Vec<_>>(), "no gap, and no number twice");
+        let sent = self.letters();
+        for (letter, must) in &letters {
+            let copies = sent.iter().filter(|sent| *sent == letter).count();
+            assert!(copies == 1 || copies == 0 && !must, "{letter} was sent {copies} times: {sent:?}");
+        }
+        let expected = |sent: &String| letters.iter().any(|(letter, _)| letter == sent);
+        assert!(sent.iter().all(expected), "{sent:?}, and not only {letters:?}");
+    }
+}
+
+/// SES's client to a post office that can be down, and can refuse a recipient for a while.
+async fn mail_service(post: &PostOffice, mail: &Arc<Mail>) -> aws_sdk_ses::Client {
+    async fn doors(State(mail): State<Arc<Mail>>, request: axum::extract::Request, next: Next) -> Response {
+        let (parts, body) = request.into_parts();
+        let body: Bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&body).replace("%40", "@");
+        let refused = mail.refused.lock().unwrap().clone().is_some_and(|recipient| text.contains(&format!("={recipient}")));
+        if refused || mail.down.load(Ordering::SeqCst) {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        next.run(axum::extract::Request::from_parts(parts, Body::from(body))).await
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let router = post.router().layer(middleware::from_fn_with_state(mail.clone(), doors));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let config = aws_sdk_ses::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        // The mapping tries again here, and not the client.
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(endpoint)
+        .build();
+    aws_sdk_ses::Client::from_conf(config)
+}
