@@ -1,7 +1,11 @@
 //! What the desk records and what limits count, on the engine that runs here.
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
-use domain::{channel::Partner, request::Wanted};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
+    StreamViewType,
+};
+use domain::{channel::Partner, quote::Owed, request::Wanted};
 use jiff::{SignedDuration, Timestamp};
 use local::engine::{self, Engine};
 use serde_json::json;
@@ -90,6 +94,46 @@ async fn a_bucket_allows_so_many_uses_in_each_window() {
         passed += usize::from(one.await.unwrap());
     }
     assert_eq!(passed, 7);
+    engine.shutdown().await.unwrap();
+}
+
+/// A data directory from before what is owed was indexed.
+#[tokio::test]
+async fn a_table_that_was_made_without_the_index_is_given_it() {
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::start(data.path()).await.unwrap();
+    let client = engine::client(engine.endpoint());
+    let text = |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
+    let key = |name: &str, role| KeySchemaElement::builder().attribute_name(name).key_type(role).build().unwrap();
+    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build();
+    client
+        .create_table()
+        .table_name("sellthrough")
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(vec![text("pk").unwrap(), text("sk").unwrap()]))
+        .set_key_schema(Some(vec![key("pk", KeyType::Hash), key("sk", KeyType::Range)]))
+        .stream_specification(stream.unwrap())
+        .send()
+        .await
+        .unwrap();
+
+    let store = store(&engine).await;
+    let minter = domain::number::Minter::new(b"x");
+    let numbers = ["a", "b", "c"].map(|seed| minter.quote_from_seed(seed));
+    for (minutes, number) in [(3, &numbers[0]), (1, &numbers[1]), (2, &numbers[2])] {
+        let since = noon() + SignedDuration::from_mins(minutes);
+        let item = store::item::of_key(&Key::quote(number));
+        let put = client.put_item().table_name("sellthrough").set_item(Some(item));
+        let owed = put.item("owed", AttributeValue::S("letters".to_owned()));
+        owed.item("owed_since", AttributeValue::S(since.to_string())).send().await.unwrap();
+    }
+    let waiting = async |owed, minutes, most| {
+        let found = store.waiting(owed, noon() + SignedDuration::from_mins(minutes), most).await.unwrap();
+        found.into_iter().map(|waiting| waiting.number).collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(Owed::Letters, 2, 10).await, [numbers[1].clone(), numbers[2].clone()], "the longest waiting first");
+    assert_eq!(waiting(Owed::Letters, 9, 1).await, [numbers[1].clone()]);
+    assert_eq!(waiting(Owed::Fulfilment, 9, 10).await, []);
     engine.shutdown().await.unwrap();
 }
 
