@@ -324,7 +324,13 @@ async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
     assert_eq!(approved.0["net"], 4_200_000, "and the price is what was shown");
     let rejected = json!({"reason": "We could not verify it.", "revision": 1});
     world.desk(Method::POST, &reject, &rejected).await.expect(200);
-    world.desk(Method::POST, &reject, &rejected).await.problem(409, "not_in_review");
+    let after = world.stored().await;
+    world.desk(Method::POST, &reject, &rejected).await.expect(200);
+    assert_eq!(world.stored().await, after, "the same decision again is no change: its answer may have been lost");
+    for other in [json!({"reason": "No such school.", "revision": 1}), json!({"reason": "Looked at.", "revision": 1})] {
+        world.desk(Method::POST, &reject, &other).await.problem(409, "not_in_review");
+    }
+    world.desk(Method::POST, &reject.replace("reject", "approve"), &rejected).await.problem(409, "not_in_review");
     let rejected = world.see(&no).await;
     assert_eq!(rejected.0["status"], "rejected");
     assert!(rejected.0["links"].get("pay").is_none());

@@ -47,6 +47,12 @@ impl Desk {
         let staff_group = staff_group.unwrap_or_else(|| "vendor-staff".to_owned());
         Ok(Arc::new(Self { store, policies, verifier, staff_group, clock }))
     }
+
+    /// Asks ahead of the first request which policy is in force, and for the issuer's keys. A failure is logged, and the
+    /// first request asks again.
+    pub async fn prepare(&self) {
+        tokio::join!(runtime::aws::ahead(self.policies.current()), self.verifier.prepare());
+    }
 }
 
 /// The routes, for whichever home serves them: all of them for staff only.

@@ -7,5 +7,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::start();
     let configuration = Configuration::from_env();
     let store = aws::store(&configuration, &aws::config().await)?;
-    runtime::serve(desk::routes(desk::Desk::start(&configuration, store, Clock::system())?)).await
+    let desk = desk::Desk::start(&configuration, store, Clock::system())?;
+    desk.prepare().await;
+    runtime::serve(desk::routes(desk)).await
 }

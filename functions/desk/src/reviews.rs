@@ -12,7 +12,10 @@ use contract::{
     QuoteView,
     desk::{DecisionBody, DecisionView},
 };
-use domain::{Code, Quote, Refusal, quote::Change};
+use domain::{
+    Code, Quote, Refusal,
+    quote::{Change, Event},
+};
 use jiff::Timestamp;
 use runtime::{Failure, Reply};
 use store::Commit;
@@ -39,7 +42,7 @@ pub(crate) async fn approve(
         }
         quote.approve(staff.subject(), reason, now)
     };
-    desk.decide_on(&number, &body, approve).await
+    desk.decide_on(&number, &body, |reason| Event::approved(staff.subject(), reason), approve).await
 }
 
 /// `POST /v1/desk/quotes/{number}/reject`.
@@ -49,15 +52,18 @@ pub(crate) async fn reject(
     Path(number): Path<String>,
     body: Bytes,
 ) -> Reply {
-    desk.decide_on(&number, &body, |quote, reason, now| quote.reject(staff.subject(), reason, now)).await
+    let reject = |quote: &Quote, reason: &str, now| quote.reject(staff.subject(), reason, now);
+    desk.decide_on(&number, &body, |reason| Event::rejected(staff.subject(), reason), reject).await
 }
 
 impl Desk {
-    /// Decides about the revision that was looked at: another one, that the buyer has sent meanwhile, nobody has seen.
+    /// Decides about the revision that was looked at: another one, that the buyer has sent meanwhile, nobody has seen. The
+    /// same decision again is no change: the answer to the first request may have been lost.
     async fn decide_on(
         &self,
         number: &str,
         body: &[u8],
+        event: impl Fn(&str) -> Event,
         decision: impl Fn(&Quote, &str, Timestamp) -> Result<Change, Refusal>,
     ) -> Reply {
         let DecisionBody { reason, revision: seen } = DecisionBody::read(body)?;
@@ -68,6 +74,9 @@ impl Desk {
                 return Err(changed().into());
             }
             let now = self.clock.now();
+            if quote.was_decided(&event(&reason)) {
+                return Ok(Json(DecisionView::of(&quote, now)).into_response());
+            }
             let change = decision(&quote, &reason, now)?;
             if self.store.commit(&change).await? == Commit::Committed {
                 return Ok(Json(DecisionView::of(&change.next, now)).into_response());

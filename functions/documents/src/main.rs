@@ -8,5 +8,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = aws::config().await;
     let configuration = aws::configuration(&config).await?;
     let store = aws::store(&configuration, &config)?;
-    runtime::serve(documents::routes(documents::Documents::start(&configuration, store, Clock::system())?)).await
+    let documents = documents::Documents::start(&configuration, store, Clock::system())?;
+    documents.prepare().await;
+    runtime::serve(documents::routes(documents)).await
 }

@@ -37,6 +37,12 @@ impl Licenses {
         Ok(Arc::new(Self { store, verifier: Verifier::new(issuer, audience, clock.clone()), clock }))
     }
 
+    /// Opens the connection to the table ahead of the first request, and asks for the issuer's keys. A failure is logged, and
+    /// the first request tries again.
+    pub async fn prepare(&self) {
+        tokio::join!(runtime::aws::ahead(self.store.published_keys()), self.verifier.prepare());
+    }
+
     /// Who calls, and the entitlement, if the caller may see it. What is missing and what is not theirs are one
     /// answer (R49: 404, not 403).
     async fn visible(&self, headers: &HeaderMap, sen: &str) -> Reply<(Caller, Entitlement)> {

@@ -7,5 +7,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::start();
     let configuration = Configuration::from_env();
     let store = aws::store(&configuration, &aws::config().await)?;
-    runtime::serve(licenses::routes(licenses::Licenses::start(&configuration, store, Clock::system())?)).await
+    let licenses = licenses::Licenses::start(&configuration, store, Clock::system())?;
+    licenses.prepare().await;
+    runtime::serve(licenses::routes(licenses)).await
 }

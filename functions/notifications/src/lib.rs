@@ -1,12 +1,17 @@
 //! What happened to a quote becomes letters: one per event and recipient, in the quote's language.
 //!
-//! A letter is noted as sent after the mail service took it. A record that comes again finds the note. Only when the
-//! process dies between the service's answer and the note is a letter sent twice — with the same Message-ID.
+//! A letter is noted as sent after the mail service took it. A record that comes again finds the note, or, if the note
+//! could not be written, this process still knows. Only when it dies between the service's answer and the note is a letter
+//! sent twice — with the same Message-ID.
 
 mod compose;
 mod letter;
 
-use std::{error::Error, sync::Arc};
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
@@ -15,7 +20,7 @@ use aws_lambda_events::{
 use aws_sdk_ses::{primitives::Blob, types::RawMessage};
 use contract::Links;
 use domain::{
-    Quote,
+    Quote, QuoteNumber,
     policy::Seller,
     quote::{Entry, Owed},
 };
@@ -36,7 +41,12 @@ pub struct Notifications {
     links: Links,
     templates: Templates,
     typesetter: Arc<Typesetter>,
+    /// The letters that the mail service took and that are not noted yet, with the service's ids for them.
+    unnoted: Mutex<HashMap<LetterKey, String>>,
 }
+
+/// Which letter: of which quote, about which entry of its history, to whom in which role.
+type LetterKey = (QuoteNumber, u32, String);
 
 /// Why a letter was not sent, or not noted. It stays owed, and the record is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +93,7 @@ impl Notifications {
             links,
             templates: Templates::new(vendor.file(letter::TEXT)?, vendor.file(letter::HTML)?)?,
             typesetter: Arc::new(Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?),
+            unnoted: Mutex::default(),
         })
     }
 
@@ -119,10 +130,34 @@ impl Notifications {
         Ok(self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?)
     }
 
+    /// Sends a letter and notes it. What was sent before, and could not be noted, is only noted now.
     async fn send_once(&self, quote: &Quote, entry: &Entry, seller: &Seller, outgoing: Outgoing) -> Result<(), Failure> {
+        let letter = (quote.number.clone(), entry.seq, outgoing.role.clone());
+        let taken = self.of_unnoted(|unnoted| unnoted.get(&letter).cloned());
+        let accepted_as = match taken {
+            Some(accepted_as) => accepted_as,
+            None => {
+                let Some(accepted_as) = self.send(quote, entry, seller, outgoing).await? else { return Ok(()) };
+                self.of_unnoted(|unnoted| unnoted.insert(letter.clone(), accepted_as.clone()));
+                accepted_as
+            }
+        };
+        let (number, seq, role) = &letter;
+        self.store.note_letter(number, *seq, role, entry.at, &LetterNote::Sent { accepted_as }).await?;
+        self.of_unnoted(|unnoted| unnoted.remove(&letter));
+        tracing::info!(quote = %number, role, "letter sent");
+        Ok(())
+    }
+
+    fn of_unnoted<T>(&self, look: impl FnOnce(&mut HashMap<LetterKey, String>) -> T) -> T {
+        look(&mut self.unnoted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sends a letter unless it is done with, and answers the mail service's id for it.
+    async fn send(&self, quote: &Quote, entry: &Entry, seller: &Seller, outgoing: Outgoing) -> Result<Option<String>, Failure> {
         let role = outgoing.role.as_str();
         if self.store.letter_done(&quote.number, entry.seq, role).await? {
-            return Ok(());
+            return Ok(None);
         }
         let attachment = match outgoing.document {
             Some(document) => {
@@ -147,9 +182,6 @@ impl Notifications {
             .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;
         let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;
         let accepted_as = sent.map_err(|error| Failure::Mail(store::code(&error)))?;
-        let note = LetterNote::Sent { accepted_as: accepted_as.message_id().to_owned() };
-        self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?;
-        tracing::info!(quote = %quote.number, role, "letter sent");
-        Ok(())
+        Ok(Some(accepted_as.message_id().to_owned()))
     }
 }

@@ -58,6 +58,11 @@ impl Quotes {
         Ok(Arc::new(Self { store, policies, links, minter, verifier, clock }))
     }
 
+    /// Asks ahead of the first request which policy is in force. A failure is logged, and the first request asks again.
+    pub async fn prepare(&self) {
+        runtime::aws::ahead(self.policies.current()).await;
+    }
+
     /// The offer that a body asks for, or everything that is wrong with it.
     async fn offer(&self, body: &QuoteBody, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
         let policy = self.policies.current().await?;

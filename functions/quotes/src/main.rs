@@ -8,5 +8,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = aws::config().await;
     let configuration = aws::configuration(&config).await?;
     let store = aws::store(&configuration, &config)?;
-    runtime::serve(quotes::routes(quotes::Quotes::start(&configuration, store, Clock::system())?)).await
+    let quotes = quotes::Quotes::start(&configuration, store, Clock::system())?;
+    quotes.prepare().await;
+    runtime::serve(quotes::routes(quotes)).await
 }

@@ -2,7 +2,10 @@
 
 * `dynamodb:LeadingKeys` is evaluated, for each part of a transaction by itself;
 * raw mail is checked against the identity of its sender's domain, not against `*`;
-* `aws:PrincipalArn` of a role's session is the role's ARN, not the session's.
+* `aws:PrincipalArn` of a role's session is the role's ARN, not the session's;
+* `aws:SecureTransport` is true: where this is said over HTTP on one machine, AWS is spoken to over TLS;
+* `aws:SourceAccount` is this account, for which its services assume roles;
+* reading one event source mapping is `lambda:GetEventSourceMapping`, and not `lambda:ListEventSourceMappings`.
 
 What every role asks for is noted, so that permissions which nobody needs are found."""
 
@@ -57,6 +60,7 @@ context_of = actions.dynamodb_service_context
 checks_of = actions.dynamodb_transaction_checks
 enforce = evaluator.enforce
 condition_key = evaluator._resolve_condition_key
+lambda_action = actions._lambda_action
 record = open(os.environ["PROVE_RECORD"], "a", buffering=1)
 
 
@@ -103,15 +107,26 @@ def with_identity(service, method, path, headers, body, query, region, account):
     return resource_of(service, method, path, headers, body, query, region, account)
 
 
-def with_role_arn(key: str, context):
+def with_one_mapping(method: str, path: str) -> str | None:
+    if method == "GET" and "/event-source-mappings/" in path and not path.endswith("/"):
+        return "GetEventSourceMapping"
+    return lambda_action(method, path)
+
+
+def as_on_aws(key: str, context):
+    if key.lower() == "aws:securetransport":
+        return "true"
     value = condition_key(key, context)
+    if key.lower() == "aws:sourceaccount" and not value:
+        return "000000000000"
     if key.lower() == "aws:principalarn" and ":assumed-role/" in value:
         account, role = value.split(":")[4], value.split("/")[1]
         return f"arn:aws:iam::{account}:role/{role}"
     return value
 
 
-evaluator._resolve_condition_key = with_role_arn
+evaluator._resolve_condition_key = as_on_aws
+actions._lambda_action = with_one_mapping
 actions.extract_resource_arn = with_identity
 actions.dynamodb_service_context = with_leading_keys
 actions.dynamodb_transaction_checks = with_keyed_parts

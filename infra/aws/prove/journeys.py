@@ -89,11 +89,19 @@ class World:
         }
         return self.tell(stripe_event("charge.refunded", intent, details))
 
-    def cold(self):
-        """Every function starts anew, as after a deployment: what it has learnt is forgotten."""
+    def cold(self, names: list[str] = FUNCTIONS):
+        """Functions start anew, as after a deployment: what they have learnt is forgotten."""
         functions = self.cloud.client("lambda")
-        for name in FUNCTIONS:
+        for name in names:
             functions.update_function_code(FunctionName=self.stack.names[name], **self.stack.packages[name])
+
+    def round(self) -> dict:
+        """What the clock starts, as the clock does it."""
+        functions = self.cloud.client("lambda", self.stack.role_credentials("DeadlinesClockRole"))
+        answer = functions.invoke(FunctionName=self.stack.names["Deadlines"])
+        said = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, said
+        return said
 
     def quote(self, order: dict, organization=None) -> dict:
         token = organization and self.issuer.token(RITA, organization)
@@ -180,6 +188,9 @@ def from_quote_to_licence(world: World):
     told = world.letter(TINA, "")
     assert number in told.get_body(("plain",)).get_content() and "LICENSE FILE" not in told.as_string()
     world.refund(quote, 100).expect(200)
+    # When all of the money went back, what it had bought is closed.
+    world.refund(quote, quote["total"]).expect(200)
+    until(lambda: "owed" not in stored(world, quote), "what was delivered is closed")
 
 
 def verified(text: str, jwk: dict) -> dict:
@@ -319,3 +330,47 @@ def a_policy_that_cannot_be_read(world: World):
     until(lambda: any(invoice in letter.as_string() for letter in world.mailbox.to(RITA)), f"a letter with {invoice}")
     items.put_item(TableName=table, Item=readable)
     world.cold()
+
+
+def what_was_forgotten(world: World):
+    """A quote was paid while the key was away, and its record is gone; the clock brings it to mind, and it is delivered."""
+    keys, key = world.cloud.client("kms"), world.stack.names["LicenseKey"]
+    quote = world.quote(order(new("tracker-server", 20, None)))
+    keys.disable_key(KeyId=key)
+    for record in (lambda: world.pay(quote).expect(200), lambda: grown_old(world, quote)):
+        before = signatures_asked(world)
+        record()
+        until(lambda: signatures_asked(world) > before, "issuance tries in vain")
+    time.sleep(1)
+    keys.enable_key(KeyId=key)
+    assert "invoice" not in world.see(quote), "nobody has forgotten it"
+    assert world.round()["reminded"] == 1
+    world.delivered(quote)
+    until(lambda: world.round()["oldest_owed_seconds"] == 0, "nothing is owed any more")
+
+
+def signatures_asked(world: World) -> int:
+    return sum(line["action"] == "kms:Sign" for line in world.cloud.asked())
+
+
+def grown_old(world: World, quote: dict, hours: int = 2):
+    """Makes what a quote is owed seem to have been owed for longer."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600 * hours))
+    world.cloud.client("dynamodb").update_item(
+        TableName=world.stack.outputs["TableName"],
+        Key=stored_at(quote),
+        UpdateExpression="SET owed_since = :since",
+        ConditionExpression="attribute_exists(owed)",
+        ExpressionAttributeValues={":since": {"S": since}},
+    )
+
+
+def stored_at(quote: dict) -> dict:
+    """A quote's key in the table."""
+    return {"pk": {"S": f"QUOTE#{quote['number'].removeprefix('Q-').replace('-', '')}"}, "sk": {"S": "QUOTE"}}
+
+
+def stored(world: World, quote: dict) -> dict:
+    """A quote as it is in the table."""
+    table = world.stack.outputs["TableName"]
+    return world.cloud.client("dynamodb").get_item(TableName=table, Key=stored_at(quote))["Item"]

@@ -1,14 +1,16 @@
-"""Who the vendor works with, played on this machine: the issuer of tokens, Stripe, and the mail service's receivers."""
+"""Who the vendor works with, played on this machine: the issuer of tokens, Stripe, the mail service's receivers, the net."""
 
 import base64
 import email
 import email.policy
 import hashlib
 import hmac
+import http.client
 import http.server
 import json
 import threading
 import time
+from urllib.parse import urlsplit
 
 import jwt
 from aiosmtpd.controller import Controller
@@ -21,6 +23,9 @@ AUDIENCE = "sellthrough"
 class Issuer:
     """An OpenID Connect issuer."""
 
+    # What it calls itself, when that is not where it is.
+    alias: str | None = None
+
     def __init__(self):
         self.key = Ed25519PrivateKey.generate()
         public = base64.urlsafe_b64encode(self.key.public_key().public_bytes_raw()).rstrip(b"=").decode()
@@ -29,7 +34,7 @@ class Issuer:
 
         class Published(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                metadata = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/jwks", "response_types_supported": ["code"]}
+                metadata = {"issuer": issuer.alias or issuer.url, "jwks_uri": f"{issuer.url}/jwks", "response_types_supported": ["code"]}
                 answer = {"/.well-known/openid-configuration": metadata, "/jwks": {"keys": [jwk]}}.get(self.path)
                 body = json.dumps(answer).encode()
                 self.send_response(200 if answer else 404)
@@ -77,6 +82,36 @@ class Mailbox:
 
     def to(self, address: str) -> list[email.message.EmailMessage]:
         return [letter for letter in list(self.letters) if address in letter["To"]]
+
+
+class Net:
+    """A proxy through which names of the emulated AWS are reached, as they are by DNS where AWS is real."""
+
+    def __init__(self, endpoint: str):
+        class Passed(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                where = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                through = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=60)
+                through.request(self.command, where.path, body, dict(self.headers))
+                answer = through.getresponse()
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                        self.send_header(name, value)
+                told = answer.read()
+                self.send_header("content-length", str(len(told)))
+                self.end_headers()
+                self.wfile.write(told)
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Passed)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 def stripe_signature(secret: str, body: bytes) -> str:

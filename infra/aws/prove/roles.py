@@ -72,8 +72,9 @@ def asked_by(world: World) -> dict[str, list[dict]]:
     by_name = {physical: name for name, physical in roles(world).items()}
     asked = {name: [] for name in by_name.values()}
     for line in world.cloud.asked():
-        if ":assumed-role/" in (line["principal"] or ""):
-            asked[by_name[line["principal"].split("/")[1]]].append(line)
+        _, _, session = (line["principal"] or "").partition(":assumed-role/")
+        if role := by_name.get(session.partition("/")[0]):
+            asked[role].append(line)
     return asked
 
 
@@ -148,7 +149,10 @@ class Without:
 
     def put(self, documents: dict[str, dict]):
         for name, document in documents.items():
-            self.iam.put_role_policy(RoleName=self.role, PolicyName=name, PolicyDocument=json.dumps(document))
+            if document["Statement"]:
+                self.iam.put_role_policy(RoleName=self.role, PolicyName=name, PolicyDocument=json.dumps(document))
+            else:
+                self.iam.delete_role_policy(RoleName=self.role, PolicyName=name)
 
     def __enter__(self):
         def left(statement):
@@ -204,6 +208,8 @@ def each_removal_is_noticed(world: World):
         ("DeskRole", "dynamodb:Query", False, lambda _: world.desk("GET", "audit/evidence/EV-1").status < 500),
         ("NotificationsRole", "ses:SendRawEmail", False, lambda seconds: is_told(world, seconds)),
         ("NotificationsRole", "dynamodb:GetItem", False, lambda seconds: is_told(world, seconds)),
+        ("NotificationsRole", "dynamodb:PutItem", False, lambda seconds: is_noted(world, seconds)),
+        ("NotificationsRole", "dynamodb:UpdateItem", False, lambda seconds: is_noted(world, seconds)),
         ("NotificationsRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_told(world, seconds)),
         ("IssuanceRole", "kms:Sign", False, lambda seconds: is_delivered(world, seconds)),
         ("IssuanceRole", "kms:GetPublicKey", True, lambda seconds: is_delivered(world, seconds)),
@@ -212,6 +218,9 @@ def each_removal_is_noticed(world: World):
         ("IssuanceRole", "dynamodb:UpdateItem", False, lambda seconds: is_delivered(world, seconds)),
         ("IssuanceRole", "dynamodb:Query", True, lambda seconds: is_delivered(world, seconds)),
         ("IssuanceRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_delivered(world, seconds)),
+        ("DeadlinesClockRole", "lambda:InvokeFunction", False, lambda _: is_done(world.round)),
+        ("DeadlinesRole", "dynamodb:Query", False, lambda _: is_done(world.round)),
+        ("DeadlinesRole", "dynamodb:UpdateItem", False, lambda _: is_reminded(world)),
     ]
     unnoticed = []
     for role, action, anew, works in probes:
@@ -239,11 +248,37 @@ def is_told(world: World, seconds: float) -> bool:
     return comes(lambda: any(quote["number"] in letter["Subject"] for letter in world.mailbox.to(RITA)), seconds)
 
 
+def is_noted(world: World, seconds: float) -> bool:
+    """Whether it is noted in this time that a new quote's letter was sent, and that no other is owed."""
+    quote = world.quote(order(new("tracker-server", 20, None)))
+    return comes(lambda: "owed" not in journeys.stored(world, quote), seconds)
+
+
 def is_delivered(world: World, seconds: float) -> bool:
     """Whether a paid quote is delivered in this time."""
     quote = world.quote(order(new("tracker-server", 20, None)))
     world.pay(quote).expect(200)
     return comes(lambda: world.see(quote).get("invoice"), seconds)
+
+
+def is_done(does) -> bool:
+    try:
+        does()
+    except (AssertionError, ClientError):
+        return False
+    return True
+
+
+def is_reminded(world: World) -> bool:
+    """Whether a paid quote that nobody has delivered for hours is brought to mind."""
+    keys, key = world.cloud.client("kms"), world.stack.names["LicenseKey"]
+    quote = world.quote(order(new("tracker-server", 20, None)))
+    keys.disable_key(KeyId=key)
+    world.pay(quote).expect(200)
+    journeys.grown_old(world, quote)
+    done = is_done(world.round)
+    keys.enable_key(KeyId=key)
+    return done
 
 
 def comes(done, seconds: float) -> bool:

@@ -19,10 +19,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE.parent / "template.yaml"
-ROOT = HERE.parent.parent.parent
-PACKAGES = ROOT / "target/aws"
 REGION = "eu-central-1"
-FUNCTIONS = ["Quotes", "Documents", "Payments", "Licenses", "Desk", "Issuance", "Notifications"]
+WRITTEN = yaml_parse(TEMPLATE.read_text())["Resources"]
+FUNCTIONS = [name for name, resource in WRITTEN.items() if resource["Type"] == "AWS::Serverless::Function"]
+# Where `package` has laid out the functions.
+PACKAGES = Path(sys.argv[1])
 
 
 def free_port() -> int:

@@ -336,7 +336,10 @@ impl Reader {
                     continue;
                 }
                 Ok(Look::Waits(retry)) => QUIET.min(retry.saturating_duration_since(Instant::now())),
-                Ok(Look::Quiet) => doubling(&mut quiet, QUIETEST),
+                Ok(Look::Quiet) => {
+                    trouble = FIRST_PAUSE;
+                    doubling(&mut quiet, QUIETEST)
+                }
                 Err(error) => {
                     tracing::warn!(consumer = self.source.consumer.name, %error, "the stream is read again shortly");
                     // The fault may be that a shard is gone.

@@ -316,6 +316,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// That somebody said yes.
+    pub fn approved(by: &str, reason: &str) -> Self {
+        Self::Approved { by: Some(by.to_owned()), reason: Some(reason.to_owned()) }
+    }
+
+    /// That somebody said no.
+    pub fn rejected(by: &str, reason: &str) -> Self {
+        Self::Rejected { by: Some(by.to_owned()), reason: reason.to_owned() }
+    }
+}
+
 /// Why what was paid cannot be delivered as it was sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -606,8 +618,7 @@ impl Quote {
         if self.offer.requested_by.as_deref() == Some(by) {
             return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
         }
-        let event = Event::Approved { by: Some(by.to_owned()), reason: Some(reason.to_owned()) };
-        let approved = self.change(Actor::Staff, event, now, |next| {
+        let approved = self.change(Actor::Staff, Event::approved(by, reason), now, |next| {
             next.offer.submitted_at = Some(next.offer.issued_at);
             next.offer = next.offer.clone().issued(now);
             next.stage = Stage::Issued;
@@ -624,8 +635,15 @@ impl Quote {
     /// A person has looked, and says no (R34).
     pub fn reject(&self, by: &str, reason: &str, now: Timestamp) -> Result<Change, Refusal> {
         self.reviewed()?;
-        let event = Event::Rejected { by: Some(by.to_owned()), reason: reason.to_owned() };
-        Ok(self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected))
+        Ok(self.change(Actor::Staff, Event::rejected(by, reason), now, |next| next.stage = Stage::Rejected))
+    }
+
+    /// Whether this revision was decided about like this: the same yes or no, by the same person, for the same reason.
+    /// Whoever did not hear the answer decides again, and changes nothing.
+    pub fn was_decided(&self, decision: &Event) -> bool {
+        let this = self.offer.revision;
+        let submitted = |entry: &&Entry| matches!(entry.event, Event::Submitted { revision, .. } if revision == this);
+        self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event == *decision)
     }
 
     fn reviewed(&self) -> Result<(), Refusal> {

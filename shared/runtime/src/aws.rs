@@ -1,16 +1,79 @@
 //! The clients of the AWS SDK, as the standard variables (`AWS_REGION`, `AWS_ENDPOINT_URL*`, …) describe them.
 
-use std::cell::LazyCell;
+use std::{cell::LazyCell, time::Duration};
 
-use aws_config::SdkConfig;
+use aws_config::{
+    BehaviorVersion, SdkConfig,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    meta::region::ProvideRegion,
+};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_smithy_http_client::{
+    Connector,
+    tls::{self, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use store::Store;
 pub use store::code;
+use tokio::time::timeout;
 
 use crate::configuration::{Configuration, ConfigurationError};
 
-/// The SDK's configuration: region, credentials, endpoints.
+/// How long a connection may take to open: the SDK's own default.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
+
+/// How long a start waits for the table.
+const AHEAD: Duration = Duration::from_secs(3);
+
+/// The SDK's configuration, as the environment has it, which is where Lambda puts all of it: region, endpoints, and the
+/// credentials of the function's role. All clients made of it share one HTTP client.
+///
+/// The SDK's own loader looks for profiles, containers and instances too, and the code for that is a tenth of a function.
 pub async fn config() -> SdkConfig {
-    aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(EnvironmentVariableRegionProvider::new().region().await)
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .service_config(Endpoints)
+        .http_client(http_client())
+        .build()
+}
+
+/// Where services are reached if not at AWS: `AWS_ENDPOINT_URL_DYNAMODB` says it for one, `AWS_ENDPOINT_URL` for all others.
+#[derive(Debug)]
+struct Endpoints;
+
+impl LoadServiceConfig for Endpoints {
+    #[allow(clippy::disallowed_methods, reason = "these variables are the SDK's, and no configuration of ours")]
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace(' ', "_");
+        let one = std::env::var(format!("{}_{service}", key.env()));
+        one.or_else(|_| std::env::var(key.env())).ok()
+    }
+}
+
+/// The SDK's default HTTP client, set up once. Left to themselves, clients set up TLS twice each, with all the machine's
+/// root certificates: once to see that it can be done, and once for their first request.
+fn http_client() -> SharedHttpClient {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    let connector = Connector::builder().connector_settings(settings).tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
+    let connector = SharedHttpConnector::new(connector.build());
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// Does a read of the table ahead of the first request, where a caller does not wait for it: the connection, TLS included,
+/// is open then. What was read is of no interest.
+///
+/// A failure is logged and otherwise of no consequence: the first request opens the connection itself. So it is when there
+/// is no answer for three seconds, because Lambda ends a start that takes ten, and begins it again.
+pub async fn ahead<T>(read: impl Future<Output = Result<T, store::Error>>) {
+    let failure = match timeout(AHEAD, read).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer in {AHEAD:?}"),
+    };
+    tracing::warn!(failure, "the table could not be read at the start: the first request tries again");
 }
 
 /// The environment of this process, with the secrets that it names fetched from Secrets Manager: `NAME_FROM`, set to a
@@ -34,4 +97,45 @@ pub async fn configuration(config: &SdkConfig) -> Result<Configuration, Configur
 pub fn store(configuration: &Configuration, config: &SdkConfig) -> Result<Store, ConfigurationError> {
     let table = configuration.read(|c| c.required("TABLE_NAME"))?;
     Ok(Store::new(aws_sdk_dynamodb::Client::new(config), table))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use aws_sdk_dynamodb::config::{Credentials, Region};
+    use axum::{Router, serve::ListenerExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_clients_share_one_http_client_and_so_its_connections() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = opened.clone();
+        let listener = listener.tap_io(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let served = axum::serve(listener, Router::new().fallback(async || "{}"));
+        tokio::spawn(async { served.await.expect("it serves") });
+
+        let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
+        let config = config().await.into_builder().region(Region::new("local")).endpoint_url(endpoint);
+        let config = config.credentials_provider(credentials).build();
+        aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.expect("an answer");
+        aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.expect("an answer");
+        aws_sdk_secretsmanager::Client::new(&config).list_secrets().send().await.expect("an answer");
+        assert_eq!(opened.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_fails_or_does_not_answer_at_the_start_does_not_keep_the_function_from_starting() {
+        ahead(async { Err::<(), _>(store::Error::Unavailable { operation: "GetItem", reason: "no route".to_owned() }) }).await;
+        ahead(std::future::pending::<Result<(), _>>()).await;
+    }
 }

@@ -36,6 +36,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use futures_util::future::join_all;
 use reqwest::Url;
 
 use crate::secret::Secret;
@@ -73,21 +74,26 @@ impl Configuration {
     ) -> Result<Self, ConfigurationError> {
         let kept = self.0.iter().filter(|(_, value)| is_secret_arn(value));
         let kept: Vec<_> = kept.filter_map(|(name, arn)| Some((name.strip_suffix(FROM)?.to_owned(), arn.clone()))).collect();
-        let mut faults = Vec::new();
-        for (name, arn) in kept {
-            let mut refuse = |problem: String, remedy: &'static str| {
-                faults.push(Fault { variable: format!("{name}{FROM}").into(), problem: problem.into(), remedy: remedy.into() });
+        // At once, for a start waits for the slowest of them.
+        let fetched = join_all(kept.into_iter().map(async |(name, arn)| {
+            let got = match self.0.contains_key(&name) {
+                true => Err((format!("is set beside {name}"), "remove one of them")),
+                false => fetch(arn).await.map_err(|why| {
+                    let remedy = "check that it exists, and that this function's role may read it";
+                    (format!("names a secret that cannot be read ({why})"), remedy)
+                }),
             };
-            if self.0.contains_key(&name) {
-                refuse(format!("is set beside {name}"), "remove one of them");
-                continue;
-            }
-            match fetch(arn).await {
+            (name, got)
+        }));
+        let fetched: Vec<_> = fetched.await;
+        let mut faults = Vec::new();
+        for (name, got) in fetched {
+            match got {
                 Ok(secret) => drop(self.0.insert(name, secret)),
-                Err(why) => refuse(
-                    format!("names a secret that cannot be read ({why})"),
-                    "check that it exists, and that this function's role may read it",
-                ),
+                Err((problem, remedy)) => {
+                    let variable = format!("{name}{FROM}").into();
+                    faults.push(Fault { variable, problem: problem.into(), remedy: remedy.into() });
+                }
             }
         }
         if faults.is_empty() { Ok(self) } else { Err(ConfigurationError(faults)) }

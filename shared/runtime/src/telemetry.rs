@@ -1,42 +1,47 @@
 //! Where log lines go, and in what shape.
 //!
-//! `RUST_LOG` chooses what is logged; without it, everything from `info` up. The first subscriber of a process stays:
-//! starting again does nothing, so that a function may start it without asking who else did.
+//! `RUST_LOG` chooses what is logged, by level and target as in `info,library=error`; without it, everything from `info` up.
+//! Directives about fields and spans would take an engine of regular expressions along, and are passed over. The first
+//! subscriber of a process stays: starting again does nothing, so that a function may start it without asking who else did.
 //!
 //! Log lines carry the machine's time, not that of a moved [`Clock`](crate::clock::Clock): they say when something
 //! really happened.
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Logs one JSON object per line to standard output, which is what log stores index.
 pub fn start() {
     // Refused only when the process already has a subscriber, which then stays.
-    let _ = structured(filter(), std::io::stdout).try_init();
+    let _ = structured(filter("info"), std::io::stdout).try_init();
 }
 
 /// Logs short lines for a person at a terminal to standard error, which leaves standard output to the program. `RUST_LOG`
 /// adds to `defaults`, which are written like it: `info,library=error`.
-#[allow(clippy::disallowed_methods, reason = "RUST_LOG is no configuration of ours")]
 pub fn human(defaults: &str) {
-    let wanted = std::env::var_os(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let filter = EnvFilter::builder().parse_lossy(format!("{defaults},{}", wanted.to_string_lossy()));
-    let subscriber = tracing_subscriber::fmt().compact().with_env_filter(filter).with_writer(std::io::stderr).finish();
-    let _ = subscriber.try_init();
+    let lines = tracing_subscriber::fmt().compact().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr).finish();
+    let _ = lines.with(filter(defaults)).try_init();
 }
 
-fn filter() -> EnvFilter {
-    EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy()
+/// What is logged: `defaults`, and what `RUST_LOG` says over them. A directive that cannot be read is passed over.
+#[allow(clippy::disallowed_methods, reason = "RUST_LOG is no configuration of ours")]
+fn filter(defaults: &str) -> Targets {
+    let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+    let directives = defaults.split(',').chain(wanted.split(',')).map(str::trim).filter(|directive| !directive.is_empty());
+    let sound = directives.filter(|directive| directive.parse::<Targets>().is_ok());
+    sound.collect::<Vec<_>>().join(",").parse().unwrap_or_default()
 }
 
-fn structured<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+fn structured<W>(filter: Targets, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(writer).finish()
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(LevelFilter::TRACE).with_writer(writer);
+    lines.finish().with(filter)
 }
 
 #[cfg(test)]
@@ -63,7 +68,7 @@ mod tests {
     fn a_log_line_is_one_json_object_with_its_fields_and_its_span() {
         let page = Page::default();
         let writer = page.clone();
-        tracing::subscriber::with_default(structured(EnvFilter::new("info"), move || writer.clone()), || {
+        tracing::subscriber::with_default(structured(filter("info"), move || writer.clone()), || {
             let _request = tracing::info_span!("request", id = "r-1").entered();
             tracing::debug!("not from info up");
             tracing::warn!(quote = "AT-1", "almost\nexpired");

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::{
         KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
         TimeToLiveDescription, TimeToLiveSpecification, TimeToLiveStatus,
     },
+    waiters::table_exists::WaitUntilTableExistsError,
 };
 
 use crate::{
@@ -58,7 +59,10 @@ impl Store {
             Err(error) => return Err(Error::of(OPERATION, &error)),
         }
         let usable = self.client.wait_until_table_exists().table_name(&self.table).wait(PATIENCE).await;
-        usable.map_err(|_| Error::Unavailable { operation: OPERATION, reason: "the table is still not active".to_owned() })?;
+        usable.map_err(|error| match error {
+            WaitUntilTableExistsError::OperationFailed(failed) => Error::of("DescribeTable", failed.error()),
+            _ => Error::Unavailable { operation: OPERATION, reason: "the table is still not active".to_owned() },
+        })?;
         self.index_what_is_owed().await?;
         self.let_expire().await
     }

@@ -1,8 +1,9 @@
-//! What was measured, and the table that tells it. Times are whole nanoseconds and ratios thousandths: no floats.
+//! What was measured, and the tables that tell it. Times are whole nanoseconds and ratios thousandths: no floats.
 
 use std::fmt;
 
 /// One process, from its start to its end.
+#[derive(Clone, Copy)]
 pub(crate) struct Run {
     /// From exec until it first asks for work, in nanoseconds.
     pub(crate) asked: u64,
@@ -14,12 +15,98 @@ pub(crate) struct Run {
     pub(crate) peak: u64,
 }
 
-/// All runs of both, in the order of their turns.
+/// The most memory that `quotes` should take: 15 MB, in KiB.
+const MOST_MEMORY: u64 = 15_000_000 / 1024;
+
+/// All runs of `quotes` and of its yardsticks after it, in the order of their turns.
 pub(crate) struct Figures {
-    /// The function.
-    pub(crate) quotes: Vec<Run>,
-    /// The yardstick.
-    pub(crate) bare: Vec<Run>,
+    names: Vec<String>,
+    starts: u32,
+    warm: u32,
+    /// Of each program, by its name's place.
+    pub(crate) runs: Vec<Vec<Run>>,
+}
+
+/// What is told of each run: in what unit, and whether the ratio to a yardstick has a goal.
+struct Row {
+    what: &'static str,
+    value: fn(&Run) -> u64,
+    unit: u64,
+    has_goal: bool,
+}
+
+const ROWS: [Row; 4] = [
+    Row { what: "exec → asks for work, ms", value: |run| run.asked, unit: 1_000_000, has_goal: false },
+    Row { what: "exec → first answer, ms", value: |run| run.first, unit: 1_000_000, has_goal: true },
+    Row { what: "warm request, ms", value: |run| run.warm, unit: 1_000_000, has_goal: true },
+    Row { what: "peak memory, MiB", value: |run| run.peak, unit: 1024, has_goal: false },
+];
+
+/// At most what share of each yardstick `quotes` should take, in thousandths: of Rust's, Node's and Python's.
+const GOALS: [u64; 3] = [1_300, 100, 50];
+
+impl Figures {
+    /// Without a run yet.
+    pub(crate) fn of(names: impl Iterator<Item = String>, starts: u32, warm: u32) -> Self {
+        let names: Vec<_> = names.collect();
+        Self { runs: names.iter().map(|_| Vec::new()).collect(), names, starts, warm }
+    }
+
+    /// How much of a yardstick's value `quotes` has, in thousandths: of the medians, and the median of the turns' own.
+    fn ratios(&self, yardstick: &[Run], value: fn(&Run) -> u64) -> [u64; 2] {
+        let [quotes, yardstick] = [&self.runs[0][..], yardstick].map(|runs| runs.iter().map(value).collect::<Vec<_>>());
+        let pairs = quotes.iter().zip(&yardstick).map(|(&quotes, &yardstick)| ratio(quotes, yardstick));
+        let pairs = median(pairs);
+        [ratio(median(quotes), median(yardstick)), pairs]
+    }
+}
+
+/// Two tables in Markdown: what was measured, and `quotes` beside each yardstick.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { names, starts, warm, runs } = self;
+        writeln!(f, "{starts} starts of each by turns, {warm} requests in each process after its first; min / median / max\n")?;
+        writeln!(f, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len()))?;
+        for Row { what, value, unit, .. } in &ROWS {
+            let cells = runs.iter().map(|runs| {
+                let values: Vec<_> = runs.iter().map(value).collect();
+                let (min, max) = (values.iter().min().copied(), values.iter().max().copied());
+                let shown = [min.unwrap_or(0), median(values), max.unwrap_or(0)];
+                shown.map(|value| thousandths(value, *unit)).join(" / ")
+            });
+            writeln!(f, "| {what} | {} |", cells.collect::<Vec<_>>().join(" | "))?;
+        }
+
+        writeln!(f, "\n| quotes ÷ | what | medians | in pairs | goal | |\n|---|---|---|---|---|---|")?;
+        for ((name, yardstick), goal) in names.iter().zip(runs).skip(1).zip(GOALS) {
+            for Row { what, value, has_goal, .. } in &ROWS {
+                let [medians, pairs] = self.ratios(yardstick, *value);
+                let goal = has_goal.then_some(goal);
+                let (wanted, met) = (
+                    goal.map_or("".to_owned(), |goal| format!("≤ {}", thousandths(goal, 1_000))),
+                    goal.map(|goal| pairs <= goal),
+                );
+                let [medians, pairs] = [medians, pairs].map(|ratio| thousandths(ratio, 1_000));
+                writeln!(f, "| {name} | {what} | {medians} | {pairs} | {wanted} | {} |", verdict(met))?;
+            }
+        }
+        let peak = median(runs[0].iter().map(|run| run.peak));
+        let met = verdict(Some(peak <= MOST_MEMORY));
+        writeln!(f, "\npeak memory of {}: {} MB, goal ≤ 15: {met}", names[0], thousandths(peak * 1024, 1_000_000))
+    }
+}
+
+fn verdict(met: Option<bool>) -> &'static str {
+    match met {
+        Some(true) => "met",
+        Some(false) => "missed",
+        None => "",
+    }
+}
+
+/// In thousandths, cut off.
+fn ratio(value: u64, of: u64) -> u64 {
+    value * 1_000 / of.max(1)
 }
 
 /// The middle of the values, or the mean of the two in the middle.
@@ -33,40 +120,8 @@ pub(crate) fn median(values: impl IntoIterator<Item = u64>) -> u64 {
     }
 }
 
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:25} {:^26} {:^26} {:^17}", "", "quotes", "bare", "quotes / bare")?;
-        write!(f, "{:25}", "")?;
-        for column in ["min", "median", "max", "min", "median", "max", "medians", "in pairs"] {
-            write!(f, " {column:>8}")?;
-        }
-        writeln!(f)?;
-        self.row(f, "exec → asks for work, ms", |run| run.asked, 1_000_000)?;
-        self.row(f, "exec → first answer, ms", |run| run.first, 1_000_000)?;
-        self.row(f, "warm request, ms", |run| run.warm, 1_000_000)?;
-        self.row(f, "peak memory, MiB", |run| run.peak, 1024)
-    }
-}
-
-impl Figures {
-    fn row(&self, f: &mut fmt::Formatter<'_>, what: &str, value: fn(&Run) -> u64, unit: u64) -> fmt::Result {
-        write!(f, "{what:25}")?;
-        let columns = [&self.quotes, &self.bare].map(|runs| runs.iter().map(value).collect::<Vec<_>>());
-        for values in &columns {
-            let (min, max) = (values.iter().min(), values.iter().max());
-            for shown in [min.copied().unwrap_or(0), median(values.clone()), max.copied().unwrap_or(0)] {
-                write!(f, " {:>8}", thousandths(shown, unit))?;
-            }
-        }
-        let [quotes, bare] = columns;
-        let in_pairs = quotes.iter().zip(&bare).map(|(&quotes, &bare)| quotes * 1_000 / bare.max(1));
-        let in_pairs = thousandths(median(in_pairs), 1_000);
-        writeln!(f, " {:>8} {in_pairs:>8}", thousandths(median(quotes), median(bare)))
-    }
-}
-
 /// `value / unit` with three decimals, cut off.
-fn thousandths(value: u64, unit: u64) -> String {
+pub(crate) fn thousandths(value: u64, unit: u64) -> String {
     let shown = value * 1_000 / unit.max(1);
     format!("{}.{:03}", shown / 1_000, shown % 1_000)
 }
@@ -83,17 +138,31 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_shown_in_thousandths() {
+    fn values_are_shown_in_thousandths() {
         assert_eq!(thousandths(9_532, 8_233), "1.157");
         assert_eq!(thousandths(1_005_000, 1_000_000), "1.005");
     }
 
+    fn figures(quotes: &[u64], yardstick: &[u64]) -> Figures {
+        let names = ["quotes", "bare"].map(str::to_owned).into_iter();
+        let runs =
+            [quotes, yardstick].map(|firsts| firsts.iter().map(|&first| Run { asked: 1, first, warm: 1, peak: 1 }).collect());
+        Figures { runs: runs.into(), ..Figures::of(names, 3, 1) }
+    }
+
+    fn row(figures: &Figures) -> String {
+        figures.to_string().lines().rfind(|line| line.contains("first answer")).expect("a row").to_owned()
+    }
+
     #[test]
     fn pairs_are_compared_turn_by_turn() {
-        let run = |first| Run { asked: 1, first, warm: 1, peak: 1 };
-        let figures = Figures { quotes: vec![run(2), run(30), run(400)], bare: vec![run(1), run(10), run(100)] };
-        let shown = figures.to_string();
-        let row = shown.lines().find(|line| line.contains("first answer")).unwrap();
-        assert!(row.ends_with("3.000    3.000"), "{row}");
+        let row = row(&figures(&[2, 30, 400], &[1, 10, 100]));
+        assert_eq!(row, "| bare | exec → first answer, ms | 3.000 | 3.000 | ≤ 1.300 | missed |");
+    }
+
+    #[test]
+    fn a_goal_is_met_up_to_its_last_thousandth() {
+        assert!(row(&figures(&[13], &[10])).ends_with("| 1.300 | 1.300 | ≤ 1.300 | met |"));
+        assert!(row(&figures(&[1301], &[1000])).ends_with("| 1.301 | 1.301 | ≤ 1.300 | missed |"));
     }
 }

@@ -1,5 +1,5 @@
-//! As much of the Lambda Runtime API (AWS Lambda Developer Guide, "Using the Lambda runtime API") as one process needs
-//! that answers some requests and is then ended.
+//! As much of the Lambda Runtime API (AWS Lambda Developer Guide, "Using the Lambda runtime API") as is needed by
+//! processes that are started one after the other, answer some requests, and are then ended.
 
 use std::{
     error::Error,
@@ -16,12 +16,55 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     net::TcpListener,
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::JoinSet,
 };
+
+/// What a process is asked, and what it must answer.
+pub(crate) struct Invocation {
+    event: String,
+    wanted: Wanted,
+}
+
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// A response with this status.
+    Status(u64),
+    /// That no record of a batch failed.
+    NoFailures,
+    /// An object with this member.
+    Member(&'static str),
+}
+
+impl Invocation {
+    /// A request of an HTTP API, which must be answered with this status.
+    pub(crate) fn http(event: &Value, status: u64) -> Self {
+        Self { event: event.to_string(), wanted: Wanted::Status(status) }
+    }
+
+    /// A batch of a stream, of which nothing may fail.
+    pub(crate) fn batch(event: &Value) -> Self {
+        Self { event: event.to_string(), wanted: Wanted::NoFailures }
+    }
+
+    /// A schedule's tick, which must be answered with an object that has this member.
+    pub(crate) fn tick(member: &'static str) -> Self {
+        Self { event: "{}".to_owned(), wanted: Wanted::Member(member) }
+    }
+}
+
+impl Wanted {
+    fn is(self, answer: &Value) -> bool {
+        match self {
+            Self::Status(status) => answer["statusCode"].as_u64() == Some(status),
+            Self::NoFailures => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
+            Self::Member(name) => answer.get(name).is_some(),
+        }
+    }
+}
 
 /// An answered request.
 pub(crate) struct Told {
@@ -29,45 +72,49 @@ pub(crate) struct Told {
     pub(crate) asked: Instant,
     /// When the whole answer was there.
     pub(crate) answered: Instant,
+    /// The answer.
+    pub(crate) answer: Value,
 }
 
-/// The Runtime API of one process. It is served while this value lives.
+/// The Runtime API. It is served while this value lives, to one process at a time.
 pub(crate) struct RuntimeApi {
     address: String,
+    desk: Arc<Desk>,
     told: UnboundedReceiver<Result<Told, String>>,
     _serving: JoinSet<()>,
 }
 
 struct Desk {
-    event: String,
     invocations: Mutex<Invocations>,
     tell: UnboundedSender<Result<Told, String>>,
 }
 
 /// Lambda hands a process one request at a time.
 struct Invocations {
+    event: String,
+    wanted: Wanted,
     left: u32,
     count: u32,
     asked: Option<Instant>,
 }
 
 impl RuntimeApi {
-    /// Serves `requests` times a `POST /v1/quotes` with this body, on a free loopback port.
-    pub(crate) async fn serve(body: &str, requests: u32) -> Result<Self, Box<dyn Error>> {
+    /// Serves on a free loopback port, and hands out nothing yet.
+    pub(crate) async fn serve() -> Result<Self, Box<dyn Error>> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (tell, told) = mpsc::unbounded_channel();
-        let invocations = Mutex::new(Invocations { left: requests, count: 0, asked: None });
-        let desk = Arc::new(Desk { event: event(body).to_string(), invocations, tell });
+        let none = Invocations { event: String::new(), wanted: Wanted::NoFailures, left: 0, count: 0, asked: None };
+        let desk = Arc::new(Desk { invocations: Mutex::new(none), tell });
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(async |desk, _: Path<String>, body| error(desk, body)))
             .route("/2018-06-01/runtime/init/error", post(async |desk, body| error(desk, body)))
-            .with_state(desk);
+            .with_state(desk.clone());
         let mut serving = JoinSet::new();
         serving.spawn(async { axum::serve(listener, routes).await.unwrap_or_default() });
-        Ok(Self { address, told, _serving: serving })
+        Ok(Self { address, desk, told, _serving: serving })
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` is set to.
@@ -75,7 +122,18 @@ impl RuntimeApi {
         &self.address
     }
 
-    /// Waits for the next answer. `Err`: it was not a 201, or the process reported an error instead.
+    /// Hands this out so many times to the process that is started next, and forgets what the one before it told.
+    pub(crate) fn hand_out(&mut self, invocation: &Invocation, times: u32) {
+        while self.told.try_recv().is_ok() {}
+        let mut invocations = self.desk.invocations.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counting goes on: the ids of requests, and what is stored under them, are never the same.
+        invocations.event.clone_from(&invocation.event);
+        invocations.wanted = invocation.wanted;
+        invocations.left = times;
+        invocations.asked = None;
+    }
+
+    /// Waits for the next answer. `Err`: it was not the wanted one, or the process reported an error instead.
     pub(crate) async fn told(&mut self) -> Result<Told, Box<dyn Error>> {
         Ok(self.told.recv().await.ok_or("the stub has stopped")??)
     }
@@ -83,24 +141,18 @@ impl RuntimeApi {
 
 /// Hands out the next request. After the last one it waits, as Lambda does, until the process is ended.
 async fn next(State(desk): State<Arc<Desk>>) -> impl IntoResponse {
-    let Some(id) = desk.hand_out() else { return future::pending().await };
+    let Some((id, event)) = desk.next() else { return future::pending().await };
     let headers = [
         ("lambda-runtime-aws-request-id", id.to_string()),
         ("lambda-runtime-deadline-ms", "4102444800000".to_owned()), // the year 2100
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:bench".to_owned()),
         ("content-type", "application/json".to_owned()),
     ];
-    (headers, desk.event.clone())
+    (headers, event)
 }
 
 async fn response(State(desk): State<Arc<Desk>>, answer: Bytes) -> StatusCode {
-    let answered = Instant::now();
-    let status = serde_json::from_slice::<Value>(&answer).ok().and_then(|answer| answer["statusCode"].as_u64());
-    let told = match (status, desk.asked()) {
-        (Some(201), Some(asked)) => Ok(Told { asked, answered }),
-        _ => Err(format!("instead of a 201 it answered {}", String::from_utf8_lossy(&answer))),
-    };
-    desk.tell(told)
+    desk.answered(Instant::now(), &answer)
 }
 
 fn error(State(desk): State<Arc<Desk>>, report: Bytes) -> StatusCode {
@@ -108,16 +160,25 @@ fn error(State(desk): State<Arc<Desk>>, report: Bytes) -> StatusCode {
 }
 
 impl Desk {
-    fn hand_out(&self) -> Option<u32> {
+    fn next(&self) -> Option<(u32, String)> {
         let mut invocations = self.invocations.lock().unwrap_or_else(PoisonError::into_inner);
         invocations.left = invocations.left.checked_sub(1)?;
         invocations.count += 1;
+        let event = invocations.event.clone();
         invocations.asked = Some(Instant::now());
-        Some(invocations.count)
+        Some((invocations.count, event))
     }
 
-    fn asked(&self) -> Option<Instant> {
-        self.invocations.lock().unwrap_or_else(PoisonError::into_inner).asked.take()
+    fn answered(&self, answered: Instant, answer: &[u8]) -> StatusCode {
+        let (asked, wanted) = {
+            let mut invocations = self.invocations.lock().unwrap_or_else(PoisonError::into_inner);
+            (invocations.asked.take(), invocations.wanted)
+        };
+        let told = match (serde_json::from_slice::<Value>(answer), asked) {
+            (Ok(answer), Some(asked)) if wanted.is(&answer) => Ok(Told { asked, answered, answer }),
+            _ => Err(format!("it answered {}", String::from_utf8_lossy(answer))),
+        };
+        self.tell(told)
     }
 
     fn tell(&self, told: Result<Told, String>) -> StatusCode {
@@ -127,47 +188,6 @@ impl Desk {
     }
 }
 
-/// The event of an API Gateway HTTP API, payload format 2.0.
-fn event(body: &str) -> Value {
-    json!({
-        "version": "2.0",
-        "routeKey": "POST /v1/quotes",
-        "rawPath": "/v1/quotes",
-        "rawQueryString": "",
-        "headers": {
-            "accept": "*/*",
-            "content-length": body.len().to_string(),
-            "content-type": "application/json",
-            "host": "api.example.com",
-            "user-agent": "bench",
-            "x-amzn-trace-id": "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
-            "x-forwarded-for": "192.0.2.1",
-            "x-forwarded-port": "443",
-            "x-forwarded-proto": "https",
-        },
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "example",
-            "domainName": "api.example.com",
-            "domainPrefix": "api",
-            "http": {
-                "method": "POST",
-                "path": "/v1/quotes",
-                "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
-                "userAgent": "bench",
-            },
-            "requestId": "JKJaXmPLvHcESHA=",
-            "routeKey": "POST /v1/quotes",
-            "stage": "$default",
-            "time": "22/Nov/2026:10:00:00 +0000",
-            "timeEpoch": 1795341600000_u64,
-        },
-        "body": body,
-        "isBase64Encoded": false,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -175,9 +195,11 @@ mod tests {
         net::TcpStream,
     };
 
+    use serde_json::json;
+
     use super::*;
 
-    /// What a process would send, and the status that it gets.
+    /// What a process would send, and what it gets.
     fn send(address: &str, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         let length = body.len();
@@ -188,11 +210,13 @@ mod tests {
         answer
     }
 
-    async fn told(path: &'static str, body: &'static str) -> Result<Told, Box<dyn Error>> {
-        let mut api = RuntimeApi::serve("{}", 1).await.unwrap();
+    /// What is told of a process that is handed an invocation and sends `body` to `path`.
+    async fn told(invocation: Invocation, path: &'static str, body: &'static str) -> Result<Told, Box<dyn Error>> {
+        let mut api = RuntimeApi::serve().await.unwrap();
+        api.hand_out(&invocation, 1);
         let address = api.address().to_owned();
         let sent = tokio::task::spawn_blocking(move || {
-            assert!(send(&address, "GET", "invocation/next", "").contains("POST /v1/quotes"));
+            assert!(send(&address, "GET", "invocation/next", "").contains("the event"));
             assert!(send(&address, "POST", path, body).starts_with("HTTP/1.1 202"));
         });
         sent.await.unwrap();
@@ -200,20 +224,45 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_201_is_a_time() {
-        let told = told("invocation/1/response", r#"{"statusCode": 201}"#).await.unwrap();
-        assert!(told.answered > told.asked);
+    async fn the_wanted_answer_is_a_time() {
+        let event = json!("the event");
+        for (wanted, body) in [
+            (Invocation::http(&event, 201), r#"{"statusCode": 201}"#),
+            (Invocation::batch(&event), r#"{"batchItemFailures": []}"#),
+        ] {
+            let told = told(wanted, "invocation/1/response", body).await.unwrap();
+            assert!(told.answered > told.asked, "{body}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn anything_else_is_an_error_that_says_what_came() {
-        for (path, body) in [
-            ("invocation/1/response", r#"{"statusCode": 503, "body": "unavailable"}"#),
-            ("invocation/1/error", "unavailable"),
-            ("init/error", "unavailable"),
+        let event = json!("the event");
+        let wanted = || Invocation::http(&event, 201);
+        for (wanted, path, body) in [
+            (wanted(), "invocation/1/response", r#"{"statusCode": 503, "body": "unavailable"}"#),
+            (wanted(), "invocation/1/error", "unavailable"),
+            (wanted(), "init/error", "unavailable"),
+            (Invocation::batch(&event), "invocation/1/response", r#"{"batchItemFailures": [{"itemIdentifier": "unavailable"}]}"#),
         ] {
-            let error = told(path, body).await.err().expect("no time").to_string();
+            let error = told(wanted, path, body).await.err().expect("no time").to_string();
             assert!(error.contains("unavailable"), "{path}: {error}");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_process_told_late_is_not_taken_for_the_next_ones_answer() {
+        let mut api = RuntimeApi::serve().await.unwrap();
+        let invocation = Invocation::http(&json!("the event"), 201);
+        for status in ["late", "in time"] {
+            api.hand_out(&invocation, 1);
+            let address = api.address().to_owned();
+            let sent = tokio::task::spawn_blocking(move || {
+                send(&address, "GET", "invocation/next", "");
+                send(&address, "POST", "invocation/1/response", &json!({ "statusCode": 201, "body": status }).to_string());
+            });
+            sent.await.unwrap();
+        }
+        assert_eq!(api.told().await.unwrap().answer["body"], "in time");
     }
 }

@@ -1,0 +1,595 @@
+"""Looks at a deployed stack from outside, and says everything that is not as it must be. It changes nothing.
+
+What must be is read from the stack's own template, so that it is the deployed version's. Each finding says what is wrong,
+where, and what to do; no finding holds a secret, for it may be sent to whoever helps."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import json
+import shlex
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+from deployed import Resource, Stack
+
+
+@dataclass(frozen=True)
+class Finding:
+    where: str
+    what: str
+    do: str
+    """A sentence, a command, or a command in each line."""
+
+
+Findings = Iterator[Finding]
+
+
+# ── The stack ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stack_is_whole(stack: Stack) -> Findings:
+    status = stack.description["StackStatus"]
+    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
+        yield Finding(
+            stack.name,
+            f"is in {status}: the last deployment did not end well, or has not ended yet",
+            f"aws cloudformation describe-stack-events --stack-name {stack.name} "
+            "--query \"StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\"",
+        )
+    if stack.description.get("DriftInformation", {}).get("StackDriftStatus") == "DRIFTED":
+        yield Finding(stack.name, "was changed by hand since it was deployed, as CloudFormation last saw it", as_deployed(stack))
+    for resource in stack.resources.values():
+        if not resource.status.endswith("_COMPLETE") or resource.status.startswith(("DELETE", "ROLLBACK")):
+            yield Finding(resource.name, f"is in {resource.status}", "deploy again; the stack's events say what failed")
+
+
+def as_deployed(stack: Stack) -> str:
+    """The command that puts everything back to what the template says."""
+    same = " ".join(f"ParameterKey={name},UsePreviousValue=true" for name in stack.parameters)
+    at = f"--stack-name {stack.name} --change-set-name as-deployed"
+    return (
+        f"aws cloudformation create-change-set {at} --deployment-mode REVERT_DRIFT --use-previous-template "
+        f"--capabilities CAPABILITY_IAM --parameters {same}\n"
+        f"aws cloudformation wait change-set-create-complete {at}\n"
+        f"aws cloudformation execute-change-set {at}"
+    )
+
+
+# ── Functions, and what starts them ─────────────────────────────────────────────────────────────────────────────────
+
+
+def configuration(stack: Stack, function: Resource) -> dict:
+    return stack.client("lambda").get_function_configuration(FunctionName=function.id)
+
+
+def log_of(stack: Stack, function: Resource) -> str:
+    """The command that shows what a function has said."""
+    group = stack.value(function.properties.get("LoggingConfig", {}).get("LogGroup")) or f"/aws/lambda/{function.id}"
+    return f"aws logs tail {group} --since 1h"
+
+
+def function(stack: Stack, function: Resource) -> Findings:
+    found = configuration(stack, function)
+    if found.get("State", "Active") != "Active":
+        yield Finding(function.name, f"is {found['State']}: {found.get('StateReason', 'no reason is given')}", as_deployed(stack))
+    if found.get("LastUpdateStatus", "Successful") != "Successful":
+        reason = found.get("LastUpdateStatusReason") or "no reason is given"
+        yield Finding(
+            function.name, f"was not updated ({found['LastUpdateStatus']}: {reason})", "ask again in a minute; then deploy again"
+        )
+    built_for = [stack.value(each) for each in function.properties.get("Architectures", ["x86_64"])]
+    if found["Architectures"] != built_for:
+        yield Finding(
+            function.name,
+            f"runs on {' '.join(found['Architectures'])}, and was deployed for {' '.join(map(str, built_for))}",
+            "deploy again with the parameter Architecture that the packages were built for",
+        )
+    wanted = function.properties.get("Environment", {}).get("Variables", {})
+    variables = found.get("Environment", {}).get("Variables", {})
+    if missing := sorted(wanted.keys() - variables.keys()):
+        yield Finding(function.name, f"lacks variables of its environment: {', '.join(missing)}", as_deployed(stack))
+    # A value that only CloudFormation can work out is not compared.
+    expected = {name: stack.value(value) for name, value in wanted.items()}
+    changed = [name for name in sorted(variables.keys() & wanted.keys()) if expected[name] not in (None, variables[name])]
+    if changed:
+        yield Finding(function.name, f"has other values than were deployed, in {', '.join(changed)}", as_deployed(stack))
+
+
+def event_source(stack: Stack, mapping: Resource) -> Findings:
+    found = stack.client("lambda").get_event_source_mapping(UUID=mapping.id)
+    update = f"aws lambda update-event-source-mapping --uuid {mapping.id}"
+    consumer = stack.resources[mapping.properties["FunctionName"]["Ref"]]
+    if found["State"] not in ("Enabled", "Enabling"):
+        yield Finding(mapping.name, f"is {found['State']}: {consumer.name} is told of no change", f"{update} --enabled")
+    result = found.get("LastProcessingResult") or "No records processed"
+    if not result.startswith(("OK", "No records processed")):
+        yield Finding(mapping.name, f"{consumer.name} fails on what it is told ({result})", log_of(stack, consumer))
+    patterns = [pattern["Pattern"] for pattern in mapping.properties.get("FilterCriteria", {}).get("Filters", [])]
+    if sorted(each["Pattern"] for each in found.get("FilterCriteria", {}).get("Filters", [])) != sorted(patterns):
+        criteria = json.dumps({"Filters": [{"Pattern": pattern} for pattern in patterns]})
+        yield Finding(
+            mapping.name,
+            f"{consumer.name} is told of other changes than were deployed: its filters differ",
+            f"{update} --filter-criteria {shlex.quote(criteria)}",
+        )
+    options = ("BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FunctionResponseTypes")
+    if changed := [name for name in options if found.get(name) != stack.value(mapping.properties.get(name))]:
+        yield Finding(mapping.name, f"has other values than were deployed, in {', '.join(changed)}", as_deployed(stack))
+    if not found.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"):
+        yield Finding(mapping.name, "keeps no record that is given up: such a change is lost", as_deployed(stack))
+    for table in stack.of_type("AWS::DynamoDB::Table"):
+        stream = stack.client("dynamodb").describe_table(TableName=table.id)["Table"].get("LatestStreamArn")
+        if stream and found["EventSourceArn"] != stream:
+            yield Finding(mapping.name, f"reads a stream that {table.name} does not write to any more", as_deployed(stack))
+
+
+def schedule(stack: Stack, schedule: Resource) -> Findings:
+    state = stack.client("scheduler").get_schedule(Name=schedule.id.rpartition("/")[2])["State"]
+    if state != "ENABLED":
+        yield Finding(schedule.name, "is disabled: nothing happens at its time", as_deployed(stack))
+
+
+def log_group(stack: Stack, group: Resource) -> Findings:
+    found = stack.client("logs").describe_log_groups(logGroupNamePrefix=group.id)["logGroups"]
+    days = stack.value(group.properties.get("RetentionInDays"))
+    retain = f"aws logs put-retention-policy --log-group-name {group.id} --retention-in-days {days}"
+    match [each for each in found if each["logGroupName"] == group.id]:
+        case []:
+            create = f"aws logs create-log-group --log-group-name {group.id}"
+            yield Finding(group.name, "is gone, and what is logged goes nowhere", f"{create}\n{retain}")
+        case [present] if days is not None and str(present.get("retentionInDays")) != str(days):
+            kept = f"for {present['retentionInDays']} days" if "retentionInDays" in present else "for ever"
+            yield Finding(group.name, f"is kept {kept}, and not for {days} days", retain)
+
+
+# ── What is kept ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def table(stack: Stack, table: Resource) -> Findings:
+    tables = stack.client("dynamodb")
+    found = tables.describe_table(TableName=table.id)["Table"]
+    update = f"aws dynamodb update-table --table-name {table.id}"
+    if found["TableStatus"] != "ACTIVE":
+        yield Finding(table.name, f"is {found['TableStatus']}", "ask again in a minute")
+    stream = found.get("StreamSpecification", {})
+    if not stream.get("StreamEnabled") or stream.get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+        yield Finding(
+            table.name,
+            "has no stream of old and new images: licences are not issued, and letters not sent",
+            # Its mappings read the old stream: only a deployment points them at the new one.
+            f"{update} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES\n{as_deployed(stack)}",
+        )
+    if not found.get("DeletionProtectionEnabled"):
+        yield Finding(table.name, "is not protected from being deleted", f"{update} --deletion-protection-enabled")
+    indexes = {index["IndexName"]: index.get("IndexStatus", "ACTIVE") for index in found.get("GlobalSecondaryIndexes", [])}
+    for wanted in table.properties.get("GlobalSecondaryIndexes", []):
+        status = indexes.get(wanted["IndexName"], "missing")
+        if status != "ACTIVE":
+            yield Finding(table.name, f"its index {wanted['IndexName']} is {status}", "ask again in a minute; then deploy again")
+    attribute = table.properties.get("TimeToLiveSpecification", {}).get("AttributeName")
+    lifetime = tables.describe_time_to_live(TableName=table.id)["TimeToLiveDescription"]
+    if attribute and (lifetime["TimeToLiveStatus"] not in ("ENABLED", "ENABLING") or lifetime["AttributeName"] != attribute):
+        yield Finding(
+            table.name,
+            f"does not drop what is over by its attribute {attribute}",
+            f"aws dynamodb update-time-to-live --table-name {table.id} "
+            f"--time-to-live-specification Enabled=true,AttributeName={attribute}",
+        )
+    backups = tables.describe_continuous_backups(TableName=table.id)["ContinuousBackupsDescription"]
+    if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        yield Finding(
+            table.name,
+            "cannot be put back to an earlier point in time, nor exported as a whole",
+            f"aws dynamodb update-continuous-backups --table-name {table.id} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        )
+
+
+def failures(stack: Stack, bucket: Resource) -> Findings:
+    pages = stack.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket.id)
+    given_up = [each for page in pages for each in page.get("Contents", [])]
+    if given_up:
+        since = min(each["LastModified"] for each in given_up)
+        yield Finding(
+            bucket.name,
+            f"holds what was given up, {len(given_up)} times since {since:%Y-%m-%d %H:%M} UTC",
+            f"remove the cause, which the logs of Issuance and Notifications tell; then\ninfra/aws/replay {stack.name}",
+        )
+
+
+# ── Keys and secrets ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def signing_key(stack: Stack, key: Resource) -> Findings:
+    keys = stack.client("kms")
+    found = keys.describe_key(KeyId=key.id)["KeyMetadata"]
+    if found["KeyState"] == "PendingDeletion":
+        when = f"{found['DeletionDate']:%Y-%m-%d}" if "DeletionDate" in found else "soon"
+        cancel = f"aws kms cancel-key-deletion --key-id {key.id}\naws kms enable-key --key-id {key.id}"
+        yield Finding(key.name, f"signs nothing, and is deleted for ever: {when}", cancel)
+    elif found["KeyState"] != "Enabled":
+        yield Finding(key.name, f"is {found['KeyState']}: no licence can be signed", f"aws kms enable-key --key-id {key.id}")
+    if found["KeySpec"] != "ECC_NIST_EDWARDS25519":
+        yield Finding(
+            key.name, f"is of {found['KeySpec']}, with which no licence file can be signed", "deploy this repository's template"
+        )
+        return
+    # The last 32 bytes of an Ed25519 key's description (RFC 8410) are the key.
+    public = keys.get_public_key(KeyId=key.id)["PublicKey"][-32:]
+    answer = ask("GET", f"{stack.outputs['Url']}/.well-known/license-keys.json")
+    if answer.status != 200:
+        return  # `answers` says so
+    if base64.urlsafe_b64encode(public).rstrip(b"=").decode() not in {each.get("x") for each in answer.json().get("keys", [])}:
+        starts = stack.resources["Issuance"].id
+        yield Finding(
+            key.name,
+            "is not among the published keys, so that its licences cannot be verified",
+            # It publishes its key when it starts, which it does by itself when the first quote is paid.
+            f'aws lambda update-function-configuration --function-name {starts} --description "started, $(date -u +%FT%TZ)"\n'
+            f"aws lambda wait function-updated --function-name {starts}\n"
+            f"aws lambda invoke --function-name {starts} --payload fileb://<(echo '{{\"Records\": []}}') /dev/stdout",
+        )
+
+
+def is_blank_or_padded(secret: str) -> str | None:
+    if not secret.strip():
+        return "is empty"
+    return None if secret == secret.strip() else "begins or ends with white space"
+
+
+def is_signing_secret(secret: str) -> str | None:
+    no_payment = "is not a signing secret of Stripe's (whsec_…): no webhook verifies, and no payment is seen"
+    return None if secret.startswith("whsec_") else no_payment
+
+
+def are_link_keys(secret: str) -> str | None:
+    """As `LinkKeys::parse` reads them."""
+    ids = set()
+    for place, pair in enumerate(secret.split(","), 1):
+        id, colon, key = pair.strip().partition(":")
+        if not colon or not (id.isascii() and id.isalnum()):
+            return f"its key {place} is not written as id:secret, with an id of letters and digits"
+        if id in ids:
+            return f"its key {place} has the id of another one"
+        if len(key) < 16:
+            return f"its key {place} has a secret of fewer than 16 characters"
+        ids.add(id)
+
+
+# By the variable that a function reads it from: what is wrong with a secret, if anything is.
+JUDGES: dict[str, Callable[[str], str | None]] = {"STRIPE_WEBHOOK_SECRET": is_signing_secret, "LINK_KEYS": are_link_keys}
+REMEDIES = {
+    "STRIPE_WEBHOOK_SECRET": "name {StripeWebhook} to Stripe, and put the signing secret of this endpoint in its place:",
+    "LINK_KEYS": "put keys in its place, the current one first, and the earlier ones as they were:",
+    "NUMBER_KEY": "put the key in its place that numbers were made with so far, for repeated requests find their quotes by it:",
+}
+
+
+def secrets(stack: Stack) -> Findings:
+    """Each secret that a function is told to read, by what it reads it for."""
+    readers = defaultdict(list)
+    for function in stack.of_type("AWS::Lambda::Function"):
+        found = configuration(stack, function)
+        written = function.properties.get("Environment", {}).get("Variables", {})
+        for variable, arn in found.get("Environment", {}).get("Variables", {}).items():
+            if variable.endswith("_FROM"):
+                name = written.get(variable, {}).get("Fn::GetAtt", [arn])[0]
+                readers[name, variable.removesuffix("_FROM"), arn].append(
+                    (function, datetime.fromisoformat(found["LastModified"]))
+                )
+    for (name, variable, arn), functions in readers.items():
+        yield from tried(name, secret(stack, name, variable, arn, functions))
+
+
+def secret(stack: Stack, name: str, variable: str, arn: str, functions: list[tuple[Resource, datetime]]) -> Findings:
+    kept = stack.client("secretsmanager").get_secret_value(SecretId=arn)
+    text = kept.get("SecretString", "")
+    update = "aws lambda update-function-configuration --function-name"
+    restart = "\n".join(f'{update} {function.id} --description "another secret, $(date -u +%FT%TZ)"' for function, _ in functions)
+    if wrong := is_blank_or_padded(text) or JUDGES.get(variable, lambda _: None)(text):
+        put = f"aws secretsmanager put-secret-value --secret-id {arn} --secret-string SECRET"
+        say = REMEDIES.get(variable, "put another one in its place:").format(**stack.outputs)
+        yield Finding(name, wrong, f"{say}\n{put}\n{restart}")
+    # A function reads its secrets when an instance of it starts, and a change of its configuration starts new ones.
+    elif before := [function.name for function, changed in functions if changed < kept["CreatedDate"]]:
+        yield Finding(name, f"is newer than the last change of {', '.join(before)}, which may still use the one before", restart)
+
+
+# ── Mail ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sender(stack: Stack, identity: Resource) -> Findings:
+    found = stack.client("sesv2").get_email_identity(EmailIdentity=identity.id)
+    signing = found.get("DkimAttributes", {})
+    if not found["VerifiedForSendingStatus"] or signing.get("Status") != "SUCCESS" or not signing.get("SigningEnabled"):
+        problem = "is not verified: no letter is sent" if not found["VerifiedForSendingStatus"] else "does not sign its letters"
+        records = [f"{token}._domainkey.{identity.id} CNAME {token}.dkim.amazonses.com" for token in signing.get("Tokens", [])]
+        look = f"aws sesv2 get-email-identity --email-identity {identity.id} --query DkimAttributes"
+        do = (
+            "\n".join(["put these records into the domain's DNS, and wait until SES has seen them:", *records])
+            if records
+            else look
+        )
+        yield Finding(identity.name, f"{identity.id} {problem} (DKIM: {signing.get('Status', 'unknown')})", do)
+    settings = stack.value(identity.properties.get("ConfigurationSetAttributes", {}).get("ConfigurationSetName"))
+    if settings and found.get("ConfigurationSetName") != settings:
+        yield Finding(
+            identity.name,
+            "sends without its configuration set: nobody hears of letters that come back",
+            f"aws sesv2 put-email-identity-configuration-set-attributes --email-identity {identity.id} "
+            f"--configuration-set-name {settings}",
+        )
+
+
+def mail_settings(stack: Stack, settings: Resource) -> Findings:
+    mail, name = stack.client("sesv2"), settings.id
+    if not mail.get_configuration_set(ConfigurationSetName=name).get("SendingOptions", {}).get("SendingEnabled", True):
+        enable = f"aws sesv2 put-configuration-set-sending-options --configuration-set-name {name} --sending-enabled"
+        yield Finding(settings.name, "sends nothing", enable)
+    found = mail.get_configuration_set_event_destinations(ConfigurationSetName=name)["EventDestinations"]
+    heard = {kind for each in found if each["Enabled"] for kind in each["MatchingEventTypes"]}
+    if unheard := {"BOUNCE", "COMPLAINT"} - heard:
+        yield Finding(settings.name, f"tells nobody of {' and '.join(sorted(unheard))}", as_deployed(stack))
+
+
+def mail_account(stack: Stack) -> Findings:
+    found = stack.client("sesv2").get_account()
+    if not found["ProductionAccessEnabled"]:
+        yield Finding(
+            "the account's mail",
+            "is in SES's sandbox: letters reach only addresses that were verified",
+            "aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url https://YOUR-SITE",
+        )
+    if not found["SendingEnabled"] or found.get("EnforcementStatus", "HEALTHY") != "HEALTHY":
+        say = f"is {found.get('EnforcementStatus', 'stopped')} at SES, sending {'on' if found['SendingEnabled'] else 'off'}"
+        yield Finding("the account's mail", say, "read SES's letter to the account's owner, and answer it in the Support Center")
+
+
+# ── Whether somebody would hear ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def topic(stack: Stack, topic: Resource) -> Findings:
+    pages = stack.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic.id)
+    subscriptions = [each for page in pages for each in page["Subscriptions"]]
+    if any(each["SubscriptionArn"].startswith("arn:") for each in subscriptions):
+        return
+    if subscriptions:
+        yield Finding(
+            topic.name,
+            "nobody has confirmed a subscription",
+            "follow the link in the letter “AWS Notification - Subscription Confirmation”",
+        )
+    else:
+        subscribe = f"aws sns subscribe --topic-arn {topic.id} --protocol email --notification-endpoint YOUR-ADDRESS"
+        yield Finding(topic.name, "nobody hears of it", f"deploy with the parameter AlarmEmail, or\n{subscribe}")
+
+
+def alarms(stack: Stack) -> Findings:
+    names = {resource.id: resource.name for resource in stack.of_type("AWS::CloudWatch::Alarm")}
+    pages = (
+        stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNames=list(names), AlarmTypes=["MetricAlarm"])
+    )
+    found = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
+    for id, name in names.items():
+        alarm = found.get(id)
+        if not alarm:
+            yield Finding(name, "is gone", as_deployed(stack))
+        elif alarm["StateValue"] == "ALARM":
+            history = f"aws cloudwatch describe-alarm-history --alarm-name {id} --history-item-type StateUpdate --max-items 5"
+            yield Finding(
+                name, f"{alarm.get('AlarmDescription', 'is in alarm')} ({alarm.get('StateReason', 'no reason')})", history
+            )
+        if alarm and not alarm["ActionsEnabled"]:
+            yield Finding(
+                name, "tells nobody: its actions are disabled", f"aws cloudwatch enable-alarm-actions --alarm-names {id}"
+            )
+
+
+# ── What the world sees ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Answer:
+    """What was answered; `status` is 0 when nothing was, and `body` says why."""
+
+    def __init__(self, status: int, kind: str, body: bytes):
+        self.status, self.kind, self.body = status, kind, body
+
+    def json(self) -> dict:
+        try:
+            read = json.loads(self.body)
+        except ValueError:
+            return {}
+        return read if isinstance(read, dict) else {}
+
+    def __str__(self):
+        return f"{self.status} {self.kind}" if self.status else self.body.decode(errors="replace")
+
+
+class NotElsewhere(urllib.request.HTTPRedirectHandler):
+    """Being sent elsewhere is an answer: our functions do not go there either."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+web = urllib.request.build_opener(NotElsewhere)
+
+
+def ask(method: str, url: str, body: bytes | None = None) -> Answer:
+    if urlsplit(url).scheme not in ("https", "http"):
+        return Answer(0, "", b"no address of the web")
+    request = urllib.request.Request(
+        url, body, {"content-type": "application/json", "user-agent": "sellthrough-doctor"}, method=method
+    )
+    try:
+        with web.open(request, timeout=30) as answer:
+            return Answer(answer.status, answer.headers.get_content_type(), answer.read())
+    except urllib.error.HTTPError as answer:
+        return Answer(answer.code, answer.headers.get_content_type(), answer.read())
+    except urllib.error.URLError as error:
+        return Answer(0, "", str(error.reason).encode())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Answer(0, "", (str(error) or type(error).__name__).encode())
+
+
+# One question for each function that is asked over HTTP, with what only it can answer. None of them leaves a trace.
+QUESTIONS = [
+    ("Quotes", "GET", "/v1/pricing", 200, "application/json"),
+    ("Quotes", "GET", "/v1/quotes/Q-0000-00000", 404, "application/problem+json"),
+    ("Documents", "GET", "/v1/quotes/Q-0000-00000/document.pdf", 404, "application/problem+json"),
+    ("Payments", "POST", "/webhooks/stripe", 400, "application/problem+json"),
+    ("Licenses", "GET", "/.well-known/license-keys.json", 200, "application/json"),
+    ("Licenses", "GET", "/v1/licenses/SEN-00000-000000", 401, "application/problem+json"),
+    ("Desk", "GET", "/v1/desk/policy", 401, "application/problem+json"),
+]
+
+
+def answers(stack: Stack) -> Findings:
+    url = stack.outputs["Url"]
+    for function, method, path, status, kind in QUESTIONS:
+        answer = ask(method, url + path, b"{}" if method == "POST" else None)
+        if (answer.status, answer.kind) == (status, kind):
+            continue
+        if not answer.status:
+            target = stack.outputs.get("DomainTarget")
+            point = f"; {urlsplit(url).hostname} must be a CNAME of {target} in your DNS" if target else ""
+            yield Finding("Url", f"{url} cannot be reached: {answer}", f"try from another network{point}")
+            return
+        log = log_of(stack, stack.resources[function])
+        yield Finding(function, f"answers {method} {path} with {answer}, and not with {status} {kind}", log)
+
+
+def domain(stack: Stack, domain: Resource) -> Findings:
+    target = stack.outputs.get("DomainTarget", "")
+    at, wanted = addresses(domain.id), addresses(target)
+    if not at:
+        yield Finding(domain.name, f"{domain.id} is not in DNS", f"{domain.id} CNAME {target}")
+    elif wanted and not at & wanted:
+        do = f"{domain.id} CNAME {target}\nunless what it points at is a proxy of yours that passes requests on to there"
+        yield Finding(domain.name, f"{domain.id} does not point at {target}", do)
+
+
+def addresses(host: str) -> set[str]:
+    """Where a name leads: its addresses, and the names on the way."""
+    try:
+        name, aliases, found = socket.gethostbyname_ex(host)
+    except OSError:
+        return set()
+    return {name, *aliases, *found}
+
+
+def issuer(stack: Stack) -> Findings:
+    url = stack.parameters["OidcIssuer"]
+    where = f"{url.rstrip('/')}/.well-known/openid-configuration"
+    answer = ask("GET", where)
+    metadata = answer.json()
+    if answer.status != 200 or not metadata:
+        yield Finding(
+            "OidcIssuer",
+            f"{where} is answered {answer}: nobody can sign in",
+            "deploy with the OidcIssuer that your provider names",
+        )
+        return
+    if metadata.get("issuer") != url:
+        yield Finding(
+            "OidcIssuer",
+            f"{where} is that of {metadata.get('issuer')!r}, and every token is refused",
+            f"deploy with OidcIssuer={shlex.quote(str(metadata.get('issuer')))}",
+        )
+    keys = ask("GET", str(metadata.get("jwks_uri", "")))
+    if keys.status != 200 or not keys.json().get("keys"):
+        yield Finding(
+            "OidcIssuer",
+            f"the keys that it names at {metadata.get('jwks_uri')} are not there ({keys}): nobody can sign in",
+            "ask whoever runs the issuer; it must publish them to the internet",
+        )
+
+
+def test_mode(stack: Stack) -> Findings:
+    if stack.parameters.get("StripeAcceptTestMode") == "true":
+        yield Finding("Payments", "takes payments of Stripe's test mode for real ones", "deploy with StripeAcceptTestMode=false")
+
+
+# ── All of it ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+OF_THE_STACK = [stack_is_whole, secrets, mail_account, alarms, answers, issuer, test_mode]
+OF_A_RESOURCE = {
+    "AWS::ApiGatewayV2::DomainName": domain,
+    "AWS::DynamoDB::Table": table,
+    "AWS::KMS::Key": signing_key,
+    "AWS::Lambda::EventSourceMapping": event_source,
+    "AWS::Lambda::Function": function,
+    "AWS::Logs::LogGroup": log_group,
+    "AWS::S3::Bucket": failures,
+    "AWS::SES::ConfigurationSet": mail_settings,
+    "AWS::SES::EmailIdentity": sender,
+    "AWS::SNS::Topic": topic,
+    "AWS::Scheduler::Schedule": schedule,
+}
+
+
+def unseen(where: str, error: ClientError | BotoCoreError) -> Finding:
+    """That something could not be looked at, or is not there."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    if "NotFound" in code or code.startswith("NoSuch"):
+        say = "CloudTrail tells who removed it; deploying again does not bring it back, and its data comes back from backups only"
+        return Finding(where, f"is gone ({code})", say)
+    asked = f"{error.operation_name} is answered {code}" if isinstance(error, ClientError) else str(error)
+    if "Denied" in code or "Unauthorized" in code:
+        return Finding(
+            where,
+            f"could not be looked at: {asked}",
+            "allow it to these credentials; infra/aws/operate/doctor.json has all that is needed",
+        )
+    return Finding(where, f"could not be looked at: {asked}", "ask again in a minute")
+
+
+def tried(where: str, findings: Findings) -> Findings:
+    """What could not be looked at is a finding as well, and hides no other."""
+    try:
+        yield from findings
+    except (BotoCoreError, ClientError) as error:
+        yield unseen(where, error)
+
+
+def examine(stack: Stack) -> list[Finding]:
+    """Everything that is wrong."""
+    checks = [(stack.name, check(stack)) for check in OF_THE_STACK]
+    for resource in stack.resources.values():
+        if resource.type in OF_A_RESOURCE and resource.id:
+            checks.append((resource.name, OF_A_RESOURCE[resource.type](stack, resource)))
+    return [finding for where, findings in checks for finding in tried(where, findings)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="infra/aws/doctor", description="Says what is wrong with a deployed stack. Changes nothing."
+    )
+    parser.add_argument("stack", help="its name, such as sellthrough")
+    name = parser.parse_args().stack
+    try:
+        stack = Stack(name)
+        # A stack that was never made whole has no outputs, and nothing else about it can be said.
+        found = examine(stack) if "Url" in stack.outputs else list(tried(name, stack_is_whole(stack)))
+    except (BotoCoreError, ClientError) as error:
+        found = [Finding(name, str(error), "check the stack's name, and the region and the credentials of the environment")]
+    for finding in found:
+        do = "\n".join(f"    {line}" for line in finding.do.splitlines())
+        print(f"{finding.where}: {finding.what}\n{do}\n")
+    print(f"{len(found)} things are not as they must be" if found else "all is well")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

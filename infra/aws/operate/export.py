@@ -1,0 +1,84 @@
+"""Writes everything that a stack keeps to a folder, as text that any program reads.
+
+`quote.jsonl`, `license.jsonl`, `audit.jsonl` and so on have one item a line, by kind; `licenses/` has every licence file
+that was issued, and `license-keys.json` the keys that verify them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import urllib.request
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+from boto3.dynamodb.types import TypeDeserializer
+from deployed import Stack
+
+plain = TypeDeserializer().deserialize
+
+
+def number(value: Decimal) -> int | str:
+    """Numbers of the table are whole; any other would keep all its digits as text."""
+    return int(value) if value == value.to_integral_value() else str(value)
+
+
+def read(item: dict) -> dict:
+    """An item with its aggregate, which is JSON in `body`, opened."""
+    attributes = {name: plain(value) for name, value in item.items()}
+    if "body" in attributes:
+        attributes["body"] = json.loads(attributes["body"])
+    return attributes
+
+
+def license_files(entitlement: dict) -> dict[str, str]:
+    """The file in force by its SEN, and each one before by SEN and when it was issued."""
+    issues = [(entitlement["sen"], entitlement)]
+    issues += [(f"{entitlement['sen']}-{issue['issued_at'].replace(':', '')}", issue) for issue in entitlement.get("earlier", [])]
+    # A subscription has none, nor what the desk brought in.
+    return {name: issue["file"]["text"] for name, issue in issues if issue.get("file")}
+
+
+def export(stack: Stack, folder: Path) -> Counter:
+    counted, files = Counter(), {}
+    (folder / "licenses").mkdir()
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"], ConsistentRead=True)
+    try:
+        for item in (read(item) for page in pages for item in page["Items"]):
+            kind = item.get("kind", "other")
+            if kind not in files:
+                files[kind] = open(folder / f"{kind}.jsonl", "w", encoding="utf-8")
+            files[kind].write(json.dumps(item, ensure_ascii=False, sort_keys=True, default=number) + "\n")
+            counted[kind] += 1
+            if kind == "license":
+                for name, text in license_files(item["body"]).items():
+                    (folder / "licenses" / f"{name}.lic").write_text(text, encoding="utf-8")
+                    counted["licence files"] += 1
+    finally:
+        for file in files.values():
+            file.close()
+    with urllib.request.urlopen(f"{stack.outputs['Url']}/.well-known/license-keys.json", timeout=30) as keys:
+        (folder / "license-keys.json").write_bytes(keys.read())
+    return counted
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="infra/aws/export", description="Writes everything that a stack keeps to a folder.")
+    parser.add_argument("stack", help="its name, such as sellthrough")
+    parser.add_argument("folder", type=Path, help="a folder that does not exist yet; people's names and addresses will be in it")
+    arguments = parser.parse_args()
+    # Under another name until it is whole, and for nobody else to read.
+    unfinished = arguments.folder.with_name(f"{arguments.folder.name}.unfinished")
+    if arguments.folder.exists() or unfinished.exists():
+        parser.error(f"{arguments.folder} or {unfinished} exists: name another folder, or remove it")
+    unfinished.mkdir(mode=0o700)
+    counted = export(Stack(arguments.stack), unfinished)
+    unfinished.rename(arguments.folder)
+    for what, times in sorted(counted.items()):
+        print(f"{times:8} {what}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

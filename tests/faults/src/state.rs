@@ -1,0 +1,181 @@
+//! What there is in the end, without what differs between any two runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::engine;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    scene::Scene,
+    story::{Told, reveal},
+};
+
+/// What callers were told, what is stored and what was sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    told: BTreeMap<String, Value>,
+    items: BTreeMap<String, Value>,
+    /// One entry for each letter, under its Message-ID and recipient.
+    letters: Vec<(String, Value)>,
+}
+
+impl State {
+    /// What has come of a story.
+    pub(crate) async fn of(scene: &Scene, told: Told) -> Self {
+        let own = Own::of(scene, &told);
+        let anyone = |(what, value): (String, Value)| (own.anyone_s(&what), own.anyone_s_value(&value));
+        let mut letters: Vec<_> = letters(scene).await.into_iter().map(anyone).collect();
+        letters.sort_by(|one, other| one.0.cmp(&other.0));
+        // A policy's files, which say what numbers look like, are everybody's.
+        let stored = |(key, value): (String, Value)| if key.starts_with("POLICY#") { (key, value) } else { anyone((key, value)) };
+        let items = items(scene).await.into_iter().map(stored).collect();
+        Self { told: told.into_iter().map(anyone).collect(), items, letters }
+    }
+
+    /// How many items and letters there are.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.items.len(), self.letters.len())
+    }
+
+    /// Everything in which `self` is not as `expected`.
+    pub(crate) fn differences(&self, expected: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (what, is, should) in [("told", &self.told, &expected.told), ("stored", &self.items, &expected.items)] {
+            for key in is.keys().chain(should.keys()).collect::<BTreeSet<_>>() {
+                let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+                found.extend(difference(&format!("{what}: {key}"), &text(is.get(key)), &text(should.get(key))));
+            }
+        }
+        for id in self.letters.iter().chain(&expected.letters).map(|(id, _)| id).collect::<BTreeSet<_>>() {
+            let of = |state: &Self| -> Vec<String> {
+                state.letters.iter().filter(|(other, _)| other == id).map(|(_, letter)| letter.to_string()).collect()
+            };
+            let (is, should) = (of(self), of(expected));
+            if is.len() != should.len() {
+                found.push(format!("sent: {id}: {} times instead of {}", is.len(), should.len()));
+            }
+            found.extend(is.iter().zip(&should).filter_map(|(is, should)| difference(&format!("sent: {id}"), is, should)));
+        }
+        found
+    }
+}
+
+/// What is a run's own, and what stands for it in all of them.
+struct Own(Vec<(String, String)>);
+
+impl Own {
+    /// Its address; and which quote has which invoice's number, for who is delivered first has the first.
+    fn of(scene: &Scene, told: &Told) -> Self {
+        let address = scene.home.url().trim_start_matches("http://").to_owned();
+        let invoice = |quote: &Value| {
+            let (number, invoice) = (quote["number"].as_str()?, quote["invoice"].as_str()?);
+            Some((invoice.to_owned(), format!("the invoice of {number}")))
+        };
+        Self(told.iter().filter_map(|(_, value)| invoice(value)).chain([(address, "home".to_owned())]).collect())
+    }
+
+    fn anyone_s(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (own, anyone_s)| text.replace(own, anyone_s))
+    }
+
+    fn anyone_s_value(&self, value: &Value) -> Value {
+        serde_json::from_str(&self.anyone_s(&value.to_string())).expect("it is all inside of texts")
+    }
+}
+
+/// Two texts from the place on where they differ, if they do.
+fn difference(of: &str, is: &str, should: &str) -> Option<String> {
+    let same = is.chars().zip(should.chars()).take_while(|(is, should)| is == should).count();
+    let from_there = |text: &str| text.chars().skip(same.saturating_sub(40)).take(200).collect::<String>();
+    (is != should).then(|| format!("{of}\n    is     …{}\n    should …{}", from_there(is), from_there(should)))
+}
+
+/// The table, read past microburst, by partition and sort key.
+async fn items(scene: &Scene) -> BTreeMap<String, Value> {
+    let client = engine::client(scene.ground.engine.endpoint());
+    let scan = client.scan().table_name(scene.home.store().table()).consistent_read(true).into_paginator().items().send();
+    let items = scan.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
+    let mut kept = BTreeMap::new();
+    let mut entries: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for item in items {
+        let mut item: Map<String, Value> = item.iter().map(|(name, value)| (name.clone(), plain(name, value))).collect();
+        let text = |name: &str| item[name].as_str().expect("keys are texts").to_owned();
+        let (pk, sk) = (text("pk"), text("sk"));
+        // Asking is counted as often as it was asked, and an answer that was lost may count twice.
+        if pk.starts_with("LIMIT#") {
+            continue;
+        }
+        // Every put has a mark of its own, and the post office an id of its own for every letter.
+        item.remove("mark");
+        if item.contains_key("accepted_as") {
+            item.insert("accepted_as".to_owned(), json!("by the post office"));
+        }
+        // Entries of one instant are told apart by chance.
+        match sk.strip_prefix("AUDIT#").and_then(|sk| sk.split_once('#')) {
+            Some((at, _)) => {
+                item.remove("sk");
+                if let Some(body) = item.get_mut("body").and_then(Value::as_object_mut) {
+                    body.remove("unique");
+                }
+                entries.entry(format!("{pk} AUDIT#{at}")).or_default().push(item.into());
+            }
+            None => drop(kept.insert(format!("{pk} {sk}"), item.into())),
+        }
+    }
+    for (place, mut entries) in entries {
+        let reveals = entries.extract_if(.., |entry| entry["kind"] == "reveal").collect::<Vec<_>>();
+        if let Some(first) = reveals.first() {
+            let sen = first["pk"].as_str().and_then(|pk| pk.strip_prefix("LICENSE#")).expect("a licence's key").to_owned();
+            kept.insert(format!("{place} reveals"), revealed(scene, &sen, &reveals));
+        }
+        entries.sort_by_key(Value::to_string);
+        kept.extend(entries.into_iter().enumerate().map(|(n, entry)| (format!("{place} {n}"), entry)));
+    }
+    kept
+}
+
+/// Who saw a licence's key. It is noted before it is shown, so whoever was answered 503 may have been noted and has seen
+/// nothing: at most once more for each time that this happened.
+fn revealed(scene: &Scene, compact: &str, notes: &[Value]) -> Value {
+    let sen = format!("SEN-{}-{}", &compact[..5], &compact[5..]);
+    let people: BTreeSet<_> = notes.iter().map(|note| note["subject"].as_str().expect("who it was")).collect();
+    let most = people.len() + scene.refused(&reveal(&sen));
+    assert!(notes.len() <= most, "{sen}: {} notes that its key was seen, of at most {most}", notes.len());
+    json!(people)
+}
+
+/// A value as JSON; a body as what is in it.
+fn plain(name: &str, value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) if name == "body" => serde_json::from_str(text).expect("a body is JSON"),
+        AttributeValue::S(text) => text.clone().into(),
+        AttributeValue::N(number) => serde_json::from_str(number).expect("a number"),
+        other => format!("{other:?}").into(),
+    }
+}
+
+/// Every letter that the post office took, with the text of its PDF.
+async fn letters(scene: &Scene) -> Vec<(String, Value)> {
+    let inbox = scene.request(Method::GET, "/local/inbox").header("accept", "application/json");
+    let inbox: Value = inbox.send().await.expect("the inbox").json().await.expect("letters");
+    let mut letters = Vec::new();
+    for letter in inbox["messages"].as_array().expect("letters") {
+        let mut letter = letter.clone();
+        let file = scene.ground.data().join("mail").join(format!("{}.eml", letter["id"].as_str().expect("an id")));
+        let message = std::fs::read_to_string(file).expect("a letter is a file");
+        let id = message.lines().find_map(|line| line.strip_prefix("Message-ID: ")).expect("a Message-ID");
+        let id = format!("{id} to {}", letter["to"].as_str().expect("a recipient"));
+        for attachment in letter["attachments"].as_array_mut().expect("attachments") {
+            let pdf = scene.request(Method::GET, attachment["url"].as_str().expect("an address")).send().await;
+            let pdf = pdf.expect("an attachment").bytes().await.expect("a PDF");
+            attachment["url"] = tests::pdf::pages(&pdf).into();
+            // Another number of the same length may be compressed to another size.
+            attachment["size"].take();
+        }
+        letter["id"].take();
+        letters.push((id, letter));
+    }
+    letters
+}
