@@ -35,11 +35,6 @@ impl Documents {
         Ok(Arc::new(Self { store, policies, links, typesetter }))
     }
 
-    /// Asks ahead of the first request which policy is in force. A failure is logged, and the first request asks again.
-    pub async fn prepare(&self) {
-        runtime::aws::ahead(self.policies.current()).await;
-    }
-
     async fn pdf(self: Arc<Self>, document: Document) -> Reply {
         let name = document.number.clone();
         // Typesetting takes a while and waits for nothing: it must not hold up who shares the thread.

@@ -30,7 +30,8 @@ pub enum Failure {
     Refused(Refusal),
     /// Nobody is signed in, or it cannot be checked.
     Identity(IdentityError),
-    /// The world failed: 503. Whether something was written is unknown, and repeating the request is safe.
+    /// The world failed: 503. Whether something was written is unknown. Repeating the request is safe; without an
+    /// `Idempotency-Key`, what creates a quote may then have created two.
     Unavailable(String),
     /// We are broken: 500.
     Broken(String),
@@ -80,7 +81,8 @@ impl IntoResponse for Failure {
                 tracing::error!(why, "unavailable");
                 Problem::new(
                     Code::Unavailable,
-                    "Something that we need does not answer. Send the same request again in a moment: it is safe.",
+                    "Something that we need does not answer. Send the same request again in a moment: what it changes is changed \
+                     once, and a quote is created once if the request has an `Idempotency-Key`.",
                 )
             }
             Self::Broken(why) => {

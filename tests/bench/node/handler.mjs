@@ -1,4 +1,5 @@
-// The yardstick in Node.js: parses a JSON body, writes one small item and answers 201, as `bare` does.
+// The yardstick in Node.js: parses a JSON body, keeps it as one item that waits in the table's index, and answers 201, as
+// `bare` does.
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 
 const client = new DynamoDBClient({});
@@ -9,8 +10,10 @@ export async function handler(event, id) {
   const Item = {
     pk: { S: `NODE#${id}` },
     sk: { S: "NODE" },
+    owed: { S: "letters" },
+    owed_since: { S: "2026-11-22T10:00:00Z" },
     currency: text(body.currency),
-    company: text(body.customer?.company),
+    body: { S: JSON.stringify(body) },
   };
   await client.send(new PutItemCommand({ TableName: process.env.TABLE_NAME, Item }));
   return { statusCode: 201, headers: { "content-type": "application/json" }, body: JSON.stringify({ id }) };

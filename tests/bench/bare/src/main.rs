@@ -1,5 +1,6 @@
-//! The yardstick: what a function on Lambda costs before it has any rules. It parses a JSON body, writes one small item
-//! and answers 201, with the same SDK and the same profile as the functions that are held against it, and no logging.
+//! The yardstick: what a function on Lambda costs before it has any rules. It parses a JSON body, keeps it as one item that
+//! waits in the table's index, as a new quote does, and answers 201, with the same SDK and the same profile as the functions
+//! that are held against it, and no logging.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
@@ -17,10 +18,13 @@ async fn main() -> Result<(), Error> {
 async fn put(client: &Client, table: &str, request: Request) -> Result<Response<Body>, Error> {
     let body: Value = serde_json::from_slice(request.body())?;
     let id = request.lambda_context().request_id;
-    let text = |value: &Value| AttributeValue::S(value.as_str().unwrap_or_default().to_owned());
-    let put = client.put_item().table_name(table);
-    let put = put.item("pk", AttributeValue::S(format!("BARE#{id}"))).item("sk", AttributeValue::S("BARE".to_owned()));
-    put.item("currency", text(&body["currency"])).item("company", text(&body["customer"]["company"])).send().await?;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put = client.put_item().table_name(table).item("pk", text(&format!("BARE#{id}"))).item("sk", text("BARE"));
+    let put = put.item("owed", text("letters")).item("owed_since", text("2026-11-22T10:00:00Z"));
+    put.item("currency", text(body["currency"].as_str().unwrap_or_default()))
+        .item("body", text(&body.to_string()))
+        .send()
+        .await?;
     let created = json!({ "id": id }).to_string();
     Ok(Response::builder().status(201).header("content-type", "application/json").body(created.into())?)
 }
