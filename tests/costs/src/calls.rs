@@ -1,11 +1,11 @@
 //! Issue 4, "Measured": how much each function may ask of AWS.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::collections::BTreeMap;
 
 use axum::http::Method;
 
 use crate::{
-    account::{Account, Fault, VENDOR},
+    account::{Account, Fault},
     journeys,
     meter::Spent,
 };
@@ -17,31 +17,13 @@ fn calls(calls: &[(&str, u32)]) -> BTreeMap<String, u32> {
 
 /// An account in which every function has served before: it knows which policy is in force.
 async fn warm() -> Result<Account, Fault> {
-    let vendor = tempfile::tempdir()?;
-    copy(VENDOR.as_ref(), vendor.path())?;
-    // Unoptimised, a real page takes half a second, and nothing here is about its looks.
-    let document = "#let data = json(\"document.json\")\n#set document(title: data.title)\n= #data.title\n";
-    fs::write(vendor.path().join("documents/document.typ"), document)?;
+    let vendor = tests::plain_vendor();
     let account = Account::open(vendor.path()).await?;
     let quote = account.quote(&journeys::licenses(1)?, "before").await?;
     account.tell(&journeys::paid(&quote)[0]).await?;
     account.settled().await?;
     account.spent();
     Ok(account)
-}
-
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 /// What a paid order of so many lines used, each for a licence of its own.
