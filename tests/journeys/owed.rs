@@ -77,23 +77,23 @@ async fn a_reminder_of_what_is_being_done_or_done_already_does_nothing_twice() {
     let number: QuoteNumber = quote.number().parse().unwrap();
     // As many reminders as there is time for, while the letter is written.
     let mut reminded = 0;
-    while world.home().store().remind(&number, now()).await.unwrap() == store::Commit::Committed {
+    while world.home().store().remind(&number, now(), Timestamp::MAX).await.unwrap() == store::Commit::Committed {
         reminded += 1;
     }
     assert!(reminded > 0, "the letter takes longer than a reminder");
     world.letters().await.only("rita@reseller.example");
 
     world.pay(&quote).await;
-    let _ = world.home().store().remind(&number, now()).await.unwrap();
+    let _ = world.home().store().remind(&number, now(), Timestamp::MAX).await.unwrap();
     let mut letters = world.letters().await;
     letters.take("rita@reseller.example");
     letters.only("tina@customer.example");
     assert_eq!(world.see(&quote).await.0["licenses"].as_array().unwrap().len(), 2);
 
     let stored = world.stored().await;
-    assert_eq!(world.home().store().remind(&number, now()).await.unwrap(), store::Commit::Conflict);
+    assert_eq!(world.home().store().remind(&number, now(), Timestamp::MAX).await.unwrap(), store::Commit::Conflict);
     assert_eq!(
-        world.home().store().remind(&Minter::new(b"x").quote_from_seed("x"), now()).await.unwrap(),
+        world.home().store().remind(&Minter::new(b"x").quote_from_seed("x"), now(), Timestamp::MAX).await.unwrap(),
         store::Commit::Conflict
     );
     assert_eq!(world.stored().await, stored, "nothing to be done is nothing to be reminded of");

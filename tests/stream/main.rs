@@ -41,6 +41,34 @@ async fn a_letter_that_is_not_taken_holds_up_nobody_else_and_comes_when_what_was
 }
 
 #[tokio::test]
+async fn a_letter_that_was_given_up_is_sent_with_the_next_change_that_somebody_hears_of() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(1).await;
+    world.refuse_mail_to(Some("rita0@reseller.example"));
+    assert_eq!(world.drain(Mapping { retries: 0 }, &[], &[]).await.letters.len(), 1);
+    world.refuse_mail_to(None);
+    world.payment_fails(&quotes[0]).await;
+    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!(world.letters(), [format!("{}.1.quote", quotes[0].compact())]);
+    assert_eq!(world.waiting(Owed::Letters).await, []);
+}
+
+#[tokio::test]
+async fn what_can_never_be_done_is_reminded_of_ever_less_often() {
+    let mut world = World::new().await;
+    world.quotes(1).await;
+    world.refuse_mail_to(Some("rita0@reseller.example"));
+    let mut reminded = 0;
+    for _ in 0..48 {
+        world.drain(Mapping { retries: 0 }, &[], &[]).await;
+        world.later(SignedDuration::from_mins(30)).await;
+        reminded += world.remind().await.reminded;
+    }
+    assert!((5..=15).contains(&reminded), "{reminded} times in a day");
+    assert_eq!(world.remind().await.oldest_owed_seconds, 24 * 3_600, "and its age is told all the same");
+}
+
+#[tokio::test]
 async fn licences_that_could_not_be_signed_for_hours_are_delivered_after_a_reminder() {
     let mut world = World::new().await;
     let quotes = world.quotes(3).await;

@@ -200,6 +200,19 @@ impl World {
         assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
     }
 
+    /// An attempt to pay fails.
+    pub(crate) async fn payment_fails(&self, number: &QuoteNumber) {
+        let quote = self.store.quote(number).await.unwrap().unwrap();
+        let told = Told {
+            payment: PaymentId::new("stripe", &format!("pi_{}_declined", number.compact())),
+            at: self.now(),
+            reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
+            news: News::Failed { reason: "card_declined".to_owned() },
+        };
+        let settlement = settle(&told, None, Some(&quote), self.now());
+        assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.clock().now()
     }

@@ -3,10 +3,10 @@
 //! table's index of what is owed until it is done.
 
 use domain::quote::Owed;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use runtime::Clock;
 use serde::Serialize;
-use store::{Commit, Store};
+use store::{Commit, Store, Waiting};
 
 /// For how long work may be on its way before anybody is reminded.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(10);
@@ -36,29 +36,40 @@ impl Deadlines {
     }
 
     /// Reminds of whatever has been owed for longer than [`GRACE`]: its quote gets a stream record, by which those who
-    /// fulfil and write letters look at all of it again. What is done by then is done; reminding twice is the same.
+    /// fulfil and write letters look at all of it again. What is done by then is done; reminding twice is the same. What
+    /// waits for long is reminded of ever less often.
     ///
     /// # Errors
     ///
-    /// The table does not answer. Whoever was not reminded is in the next round.
+    /// The first time that the table did not answer. All others were reminded of; what was not is in the next round.
     pub async fn round(&self) -> Result<Round, store::Error> {
         let now = self.clock.now();
         let mut round = Round::default();
+        let mut failure = None;
         for owed in Owed::ALL {
-            for waiting in self.store.waiting(owed, now - GRACE, MOST).await? {
-                if self.store.remind(&waiting.number, now).await? == Commit::Committed {
-                    tracing::warn!(quote = %waiting.number, owed = owed.as_str(), since = %waiting.since, "reminded");
-                    round.reminded += 1;
-                    round.oldest_owed_seconds = round.oldest_owed_seconds.max(seconds(waiting.since, now));
+            let waiting = self.store.waiting(owed, now - GRACE, MOST).await.unwrap_or_else(|error| {
+                failure.get_or_insert(error);
+                Vec::new()
+            });
+            for Waiting { number, since } in waiting {
+                let waited = now.duration_since(since);
+                round.oldest_owed_seconds = round.oldest_owed_seconds.max(waited.as_secs());
+                // A record that fails holds up its shard, so nobody is reminded at every round for ever.
+                match self.store.remind(&number, now, now - GRACE.max(waited / 4)).await {
+                    Ok(Commit::Committed) => {
+                        tracing::warn!(quote = %number, owed = owed.as_str(), %since, "reminded");
+                        round.reminded += 1;
+                    }
+                    Ok(Commit::Conflict) => {}
+                    Err(error) => {
+                        tracing::error!(quote = %number, %error, "not reminded; the next round will do it");
+                        failure.get_or_insert(error);
+                    }
                 }
             }
         }
         // The template makes a metric of the field, and an alarm of the metric.
         tracing::info!(reminded = round.reminded, oldest_owed_seconds = round.oldest_owed_seconds, "round");
-        Ok(round)
+        failure.map_or(Ok(round), Err)
     }
-}
-
-fn seconds(since: Timestamp, now: Timestamp) -> i64 {
-    now.duration_since(since).as_secs()
 }

@@ -29,7 +29,7 @@ pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Lin
         (Event::Submitted { revision, .. }, Stage::InReview) if *revision == quote.offer.revision => {
             vec![correspondence.review()]
         }
-        (Event::Rejected { reason, .. }, Stage::Rejected) => vec![correspondence.rejection(reason)],
+        (Event::Rejected { reason, .. }, Stage::Rejected) if !asked_again(quote, entry) => vec![correspondence.rejection(reason)],
         (Event::Issued { revision }, Stage::Issued) if *revision == quote.offer.revision => vec![correspondence.quote_copy()],
         (Event::Delivered { .. }, Stage::Delivered { delivery, .. }) => correspondence.delivered(delivery),
         // It has moved on since.
@@ -37,6 +37,12 @@ pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Lin
         (Event::Approved { .. } | Event::PaymentFailed { .. }, _) => Vec::new(),
         (Event::Paid { .. } | Event::Withheld { .. } | Event::Refunded { .. }, _) => Vec::new(),
     }
+}
+
+/// Whether another revision was asked for after this entry.
+fn asked_again(quote: &Quote, entry: &Entry) -> bool {
+    let later = quote.history.iter().filter(|later| later.seq > entry.seq);
+    later.into_iter().any(|later| matches!(later.event, Event::Submitted { .. } | Event::Issued { .. }))
 }
 
 struct Correspondence<'a> {

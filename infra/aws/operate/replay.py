@@ -1,6 +1,7 @@
 """Gives functions again the records of the stream that were given up.
 
-What a quote is owed is decided from the quote as it is stored, so that this may be done at any time, and twice."""
+What a quote is owed is decided from the quote as it is stored, and what letters it is sent by what was sent, so that this may be
+done twice. A letter that comes so late tells how the quote stood when its record was made."""
 
 from __future__ import annotations
 
@@ -8,12 +9,17 @@ import argparse
 import json
 import sys
 
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from deployed import Stack
 
 
 def refusal(stack: Stack, batch: dict) -> str | None:
     """Why a batch is not taken; none when it was."""
-    answer = stack.client("lambda").invoke(FunctionName=batch["requestContext"]["functionArn"], Payload=batch["payload"].encode())
+    # Asked once, and waited for: asked again while it still runs, it would send letters twice.
+    patient = Config(read_timeout=900, retries={"total_max_attempts": 1})
+    functions = stack.session.client("lambda", config=patient)
+    answer = functions.invoke(FunctionName=batch["requestContext"]["functionArn"], Payload=batch["payload"].encode())
     said = json.loads(answer["Payload"].read() or b"{}") or {}
     if "FunctionError" in answer:
         return f"the function ended with {said.get('errorType', answer['FunctionError'])}"
@@ -30,8 +36,11 @@ def main() -> int:
     keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
     kept = 0
     for key in sorted(keys):
-        batch = json.loads(storage.get_object(Bucket=bucket, Key=key)["Body"].read())
-        if why := refusal(stack, batch):
+        try:
+            why = refusal(stack, json.loads(storage.get_object(Bucket=bucket, Key=key)["Body"].read()))
+        except (BotoCoreError, ClientError, KeyError, ValueError) as error:
+            why = f"{type(error).__name__}: {error}"
+        if why:
             kept += 1
             print(f"{key}: {why}; the function's log says more, and the batch is kept")
         else:

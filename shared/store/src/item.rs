@@ -207,8 +207,8 @@ pub struct RecordError(String);
 pub struct QuoteRecord {
     /// As it is.
     pub new: Quote,
-    /// As it was before, whose history is done with. `None` when the quote was created, and when the record is a reminder:
-    /// then all of its history may still have to be done.
+    /// As it was before, when nothing about it was to be done any more. `None` when the quote was created, when the record is
+    /// a reminder, and when something was still owed before this change: then all of its history may have to be done.
     pub old: Option<Quote>,
     /// What is to be done.
     pub owed: Owed,
@@ -224,6 +224,8 @@ impl QuoteRecord {
         let old = quote(old_image)?;
         if old.as_ref().is_none_or(|old| old.version < new.version) {
             let (owed, _) = new.owed();
+            // What was owed before is not owed by another record any more: that one may have been given up.
+            let old = old.filter(|_| image_text(old_image, OWED).is_none());
             return Ok(Some(Self { new, old, owed }));
         }
         let left = image_text(new_image, OWED).and_then(|name| Owed::ALL.into_iter().find(|owed| owed.as_str() == name));
@@ -300,6 +302,8 @@ mod tests {
         // Written before what is owed was stored beside it.
         let before = QuoteRecord::read(&record(image(PAID, None), image(ISSUED, None))).unwrap().unwrap();
         assert_eq!(before.owed, Owed::Fulfilment);
+        let after_all = QuoteRecord::read(&record(image(PAID, None), image(ISSUED, Some("letters")))).unwrap().unwrap();
+        assert_eq!(after_all.old, None, "the letter about its issue may never have been sent");
     }
 
     #[test]

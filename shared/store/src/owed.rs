@@ -2,7 +2,10 @@
 //! cleared by whoever has done it. The stream tells of work sooner; the index forgets none.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError::ConditionalCheckFailedException, builders::UpdateItemFluentBuilder},
+    operation::update_item::{
+        UpdateItemError::{ConditionalCheckFailedException, TransactionConflictException},
+        builders::UpdateItemFluentBuilder,
+    },
     types::AttributeValue,
 };
 use domain::{Quote, QuoteNumber, quote::Owed};
@@ -52,18 +55,20 @@ impl Store {
         found.items().iter().map(waiting).collect()
     }
 
-    /// Makes a stream record of a quote about which something is still to be done; `Conflict` when nothing is any more.
-    pub async fn remind(&self, number: &QuoteNumber, now: Timestamp) -> Result<Commit, Error> {
+    /// Makes a stream record of a quote about which something is still to be done, unless one was made since `recently`;
+    /// `Conflict` when nothing is to be done any more, or a reminder is under way.
+    pub async fn remind(&self, number: &QuoteNumber, now: Timestamp, recently: Timestamp) -> Result<Commit, Error> {
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(item::of_key(&Key::quote(number))))
             .update_expression("SET #reminded = :now")
-            .condition_expression("attribute_exists(#owed)")
+            .condition_expression("attribute_exists(#owed) AND (attribute_not_exists(#reminded) OR #reminded < :recently)")
             .expression_attribute_names("#owed", OWED)
             .expression_attribute_names("#reminded", REMINDED)
-            .expression_attribute_values(":now", AttributeValue::S(now.to_string()));
+            .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
+            .expression_attribute_values(":recently", AttributeValue::S(recently.to_string()));
         conditional(update, "UpdateItem of a reminder").await
     }
 
@@ -103,10 +108,15 @@ impl Store {
 }
 
 /// An update that the SDK may repeat: where the answer to the first was lost, the second finds it done, which is the same.
+/// Who meets somebody else's transaction has lost to it: what that writes has a record of its own.
 async fn conditional(update: UpdateItemFluentBuilder, operation: &'static str) -> Result<Commit, Error> {
     match update.send().await {
         Ok(_) => Ok(Commit::Committed),
-        Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(Commit::Conflict),
+        Err(error)
+            if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_) | TransactionConflictException(_))) =>
+        {
+            Ok(Commit::Conflict)
+        }
         Err(error) => Err(Error::of(operation, &error)),
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::IdentityError;
 use crate::configuration::{BaseUrl, is_confidential};
@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// After a failure we ask again sooner, since nobody can sign in until it succeeds.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// How long a start waits for the issuer: Lambda ends one that takes ten seconds, and begins it again.
+const AHEAD: Duration = Duration::from_secs(3);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,8 +82,10 @@ impl Issuer {
     }
 
     pub(super) async fn prepare(&self) {
-        // Logged where it fails; the first request that needs a key asks again.
-        let _ = self.fetch_unless_just_done().await;
+        // Logged where it fails. The first request that needs a key asks again, and at once.
+        if !matches!(timeout(AHEAD, self.fetch_unless_just_done()).await, Ok(Ok(()))) {
+            self.fetching.lock().await.last = None;
+        }
     }
 
     fn at_hand(&self, id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
