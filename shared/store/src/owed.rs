@@ -2,10 +2,7 @@
 //! cleared by whoever has done it. The stream tells of work sooner; the index forgets none.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::{
-        UpdateItemError::{ConditionalCheckFailedException, TransactionConflictException},
-        builders::UpdateItemFluentBuilder,
-    },
+    operation::update_item::{UpdateItemError::ConditionalCheckFailedException, builders::UpdateItemFluentBuilder},
     types::AttributeValue,
 };
 use domain::{Quote, QuoteNumber, quote::Owed};
@@ -108,15 +105,11 @@ impl Store {
 }
 
 /// An update that the SDK may repeat: where the answer to the first was lost, the second finds it done, which is the same.
-/// Who meets somebody else's transaction has lost to it: what that writes has a record of its own.
+/// Who meets somebody else's transaction has not lost to it, for that may be refused itself: it is tried again.
 async fn conditional(update: UpdateItemFluentBuilder, operation: &'static str) -> Result<Commit, Error> {
     match update.send().await {
         Ok(_) => Ok(Commit::Committed),
-        Err(error)
-            if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_) | TransactionConflictException(_))) =>
-        {
-            Ok(Commit::Conflict)
-        }
+        Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(Commit::Conflict),
         Err(error) => Err(Error::of(operation, &error)),
     }
 }
