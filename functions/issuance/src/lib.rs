@@ -79,15 +79,11 @@ impl Issuance {
 
     /// `Ok`: nothing is owed for this record any more. `Err`: try it again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
-        let Some(QuoteRecord { new, old, owed: Owed::Fulfilment }) = QuoteRecord::read(&record)? else { return Ok(()) };
-        let news = || new.news_since(old.as_ref()).map(|entry| &entry.event);
-        if news().any(|event| matches!(event, quote::Event::Paid { .. })) {
-            self.deliver(&new.number).await?;
+        let Some(QuoteRecord { new, owed: Owed::Fulfilment, .. }) = QuoteRecord::read(&record)? else { return Ok(()) };
+        match new.stage {
+            quote::Stage::Refunded { .. } => self.close(&new.number).await,
+            _ => self.deliver(&new.number).await,
         }
-        if news().any(|event| matches!(event, quote::Event::Refunded { .. })) {
-            self.close(&new.number).await?;
-        }
-        Ok(())
     }
 
     /// Delivers what a quote owes, if it still owes anything; what cannot be delivered as it was sold is withheld.
