@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
-use aws_sdk_ses::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_sdk_ses::config::retry::RetryConfig;
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -126,14 +126,7 @@ impl World {
                 async { Default::default() }
             }
         });
-        let streams = aws_sdk_dynamodbstreams::Client::from_conf(
-            aws_sdk_dynamodbstreams::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::new("local"))
-                .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-                .endpoint_url(engine.endpoint())
-                .build(),
-        );
+        let streams = aws_sdk_dynamodbstreams::Client::new(&engine::config(engine.endpoint()));
         let pump = Pump::start(streams, &client, TABLE, vec![recorder], data.path()).await.unwrap();
 
         let configuration = Configuration::from_pairs([
@@ -358,13 +351,7 @@ async fn mail_service(post: &PostOffice, mail: &Arc<Mail>) -> aws_sdk_ses::Clien
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let router = post.router().layer(middleware::from_fn_with_state(mail.clone(), doors));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let config = aws_sdk_ses::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        // The mapping tries again here, and not the client.
-        .retry_config(RetryConfig::disabled())
-        .endpoint_url(endpoint)
-        .build();
-    aws_sdk_ses::Client::from_conf(config)
+    // The mapping tries again here, and not the client.
+    let config = engine::config(&endpoint).into_builder().retry_config(RetryConfig::disabled());
+    aws_sdk_ses::Client::new(&config.build())
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use axum::{Router, middleware};
 use contract::Links;
 use deadlines::{Deadlines, Round};
@@ -26,7 +26,7 @@ use store::Store;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    engine::Engine,
+    engine::{self, Engine},
     guard, inbox,
     issuer::{self, Issuer},
     post::PostOffice,
@@ -310,18 +310,14 @@ async fn post_office(data: &Path) -> Result<((PostOffice, JoinHandle<()>), aws_s
     Ok(((post, server), client))
 }
 
-/// A configuration for one endpoint. Engines that stand in for AWS take any credentials, but want some.
+/// A configuration for one endpoint, with the region and the credentials of the environment, where it has some.
 fn sdk_config(environment: &Configuration, endpoint: &str) -> Result<SdkConfig, StartError> {
     let (id, key, region) = environment
         .read(|c| (c.optional("AWS_ACCESS_KEY_ID"), c.optional_secret("AWS_SECRET_ACCESS_KEY"), c.optional("AWS_REGION")))?;
     let key = key.map_or("local".to_owned(), |key| key.expose().to_owned());
     let credentials = aws_sdk_dynamodb::config::Credentials::new(id.unwrap_or("local".to_owned()), key, None, None, "local");
-    Ok(SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region.unwrap_or("us-east-1".to_owned())))
-        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials))
-        .endpoint_url(endpoint)
-        .build())
+    let config = engine::config(endpoint).into_builder().region(Region::new(region.unwrap_or("us-east-1".to_owned())));
+    Ok(config.credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials)).build())
 }
 
 async fn keep_reminding(deadlines: Arc<Deadlines>) {

@@ -217,7 +217,6 @@ pub(crate) mod tests {
 
     use aws_sdk_ses::{
         Client,
-        config::{BehaviorVersion, Credentials, Region},
         error::ProvideErrorMetadata,
         operation::send_raw_email::SendRawEmailError,
         primitives::Blob,
@@ -226,6 +225,7 @@ pub(crate) mod tests {
     use lettre::message::{Attachment, MultiPart, header::ContentType};
 
     use super::*;
+    use crate::engine;
 
     pub(crate) fn letter(subject: &str, html: &str) -> Vec<u8> {
         lettre::Message::builder()
@@ -249,14 +249,7 @@ pub(crate) mod tests {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, office.router()).into_future());
-        Client::from_conf(
-            aws_sdk_ses::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::new("eu-central-1"))
-                .credentials_provider(Credentials::new("practice", "practice", None, None, "tests"))
-                .endpoint_url(endpoint)
-                .build(),
-        )
+        Client::new(&engine::config(&endpoint))
     }
 
     fn raw(message: &[u8]) -> RawMessage {

@@ -635,25 +635,17 @@ mod tests {
 
     use aws_lambda_events::event::streams::DynamoDbBatchItemFailure;
     use aws_sdk_dynamodb::types::AttributeValue as Attribute;
-    use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region};
     use axum::{Json, Router, extract::State, http::HeaderMap, http::StatusCode, routing::post};
     use tokio::time::timeout;
 
     use super::*;
     use crate::engine::{
-        Engine,
+        self, Engine,
         tests::{TABLE, put},
     };
 
     fn streams(endpoint: &str) -> Client {
-        Client::from_conf(
-            aws_sdk_dynamodbstreams::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::new("eu-central-1"))
-                .credentials_provider(Credentials::new("practice", "practice", None, None, "tests"))
-                .endpoint_url(endpoint)
-                .build(),
-        )
+        Client::new(&engine::config(endpoint))
     }
 
     async fn start(engine: &Engine, dir: &Path, consumers: Vec<Consumer>) -> Pump {

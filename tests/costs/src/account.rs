@@ -3,9 +3,8 @@
 
 use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::SdkConfig;
 use aws_lambda_events::{dynamodb, streams::DynamoDbEventResponse};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -18,7 +17,7 @@ use issuance::{Issuance, kms::KmsSigner};
 use jiff::SignedDuration;
 use licenses::Licenses;
 use local::{
-    engine::Engine,
+    engine::{self, Engine},
     issuer::{self, Identity, Issuer},
     post::PostOffice,
     pump::{Consumer, Pump},
@@ -125,7 +124,12 @@ impl Account {
         let kms = serve(kms::router(), &mut servers).await?;
         let ses = serve(PostOffice::open(data.path())?.router(), &mut servers).await?;
         let ledger = Ledger::default();
-        let clients = Clients { ledger: ledger.clone(), dynamodb: at(engine.endpoint()), kms: at(&kms), ses: at(&ses) };
+        let clients = Clients {
+            ledger: ledger.clone(),
+            dynamodb: engine::config(engine.endpoint()),
+            kms: engine::config(&kms),
+            ses: engine::config(&ses),
+        };
 
         let clock = MovableClock::at(NOW.parse()?);
         let (listener, url) = listen().await?;
@@ -278,17 +282,6 @@ fn of(record: dynamodb::EventRecord) -> dynamodb::Event {
     event
 }
 
-/// A configuration for one endpoint. Whatever stands in for AWS here takes any credentials.
-fn at(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new("example", "example", None, None, "example");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(endpoint)
-        .build()
-}
-
 async fn listen() -> Result<(TcpListener, String), Fault> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -321,7 +314,7 @@ mod tests {
         let mut servers = JoinSet::new();
         let broken =
             async || (StatusCode::INTERNAL_SERVER_ERROR, r#"{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}"#);
-        let config = at(&serve(Router::new().fallback(broken), &mut servers).await?);
+        let config = engine::config(&serve(Router::new().fallback(broken), &mut servers).await?);
         let clients = Clients { ledger: Ledger::default(), dynamodb: config.clone(), kms: config.clone(), ses: config };
         assert!(clients.store("quotes").policy_in_force().await.is_err());
         let counted = clients.ledger.take().of("quotes");
