@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import urllib.request
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -41,7 +40,7 @@ def license_files(entitlement: dict) -> dict[str, str]:
 
 
 def export(stack: Stack, folder: Path) -> Counter:
-    counted, files = Counter(), {}
+    counted, files, keys = Counter(), {}, []
     (folder / "licenses").mkdir()
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"], ConsistentRead=True)
     try:
@@ -51,6 +50,8 @@ def export(stack: Stack, folder: Path) -> Counter:
                 files[kind] = open(folder / f"{kind}.jsonl", "w", encoding="utf-8")
             files[kind].write(json.dumps(item, ensure_ascii=False, sort_keys=True, default=number) + "\n")
             counted[kind] += 1
+            if kind == "public_key":
+                keys.append(json.loads(item["jwk"]))
             if kind == "license":
                 for name, text in license_files(item["body"]).items():
                     (folder / "licenses" / f"{name}.lic").write_text(text, encoding="utf-8")
@@ -58,8 +59,7 @@ def export(stack: Stack, folder: Path) -> Counter:
     finally:
         for file in files.values():
             file.close()
-    with urllib.request.urlopen(f"{stack.outputs['Url']}/.well-known/license-keys.json", timeout=30) as keys:
-        (folder / "license-keys.json").write_bytes(keys.read())
+    (folder / "license-keys.json").write_text(json.dumps({"keys": keys}), encoding="utf-8")
     return counted
 
 

@@ -1,7 +1,7 @@
 """Gives functions again the records of the stream that were given up.
 
-What a quote is owed is decided from the quote as it is stored, and what letters it is sent by what was sent, so that this may be
-done twice. A letter that comes so late tells how the quote stood when its record was made."""
+What a quote is owed is decided from the quote as it stands now, and what letters it is sent by what was sent, so that this may
+be done twice, and no letter asks for what has been paid or revised since."""
 
 from __future__ import annotations
 
@@ -14,12 +14,25 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deployed import Stack
 
 
+def as_it_stands(stack: Stack, record: dict) -> dict:
+    """A record of the stream, with the item as the table has it now."""
+    change = record["dynamodb"]
+    found = stack.client("dynamodb").get_item(
+        TableName=stack.outputs["TableName"], Key=change["Keys"], ConsistentRead=True
+    )
+    return {**record, "dynamodb": {**change, "NewImage": found["Item"]}} if "Item" in found else record
+
+
 def refusal(stack: Stack, batch: dict) -> str | None:
     """Why a batch is not taken; none when it was."""
+    function = batch["requestContext"]["functionArn"]
+    if function.split(":function:")[-1].split(":")[0] not in {each.id for each in stack.of_type("AWS::Lambda::Function")}:
+        return f"{function} is none of the stack's functions"
+    records = [as_it_stands(stack, record) for record in json.loads(batch["payload"])["Records"]]
     # Asked once, and waited for: asked again while it still runs, it would send letters twice.
     patient = Config(read_timeout=900, retries={"total_max_attempts": 1})
     functions = stack.session.client("lambda", config=patient)
-    answer = functions.invoke(FunctionName=batch["requestContext"]["functionArn"], Payload=batch["payload"].encode())
+    answer = functions.invoke(FunctionName=function, Payload=json.dumps({"Records": records}).encode())
     said = json.loads(answer["Payload"].read() or b"{}") or {}
     if "FunctionError" in answer:
         return f"the function ended with {said.get('errorType', answer['FunctionError'])}"

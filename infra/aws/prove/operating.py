@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import journeys
-from journeys import CUSTOMER, World, until, verified
+from journeys import CUSTOMER, RITA, World, until, verified
 from partners import Net
 from stack import FUNCTIONS, HERE, REGION
 
@@ -342,8 +342,8 @@ BREAKAGES = [
 # ── Giving again, and leaving ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def give_up(operator: Operator, quote: dict):
-    """Puts a quote's last change into the bucket, as Lambda does with what `issuance` was given in vain."""
+def give_up(operator: Operator, quote: dict, by: str = "Issuance", function: str | None = None):
+    """Puts a quote's last change into the bucket, as Lambda does with what a function was given in vain."""
     world, item = operator.world, journeys.stored(operator.world, quote)
     change = {
         "ApproximateCreationDateTime": int(time.time()),
@@ -354,14 +354,18 @@ def give_up(operator: Operator, quote: dict):
         "StreamViewType": "NEW_AND_OLD_IMAGES",
     }
     record = {"eventID": "1", "eventName": "MODIFY", "eventSource": "aws:dynamodb", "eventVersion": "1.1", "dynamodb": change}
-    function = world.cloud.client("lambda").get_function_configuration(FunctionName=world.stack.names["Issuance"])
+    given = world.cloud.client("lambda").get_function_configuration(FunctionName=world.stack.names[by])["FunctionArn"]
     batch = {
-        "requestContext": {"functionArn": function["FunctionArn"], "condition": "RetryAttemptsExhausted"},
+        "requestContext": {"functionArn": function or given, "condition": "RetryAttemptsExhausted"},
         "version": "1.0",
         "payload": json.dumps({"Records": [{**record, "awsRegion": REGION}]}),
     }
-    key = f"aws/lambda/{world.stack.names['IssuanceEvents']}/shard/2026/11/22/{quote['number']}"
-    world.cloud.client("s3").put_object(Bucket=world.stack.outputs["FailuresBucket"], Key=key, Body=json.dumps(batch))
+    place = {"Bucket": world.stack.outputs["FailuresBucket"], "Key": given_up_at(operator, quote)}
+    world.cloud.client("s3").put_object(**place, Body=json.dumps(batch))
+
+
+def given_up_at(operator: Operator, quote: dict) -> str:
+    return f"aws/lambda/{operator.world.stack.names['IssuanceEvents']}/shard/2026/11/22/{quote['number']}"
 
 
 def giving_again(operator: Operator):
@@ -382,6 +386,26 @@ def giving_again(operator: Operator):
     assert len(world.delivered(quote)["licenses"]) == 2
     operator.replays(0, of=0)
     functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def giving_again_late(operator: Operator):
+    """A letter that comes so late tells how the quote stands: nobody is asked for what is paid. No other function is called."""
+    world, mapping = operator.world, operator.world.stack.names["NotificationsEvents"]
+    functions = world.cloud.client("lambda")
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    quote = world.quote(journeys.EXAMPLE)
+    give_up(operator, quote, by="Notifications")
+    world.pay(quote).expect(200)
+    world.delivered(quote)
+    operator.replays(1, of=1)
+    told = [letter["Subject"] for letter in world.mailbox.to(RITA) if quote["number"] in letter.as_string()]
+    assert f"Thank you: {quote['number']} is paid" in told, told
+    assert not [subject for subject in told if subject.startswith("Your quote")], told
+    functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+    give_up(operator, quote, function="arn:aws:lambda:eu-central-1:123456789012:function:another")
+    assert "is none of the stack's functions" in operator.replays(0, of=1)
+    world.cloud.client("s3").delete_object(Bucket=world.stack.outputs["FailuresBucket"], Key=given_up_at(operator, quote))
 
 
 def leaving(operator: Operator):

@@ -58,6 +58,7 @@ def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
     step("only issuance signs", roles.only_issuance_signs, world)
     step("an operator finds what is wrong, and mends it", operating.looking, operator)
     step("what was given up is given again", operating.giving_again, operator)
+    step("what is given again late tells how it stands", operating.giving_again_late, operator)
     step("everything can be taken away", operating.leaving, operator)
     step("operators need no more than is written down", operating.nothing_else_was_allowed, operator)
     step("without a permission its journey fails", roles.each_removal_is_noticed, world)
