@@ -16,7 +16,7 @@ use domain::{
     link::LinkKeys,
     number::Minter,
     payment::{Method, News, PaymentId, Receipt, Reference, Told},
-    quote::{Change, Delivered, Delivery, Issue, Offer, Withheld},
+    quote::{Change, Delivered, Delivery, Issue, Offer, Reviewer, Withheld},
     request::{Facts, Holding, Origin},
     settlement::settle,
 };
@@ -28,6 +28,7 @@ use tests::{imported, with};
 
 /// Who sits at the desk: the subject of their token.
 const STAFF: &str = "staff-1";
+const REVIEWER: Reviewer<'_> = Reviewer { subject: STAFF, email: None };
 /// The reseller, as the issuer of its tokens names it.
 const RESELLER: &str = "Example Reseller GmbH";
 const CUSTOMER: &str = "Example Customer Inc.";
@@ -250,16 +251,16 @@ pub(crate) fn in_review() -> Quote {
     Quote::issue(number(), offer_of(&with(&tests::example(), changes), &everything_known(), 0), Some("c0ffee".repeat(10)))
 }
 
-fn decided(change: Result<Change, Refusal>) -> Quote {
-    change.expect("it is in review").next
+fn decided(change: Result<Option<Change>, Refusal>) -> Quote {
+    change.expect("it is in review").expect("nobody has decided yet").next
 }
 
 pub(crate) fn approved() -> Quote {
-    decided(in_review().approve(STAFF, "The certificate was seen.", at(3 * 24 * 60)))
+    decided(in_review().approve(REVIEWER, "The certificate was seen.", at(3 * 24 * 60)))
 }
 
 pub(crate) fn rejected() -> Quote {
-    decided(in_review().reject(STAFF, "We could not verify it.", at(3 * 24 * 60)))
+    decided(in_review().reject(REVIEWER, "We could not verify it.", at(3 * 24 * 60)))
 }
 
 /// A credit covers everything: whoever approves it says that it is paid.
@@ -269,7 +270,7 @@ pub(crate) fn approved_with_nothing_to_pay() -> Quote {
     });
     let request = with(&tests::example(), [("/lines", json!([line]))]);
     let quote = Quote::issue(number(), offer_of(&request, &everything_known(), 0), None);
-    decided(quote.approve(STAFF, "It moves to the cloud.", at(60)))
+    decided(quote.approve(REVIEWER, "It moves to the cloud.", at(60)))
 }
 
 pub(crate) fn payment() -> PaymentId {
@@ -308,7 +309,7 @@ fn signed(entitlement: Entitlement) -> Entitlement {
 
 fn entitlements() -> Vec<Entitlement> {
     let (quote, _) = paid();
-    let on = quote.owed_since().expect("it is paid");
+    let on = quote.deliverable_since().expect("it is paid");
     let owed = |line| signed(license::owed(&quote, line, on, at(21), minter().sen(&quote.number, line.line, 0)));
     quote.offer.lines.iter().map(owed).collect()
 }
@@ -321,7 +322,7 @@ pub(crate) fn entitlement(kind: Kind) -> Entitlement {
 pub(crate) fn license_renewed() -> Entitlement {
     let quote = renewal_and_upgrade();
     let (quote, _) = after(&quote, None, &told(20, &quote, money_of(&quote)));
-    let (on, line) = (quote.owed_since().expect("it is paid"), &quote.offer.lines[0]);
+    let (on, line) = (quote.deliverable_since().expect("it is paid"), &quote.offer.lines[0]);
     let again = Quote { number: minter().quote_from_seed("again"), ..quote.clone() };
     let granted = |to: Entitlement, quote: &Quote, at| {
         signed(to.granted(quote, line, on, at).expect("nobody has changed it").expect("it is not in it yet"))
@@ -339,7 +340,7 @@ pub(crate) fn license_migrated() -> Entitlement {
 pub(crate) fn license_lowered() -> Entitlement {
     let quote = renewal_and_upgrade();
     let (quote, _) = after(&quote, None, &told(20, &quote, money_of(&quote)));
-    let (on, line) = (quote.owed_since().expect("it is paid"), &quote.offer.lines[4]);
+    let (on, line) = (quote.deliverable_since().expect("it is paid"), &quote.offer.lines[4]);
     let lowered = brought_in("lowered", "tracker-data-center", 1_000, "2026-12-31").granted(&quote, line, on, at(21));
     signed(lowered.expect("nobody has changed it").expect("it is not in it yet"))
 }

@@ -12,10 +12,7 @@ use contract::{
     QuoteView,
     desk::{DecisionBody, DecisionView},
 };
-use domain::{
-    Code, Quote, Refusal,
-    quote::{Change, Event},
-};
+use domain::{Quote, Refusal, quote::Change};
 use jiff::Timestamp;
 use runtime::{Failure, Reply};
 use store::Commit;
@@ -36,13 +33,7 @@ pub(crate) async fn approve(
     Path(number): Path<String>,
     body: Bytes,
 ) -> Reply {
-    let approve = |quote: &Quote, reason: &str, now| {
-        if staff.0.email.as_ref().is_some_and(|email| email.is(quote.offer.requester().email.as_str())) {
-            return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
-        }
-        quote.approve(staff.subject(), reason, now)
-    };
-    desk.decide_on(&number, &body, |reason| Event::approved(staff.subject(), reason), approve).await
+    desk.decide_on(&number, &body, |quote, reason, now| quote.approve(staff.reviewer(), reason, now)).await
 }
 
 /// `POST /v1/desk/quotes/{number}/reject`.
@@ -52,8 +43,7 @@ pub(crate) async fn reject(
     Path(number): Path<String>,
     body: Bytes,
 ) -> Reply {
-    let reject = |quote: &Quote, reason: &str, now| quote.reject(staff.subject(), reason, now);
-    desk.decide_on(&number, &body, |reason| Event::rejected(staff.subject(), reason), reject).await
+    desk.decide_on(&number, &body, |quote, reason, now| quote.reject(staff.reviewer(), reason, now)).await
 }
 
 impl Desk {
@@ -63,8 +53,7 @@ impl Desk {
         &self,
         number: &str,
         body: &[u8],
-        event: impl Fn(&str) -> Event,
-        decision: impl Fn(&Quote, &str, Timestamp) -> Result<Change, Refusal>,
+        decision: impl Fn(&Quote, &str, Timestamp) -> Result<Option<Change>, Refusal>,
     ) -> Reply {
         let DecisionBody { reason, revision: seen } = DecisionBody::read(body)?;
         let number = number.parse().map_err(|_| Refusal::not_found())?;
@@ -74,10 +63,9 @@ impl Desk {
                 return Err(changed().into());
             }
             let now = self.clock.now();
-            if quote.was_decided(&event(&reason)) {
+            let Some(change) = decision(&quote, &reason, now)? else {
                 return Ok(Json(DecisionView::of(&quote, now)).into_response());
-            }
-            let change = decision(&quote, &reason, now)?;
+            };
             if self.store.commit(&change).await? == Commit::Committed {
                 return Ok(Json(DecisionView::of(&change.next, now)).into_response());
             }

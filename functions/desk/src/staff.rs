@@ -6,8 +6,11 @@ use axum::{
     extract::{Request, State},
     middleware::Next,
 };
-use domain::{Code, Refusal};
-use runtime::{Reply, identity::Caller};
+use domain::{Code, Refusal, quote::Reviewer};
+use runtime::{
+    Reply,
+    identity::{Caller, VerifiedEmail},
+};
 
 use crate::Desk;
 
@@ -19,6 +22,11 @@ impl Staff {
     /// The subject of their token: what audits know them by.
     pub(crate) fn subject(&self) -> &str {
         &self.0.subject
+    }
+
+    /// Who decides about a quote.
+    pub(crate) fn reviewer(&self) -> Reviewer<'_> {
+        Reviewer { subject: &self.0.subject, email: self.0.email.as_ref().map(VerifiedEmail::as_str) }
     }
 }
 

@@ -92,7 +92,7 @@ impl Issuance {
         let series = &policy.invoice_series;
         for _ in 0..ATTEMPTS {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
-            let (Some(on), Some(paid_at)) = (quote.owed_since(), paid_at(&quote)) else { return Ok(()) };
+            let (Some(on), Some(paid_at)) = (quote.deliverable_since(), paid_at(&quote)) else { return Ok(()) };
             let committed = match self.fulfil(&quote, on, paid_at, &policy).await? {
                 Err((line, reason)) => {
                     tracing::error!(quote = %number, line, ?reason, "withheld: somebody must decide");

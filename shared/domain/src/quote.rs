@@ -316,16 +316,13 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// That somebody said yes.
-    pub fn approved(by: &str, reason: &str) -> Self {
-        Self::Approved { by: Some(by.to_owned()), reason: Some(reason.to_owned()) }
-    }
-
-    /// That somebody said no.
-    pub fn rejected(by: &str, reason: &str) -> Self {
-        Self::Rejected { by: Some(by.to_owned()), reason: reason.to_owned() }
-    }
+/// Whoever of the vendor's staff decides about a quote.
+#[derive(Debug, Clone, Copy)]
+pub struct Reviewer<'r> {
+    /// The subject of their token.
+    pub subject: &'r str,
+    /// Their address, if their token has one that is verified.
+    pub email: Option<&'r str>,
 }
 
 /// Why what was paid cannot be delivered as it was sold.
@@ -612,43 +609,47 @@ impl Quote {
     }
 
     /// A person has looked, and says yes (R34): it is issued now, and its validity counts from now (R35). What costs
-    /// nothing is thereby paid. `by` is the subject of their token.
-    pub fn approve(&self, by: &str, reason: &str, now: Timestamp) -> Result<Change, Refusal> {
-        self.reviewed()?;
-        if self.offer.requested_by.as_deref() == Some(by) {
+    /// nothing is thereby paid. `None` when they have said so before: whoever did not hear the answer decides again.
+    pub fn approve(&self, by: Reviewer<'_>, reason: &str, now: Timestamp) -> Result<Option<Change>, Refusal> {
+        let event = Event::Approved { by: Some(by.subject.to_owned()), reason: Some(reason.to_owned()) };
+        if !self.decided_anew(&event)? {
+            return Ok(None);
+        }
+        let own_address = by.email.is_some_and(|email| email.eq_ignore_ascii_case(self.offer.requester().email.as_str()));
+        if own_address || self.offer.requested_by.as_deref() == Some(by.subject) {
             return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
         }
-        let approved = self.change(Actor::Staff, Event::approved(by, reason), now, |next| {
+        let approved = self.change(Actor::Staff, event, now, |next| {
             next.offer.submitted_at = Some(next.offer.issued_at);
             next.offer = next.offer.clone().issued(now);
             next.stage = Stage::Issued;
         });
         let issued = approved.and(Actor::Staff, Event::Issued { revision: self.offer.revision }, now, |_| {});
         if self.offer.total > 0 {
-            return Ok(issued);
+            return Ok(Some(issued));
         }
         let on = day_of(now, &self.offer.zone());
         let payment = PaymentId::new("nothing-to-pay", self.number.compact());
-        Ok(issued.and(Actor::Staff, Event::Paid { payment }, now, |next| next.stage = Stage::Paid { on }))
+        Ok(Some(issued.and(Actor::Staff, Event::Paid { payment }, now, |next| next.stage = Stage::Paid { on })))
     }
 
-    /// A person has looked, and says no (R34).
-    pub fn reject(&self, by: &str, reason: &str, now: Timestamp) -> Result<Change, Refusal> {
-        self.reviewed()?;
-        Ok(self.change(Actor::Staff, Event::rejected(by, reason), now, |next| next.stage = Stage::Rejected))
+    /// A person has looked, and says no (R34). `None` when they have said so before.
+    pub fn reject(&self, by: Reviewer<'_>, reason: &str, now: Timestamp) -> Result<Option<Change>, Refusal> {
+        let event = Event::Rejected { by: Some(by.subject.to_owned()), reason: reason.to_owned() };
+        let anew = self.decided_anew(&event)?;
+        Ok(anew.then(|| self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected)))
     }
 
-    /// Whether this revision was decided about like this: the same yes or no, by the same person, for the same reason.
-    /// Whoever did not hear the answer decides again, and changes nothing.
-    pub fn was_decided(&self, decision: &Event) -> bool {
+    /// Whether this decision is one that changes something; not when this revision was decided about just like this: the
+    /// same yes or no, by the same person, for the same reason.
+    fn decided_anew(&self, decision: &Event) -> Result<bool, Refusal> {
         let this = self.offer.revision;
         let submitted = |entry: &&Entry| matches!(entry.event, Event::Submitted { revision, .. } if revision == this);
-        self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event == *decision)
-    }
-
-    fn reviewed(&self) -> Result<(), Refusal> {
+        if self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event == *decision) {
+            return Ok(false);
+        }
         match self.stage {
-            Stage::InReview => Ok(()),
+            Stage::InReview => Ok(true),
             _ => Err(Refusal::new(Code::NotInReview, "Nothing of this quote waits for a decision.")),
         }
     }
@@ -703,7 +704,7 @@ impl Quote {
     /// The day of the payment, while what the quote sold is owed: it is paid in full, no money of it went back, and
     /// nothing was delivered yet. When some went back first, or what was sold is not there to be delivered, a person decides
     /// (R78).
-    pub fn owed_since(&self) -> Option<Date> {
+    pub fn deliverable_since(&self) -> Option<Date> {
         let withheld = || self.history.iter().any(|entry| matches!(entry.event, Event::Withheld { .. }));
         match self.stage {
             Stage::Paid { on } if self.payments.iter().all(|payment| payment.refunded == 0) && !withheld() => Some(on),
@@ -714,20 +715,20 @@ impl Quote {
     /// What is to be done about the change that made this version, and since when.
     pub fn owed(&self) -> (Owed, Timestamp) {
         let close = matches!(self.stage, Stage::Refunded { delivery: Some(_) });
-        let owed = if close || self.owed_since().is_some() { Owed::Fulfilment } else { Owed::Letters };
+        let owed = if close || self.deliverable_since().is_some() { Owed::Fulfilment } else { Owed::Letters };
         (owed, self.history.last().map_or(self.offer.issued_at, |entry| entry.at))
     }
 
     /// Notes that a line cannot be delivered as it was sold; nothing of the quote is owed any more until a person decides.
     /// `None` unless it is owed.
     pub fn withhold(&self, line: u32, reason: Withheld, now: Timestamp) -> Option<Change> {
-        self.owed_since()?;
+        self.deliverable_since()?;
         Some(self.change(Actor::System, Event::Withheld { line, reason }, now, |_| {}))
     }
 
     /// Enters what was delivered. `None` unless it is owed.
     pub fn deliver(&self, delivery: Delivery, now: Timestamp) -> Option<Change> {
-        let on = self.owed_since()?;
+        let on = self.deliverable_since()?;
         let invoice = delivery.invoice.clone();
         Some(self.change(Actor::System, Event::Delivered { invoice }, now, |next| next.stage = Stage::Delivered { on, delivery }))
     }
