@@ -61,7 +61,7 @@ async fn quote(State(documents): State<Arc<Documents>>, Path(number): Path<Strin
     if matches!(quote.stage, Stage::InReview | Stage::Rejected) {
         return Err(Refusal::new(Code::NotYetIssued, "There is a quote once a person has looked at the order.").into());
     }
-    let pay = documents.links.pay(&quote.number, &quote.offer);
+    let pay = documents.links.to(&quote.number, &quote.offer).pay();
     let document = Document::quote(&quote, &*documents.policies.pinned(&quote.offer.policy_version).await?, &pay);
     documents.pdf(document).await
 }

@@ -111,13 +111,13 @@ impl Correspondence<'_> {
         let subject = if self.offer.revision > 1 { "letter.quote.subject_revised" } else { "letter.quote.subject" };
         let subject =
             self.fill(subject, &[("number", &number), ("revision", &revision), ("seller", &self.policy.seller.legal_name)]);
-        let pay = self.links.pay(&self.quote.number, self.offer);
+        let pay = self.links.to(&self.quote.number, self.offer).pay();
         let by_form =
             [domain::payment::Method::Card, domain::payment::Method::Paypal].iter().any(|method| self.offer.admits(*method));
         let (invitation, label, url) = if by_form {
             ("letter.quote.pay", "letter.quote.button_pay", pay.clone())
         } else {
-            ("letter.quote.pay_other", "letter.quote.button_view", self.links.quote(&self.quote.number, self.offer))
+            ("letter.quote.pay_other", "letter.quote.button_view", self.links.to(&self.quote.number, self.offer).quote())
         };
         let to = self.offer.requester().clone();
         let valid_through = self.offer.valid_through.to_string();
@@ -193,8 +193,10 @@ impl Correspondence<'_> {
         let mut letter = self.letter(&to, subject, vec![body, introduction]);
         letter.items = self.items(delivery);
         letter.after = self.keys_and_subscriptions(keys, delivery);
-        letter.action =
-            Some(Action { label: self.text("letter.receipt.button"), url: self.links.quote(&self.quote.number, self.offer) });
+        letter.action = Some(Action {
+            label: self.text("letter.receipt.button"),
+            url: self.links.to(&self.quote.number, self.offer).quote(),
+        });
         Outgoing { role: "receipt".to_owned(), to, letter, document: Document::invoice(self.quote, self.policy) }
     }
 

@@ -63,8 +63,8 @@ impl Quotes {
         runtime::aws::ahead(self.policies.current()).await;
     }
 
-    /// The offer that a body asks for, or everything that is wrong with it.
-    async fn offer(&self, body: &QuoteBody, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
+    /// The offer that a body with this hash asks for, or everything that is wrong with it.
+    async fn offer(&self, body: &QuoteBody, hash: &str, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
         let policy = self.policies.current().await?;
         let wanted = body.request.wants(&policy);
         // Whoever names something may be guessing (R28).
@@ -73,7 +73,7 @@ impl Quotes {
         let facts = self.store.facts(&wanted, organization).await?;
         let issue = Issue {
             origin: Origin { at: self.clock.now(), ip: ip.0, subject: caller.map(|caller| caller.subject.clone()) },
-            request_hash: idempotency::hash(&body.canonical),
+            request_hash: hash.to_owned(),
             link_keys: self.links.keys(),
         };
         Ok(Offer::make(&body.request, body.faults.clone(), &facts, &policy, &issue)?)
@@ -86,14 +86,12 @@ impl Quotes {
 
     /// The answer that a request with this key was given before, if it is the same request.
     fn replay(&self, first: &Quote, key: &IdempotencyKey, request_hash: &str) -> Option<Response> {
-        first.answers(&key.hash, request_hash).then(|| replayed(self.created(first)))
+        first.answers(&key.hash, request_hash).then(|| replayed(self.created(&first.as_created())))
     }
 
-    /// The answer to a creation, the same bytes whenever it is given.
+    /// The answer to a creation: the same bytes again, whenever it is given for the quote as it was created.
     fn created(&self, quote: &Quote) -> Response {
-        let quote = quote.as_created();
-        let view = QuoteView::of(&quote, &self.links, quote.offer.issued_at);
-        created(&view, &self.links.quote(&quote.number, &quote.offer))
+        created(&QuoteView::of(quote, &self.links, quote.offer.issued_at))
     }
 }
 
@@ -116,7 +114,7 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
     let key = IdempotencyKey::read(&headers, caller.as_ref())?;
     let body = QuoteBody::read(&body)?;
     let request_hash = idempotency::hash(&body.canonical);
-    let offer = match quotes.offer(&body, ip, caller.as_ref()).await {
+    let mut offer = match quotes.offer(&body, &request_hash, ip, caller.as_ref()).await {
         Ok(offer) => offer,
         // The policy, or what the customer has, may have moved on since the request was first answered: the answer stands.
         Err(Failure::Refused(refusal)) => {
@@ -132,14 +130,14 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
             Some(key) => key.number(&quotes.minter, attempt),
             None => quotes.minter.quote_from_seed(&random::token()),
         };
-        let quote = Quote::issue(number, offer.clone(), key.as_ref().map(|key| key.hash.clone()));
+        let quote = Quote::issue(number, offer, key.as_ref().map(|key| key.hash.clone()));
         match (quotes.store.create_quote(&quote).await?, &key) {
             (Created::New, _) => return Ok(quotes.created(&quote)),
             (Created::Exists(first), Some(key)) if first.idempotency_key_hash.as_ref() == Some(&key.hash) => {
                 return quotes.replay(&first, key, &request_hash).ok_or_else(|| IdempotencyKey::reused().into());
             }
             // The number is somebody else's: once in 10¹¹ quotes.
-            (Created::Exists(_), _) => {}
+            (Created::Exists(_), _) => offer = quote.offer,
         }
     }
     Err(Failure::contended())
@@ -148,7 +146,8 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
 /// `POST /v1/quotes/preview`: the price of what `create` would issue. Nothing is stored.
 async fn preview(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
     let caller = quotes.caller(&headers).await?;
-    let offer = quotes.offer(&QuoteBody::read(&body)?, ip, caller.as_ref()).await?;
+    let body = QuoteBody::read(&body)?;
+    let offer = quotes.offer(&body, &idempotency::hash(&body.canonical), ip, caller.as_ref()).await?;
     Ok(Json(QuoteView::preview(&offer)).into_response())
 }
 
@@ -172,7 +171,7 @@ async fn revise(
     let body = QuoteBody::read(&body)?;
     let request_hash = idempotency::hash(&body.canonical);
     let quote = open_to_revise(&quotes, &number, &link, &request_hash).await?;
-    let offer = quotes.offer(&body, ip, caller.as_ref()).await?;
+    let offer = quotes.offer(&body, &request_hash, ip, caller.as_ref()).await?;
     let Some(change) = quote.revise(offer)? else {
         return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
     };
@@ -180,7 +179,7 @@ async fn revise(
         Commit::Committed => {
             let quote = change.next;
             let view = QuoteView::of(&quote, &quotes.links, quotes.clock.now());
-            Ok(created(&view, &quotes.links.quote(&quote.number, &quote.offer)))
+            Ok(created(&view))
         }
         // Paid or revised meanwhile: the buyer should look before asking again.
         Commit::Conflict => Err(Failure::contended()),
@@ -199,11 +198,10 @@ async fn open_to_revise(quotes: &Quotes, number: &str, link: &LinkQuery, request
     opened.ok_or_else(|| Refusal::not_found().into())
 }
 
-fn created(view: &QuoteView<'_>, location: &str) -> Response {
+fn created(view: &QuoteView<'_>) -> Response {
     let mut response = (StatusCode::CREATED, Json(view)).into_response();
-    if let Ok(location) = HeaderValue::from_str(location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
+    let location = view.links.as_ref().and_then(|links| HeaderValue::from_str(&links.itself).ok());
+    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
     response
 }
 

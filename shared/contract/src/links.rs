@@ -22,36 +22,51 @@ impl Links {
         &self.keys
     }
 
-    /// The quote.
-    pub fn quote(&self, number: &QuoteNumber, offer: &Offer) -> String {
-        self.with_secret(format!("{}/v1/quotes/{number}", self.api), number, offer)
-    }
-
-    /// Its PDF.
-    pub fn document(&self, number: &QuoteNumber, offer: &Offer) -> String {
-        self.with_secret(format!("{}/v1/quotes/{number}/document.pdf", self.api), number, offer)
-    }
-
-    /// The invoice's PDF.
-    pub fn invoice(&self, number: &QuoteNumber, offer: &Offer) -> String {
-        self.with_secret(format!("{}/v1/quotes/{number}/invoice.pdf", self.api), number, offer)
-    }
-
-    /// The payment form (R63).
-    pub fn pay(&self, number: &QuoteNumber, offer: &Offer) -> String {
-        self.with_secret(format!("{}/{number}", self.pay), number, offer)
+    /// The links to a quote's offer, all with its secret.
+    pub fn to<'l>(&'l self, number: &'l QuoteNumber, offer: &Offer) -> OfferLinks<'l> {
+        OfferLinks { links: self, number, secret: self.keys.secret(number, offer) }
     }
 
     /// A licence: its reader signs in.
     pub fn license(&self, sen: &Sen) -> String {
         format!("{}/v1/licenses/{sen}", self.api)
     }
+}
 
-    /// A quote whose link key is no longer configured has a link without a secret, which opens nothing.
-    fn with_secret(&self, url: String, number: &QuoteNumber, offer: &Offer) -> String {
-        match self.keys.secret(number, offer) {
-            Some(secret) => format!("{url}?secret={secret}"),
-            None => url,
+/// Writes the links to one offer.
+pub struct OfferLinks<'l> {
+    links: &'l Links,
+    number: &'l QuoteNumber,
+    /// A quote whose link key is no longer configured has links without a secret, which open nothing.
+    secret: Option<String>,
+}
+
+impl OfferLinks<'_> {
+    /// The quote.
+    pub fn quote(&self) -> String {
+        self.with_secret(format!("{}/v1/quotes/{}", self.links.api, self.number))
+    }
+
+    /// Its PDF.
+    pub fn document(&self) -> String {
+        self.with_secret(format!("{}/v1/quotes/{}/document.pdf", self.links.api, self.number))
+    }
+
+    /// The invoice's PDF.
+    pub fn invoice(&self) -> String {
+        self.with_secret(format!("{}/v1/quotes/{}/invoice.pdf", self.links.api, self.number))
+    }
+
+    /// The payment form (R63).
+    pub fn pay(&self) -> String {
+        self.with_secret(format!("{}/{}", self.links.pay, self.number))
+    }
+
+    fn with_secret(&self, mut url: String) -> String {
+        if let Some(secret) = &self.secret {
+            url.push_str("?secret=");
+            url.push_str(secret);
         }
+        url
     }
 }

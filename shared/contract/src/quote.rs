@@ -318,11 +318,12 @@ impl<'q> QuoteView<'q> {
     pub fn of(quote: &'q Quote, links: &Links, now: Timestamp) -> Self {
         let status = quote.status(now);
         let issued = !matches!(status, Status::InReview | Status::Rejected);
+        let links = links.to(&quote.number, &quote.offer);
         let links = LinksView {
-            itself: links.quote(&quote.number, &quote.offer),
-            document: issued.then(|| links.document(&quote.number, &quote.offer)),
-            pay: (status == Status::Issued).then(|| links.pay(&quote.number, &quote.offer)),
-            invoice: quote.delivery().map(|_| links.invoice(&quote.number, &quote.offer)),
+            itself: links.quote(),
+            document: issued.then(|| links.document()),
+            pay: (status == Status::Issued).then(|| links.pay()),
+            invoice: quote.delivery().map(|_| links.invoice()),
         };
         let history = quote.history.iter().map(Entry::for_buyers).collect();
         Self { links: Some(links), history, ..Self::for_staff(quote, now) }

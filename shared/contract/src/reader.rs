@@ -7,6 +7,8 @@ use domain::{Code, Refusal, fault::Faults, request::MAX_LINES};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+const TEXT: &str = "This must be a text in quotation marks.";
+
 /// A JSON value in which no object has a member twice: of two, one would be silently ignored.
 pub(crate) struct Strict(pub(crate) Value);
 
@@ -104,64 +106,64 @@ impl<'v, 'f> Object<'v, 'f> {
     }
 
     /// A member's value; JSON's `null` is the same as leaving it out.
-    fn member(&mut self, name: &'static str) -> Option<(&'v Value, String)> {
+    fn member(&mut self, name: &'static str) -> Option<&'v Value> {
         self.asked.push(name);
-        let value = self.members?.get(name).filter(|value| !value.is_null())?;
-        Some((value, format!("{}/{name}", self.pointer)))
+        self.members?.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Where a member is.
+    fn pointer_to(&self, name: &str) -> String {
+        format!("{}/{name}", self.pointer)
+    }
+
+    /// What a member's value is read as; a fault when it is nothing of the kind.
+    fn kind<T>(&mut self, name: &'static str, read: impl FnOnce(&'v Value) -> Option<T>, wanted: &str) -> Option<T> {
+        let value = self.member(name)?;
+        let read = read(value);
+        if read.is_none() {
+            self.faults.add(Code::WrongType, self.pointer_to(name), wanted);
+        }
+        read
     }
 
     /// A text.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
-        let (value, pointer) = self.member(name)?;
-        let text = value.as_str().map(str::to_owned);
-        if text.is_none() {
-            self.faults.add(Code::WrongType, pointer, "This must be a text in quotation marks.");
-        }
-        text
+        self.kind(name, Value::as_str, TEXT).map(str::to_owned)
     }
 
     /// A whole number.
     pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
-        let (value, pointer) = self.member(name)?;
-        let number = value.as_i64();
-        if number.is_none() {
-            self.faults.add(Code::WrongType, pointer, "This must be a whole number, without quotation marks.");
-        }
-        number
+        self.kind(name, Value::as_i64, "This must be a whole number, without quotation marks.")
     }
 
     /// An object; `None` when it is left out.
     pub(crate) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> Option<T> {
-        let (value, pointer) = self.member(name)?;
-        let mut object = Object::new(value, pointer, self.faults);
+        let value = self.member(name)?;
+        let mut object = Object::new(value, self.pointer_to(name), self.faults);
         Some(object.finish(read))
+    }
+
+    /// An array and where it is; empty when it is left out. It has at most one more than a request may have, so that the
+    /// rules see that there are too many.
+    fn array(&mut self, name: &'static str) -> (&'v [Value], String) {
+        let values = self.kind(name, Value::as_array, "This must be an array.").map_or(&[][..], Vec::as_slice);
+        (&values[..values.len().min(MAX_LINES + 1)], self.pointer_to(name))
     }
 
     /// An array of objects; empty when it is left out.
     pub(crate) fn objects<T>(&mut self, name: &'static str, mut read: impl FnMut(&mut Object<'_, '_>) -> T) -> Vec<T> {
-        let Some((value, pointer)) = self.member(name) else { return Vec::new() };
-        let Some(values) = value.as_array() else {
-            self.faults.add(Code::WrongType, pointer, "This must be an array.");
-            return Vec::new();
-        };
-        // One more than a request may have, so that the rules see that there are too many.
-        let values = &values[..values.len().min(MAX_LINES + 1)];
+        let (values, pointer) = self.array(name);
         let mut read_one = |(i, value)| Object::new(value, format!("{pointer}/{i}"), self.faults).finish(&mut read);
         values.iter().enumerate().map(&mut read_one).collect()
     }
 
     /// An array of texts; empty when it is left out. What is no text among them is as good as an empty one.
     pub(crate) fn texts(&mut self, name: &'static str) -> Vec<String> {
-        let Some((value, pointer)) = self.member(name) else { return Vec::new() };
-        let Some(values) = value.as_array() else {
-            self.faults.add(Code::WrongType, pointer, "This must be an array.");
-            return Vec::new();
-        };
-        let values = &values[..values.len().min(MAX_LINES + 1)];
+        let (values, pointer) = self.array(name);
         let mut read_one = |(i, value): (usize, &Value)| {
             let text = value.as_str();
             if text.is_none() {
-                self.faults.add(Code::WrongType, format!("{pointer}/{i}"), "This must be a text in quotation marks.");
+                self.faults.add(Code::WrongType, format!("{pointer}/{i}"), TEXT);
             }
             text.unwrap_or_default().to_owned()
         };
@@ -170,17 +172,12 @@ impl<'v, 'f> Object<'v, 'f> {
 
     /// An object whose members the sender names, each a text; `None` when it is left out.
     pub(crate) fn named_texts(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
-        let (value, pointer) = self.member(name)?;
-        let Some(members) = value.as_object() else {
-            self.faults.add(Code::WrongType, pointer, "This must be an object.");
-            return None;
-        };
-        let mut texts = BTreeMap::new();
+        let members = self.kind(name, Value::as_object, "This must be an object.")?;
+        let (mut texts, pointer) = (BTreeMap::new(), self.pointer_to(name));
         for (name, value) in members {
             let text = value.as_str();
             if text.is_none() {
-                let pointer = format!("{pointer}/{}", escaped(name));
-                self.faults.add(Code::WrongType, pointer, "This must be a text in quotation marks.");
+                self.faults.add(Code::WrongType, format!("{pointer}/{}", escaped(name)), TEXT);
             }
             texts.insert(name.clone(), text.unwrap_or_default().to_owned());
         }

@@ -5,7 +5,7 @@ mod claims;
 mod facts;
 mod lines;
 
-use std::net::IpAddr;
+use std::{fmt::Display, net::IpAddr};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -414,31 +414,30 @@ impl Request {
 }
 
 impl PartyRequest {
-    fn check(&self, at: &str, policy: &Policy, faults: &mut Faults) -> Option<Party> {
-        let company = form::text(faults, &format!("{at}/company"), self.company.as_deref(), 120);
-        let contact = form::contact(faults, &format!("{at}/contact"), &self.contact);
-        let address = self.address.check(&format!("{at}/address"), policy, faults);
+    fn check(&self, at: impl Display + Copy, policy: &Policy, faults: &mut Faults) -> Option<Party> {
+        let company = form::text(faults, format_args!("{at}/company"), self.company.as_deref(), 120);
+        let contact = form::contact(faults, format_args!("{at}/contact"), &self.contact);
+        let address = self.address.check(format_args!("{at}/address"), policy, faults);
         Some(Party { company: company?, contact: contact?, address: address? })
     }
 }
 
 impl AddressRequest {
-    fn check(&self, at: &str, policy: &Policy, faults: &mut Faults) -> Option<Address> {
-        let street = form::text(faults, &format!("{at}/street"), self.street.as_deref(), 200);
-        let city = form::text(faults, &format!("{at}/city"), self.city.as_deref(), 100);
-        let postal_code = form::optional_text(faults, &format!("{at}/postal_code"), self.postal_code.as_deref(), 20);
-        let country = form::country(faults, &format!("{at}/country"), self.country.as_deref());
+    fn check(&self, at: impl Display + Copy, policy: &Policy, faults: &mut Faults) -> Option<Address> {
+        let street = form::text(faults, format_args!("{at}/street"), self.street.as_deref(), 200);
+        let city = form::text(faults, format_args!("{at}/city"), self.city.as_deref(), 100);
+        let postal_code = form::optional_text(faults, format_args!("{at}/postal_code"), self.postal_code.as_deref(), 20);
+        let country = form::country(faults, format_args!("{at}/country"), self.country.as_deref());
         let region = country.as_deref().and_then(|country| self.region(at, country, policy, faults));
         Some(Address { street: street?, city: city?, postal_code: postal_code?, region: region?, country: country? })
     }
 
     /// The outer `None` is a fault.
-    fn region(&self, at: &str, country: &str, policy: &Policy, faults: &mut Faults) -> Option<Option<String>> {
-        let at = format!("{at}/region");
-        let region = form::optional_region(faults, &at, country, self.region.as_deref())?;
+    fn region(&self, at: impl Display + Copy, country: &str, policy: &Policy, faults: &mut Faults) -> Option<Option<String>> {
+        let region = form::optional_region(faults, format_args!("{at}/region"), country, self.region.as_deref())?;
         if region.is_none() && policy.tax.by_region(country) {
             let detail = format!("Tax in {country} depends on the region: give its ISO 3166-2 code, `{country}-…`.");
-            faults.add(Code::Required, at, detail);
+            faults.add(Code::Required, format!("{at}/region"), detail);
             return None;
         }
         Some(region)
