@@ -254,7 +254,7 @@ impl World {
         const AFTER_EVERYTHING: &str = "109223372036854775807";
         self.stop().await;
         let engine = Engine::start(self.data()).await.expect("the engine starts where it was");
-        let store = Store::new(engine::client(engine.endpoint()), TABLE);
+        let store = Store::new(engine::client(engine.endpoint()).unwrap(), TABLE);
         write(&store).await;
         // The newest record is never forgotten: that of a counter does not matter to anybody.
         assert!(store.allow("unheard", 1, 1, self.now).await.expect("the table answers"));

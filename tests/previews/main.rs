@@ -60,7 +60,7 @@ impl World {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let engine = Engine::start(data.path()).await.unwrap();
-        let store = Store::new(engine::client(engine.endpoint()), "previews");
+        let store = Store::new(engine::client(engine.endpoint()).unwrap(), "previews");
         store.create_table().await.unwrap();
         for (product, tier, end) in HELD {
             for copy in 0..COPIES {

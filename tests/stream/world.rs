@@ -114,7 +114,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let (data, vendor) = (tempfile::tempdir().unwrap(), plain_vendor());
         let engine = Engine::start(data.path()).await.unwrap();
-        let client = engine::client(engine.endpoint());
+        let client = engine::client(engine.endpoint()).unwrap();
         let store = Store::new(client.clone(), TABLE);
         store.create_table().await.unwrap();
 
@@ -126,7 +126,7 @@ impl World {
                 async { Default::default() }
             }
         });
-        let streams = aws_sdk_dynamodbstreams::Client::new(&engine::config(engine.endpoint()));
+        let streams = aws_sdk_dynamodbstreams::Client::new(&engine::config(engine.endpoint()).unwrap());
         let pump = Pump::start(streams, &client, TABLE, vec![recorder], data.path()).await.unwrap();
 
         let configuration = Configuration::from_pairs([
@@ -352,6 +352,6 @@ async fn mail_service(post: &PostOffice, mail: &Arc<Mail>) -> aws_sdk_ses::Clien
     let router = post.router().layer(middleware::from_fn_with_state(mail.clone(), doors));
     tokio::spawn(async move { axum::serve(listener, router).await });
     // The mapping tries again here, and not the client.
-    let config = engine::config(&endpoint).into_builder().retry_config(RetryConfig::disabled());
+    let config = engine::config(&endpoint).unwrap().into_builder().retry_config(RetryConfig::disabled());
     aws_sdk_ses::Client::new(&config.build())
 }

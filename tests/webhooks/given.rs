@@ -87,7 +87,7 @@ impl World {
 
     async fn at_home(home: TempDir, configuration: Configuration) -> Self {
         let engine = Engine::start(home.path()).await.expect("the engine");
-        let store = Store::new(engine::client(engine.endpoint()), TABLE);
+        let store = Store::new(engine::client(engine.endpoint()).unwrap(), TABLE);
         store.create_table().await.expect("the table");
         let hand = MovableClock::at(noon());
         let payments = Payments::start(&configuration, store.clone(), hand.clock()).expect("the configuration is sound");

@@ -35,6 +35,11 @@ impl Deadlines {
         Self { store, clock }
     }
 
+    /// Asks ahead of the first round who waits: the connection is open then. A failure is logged, and the round asks again.
+    pub async fn prepare(&self) {
+        runtime::aws::ahead(self.store.waiting(Owed::Letters, self.clock.now() - GRACE, 1)).await;
+    }
+
     /// Reminds of whatever has been owed for longer than [`GRACE`]: its quote gets a stream record, by which those who
     /// fulfil and write letters look at all of it again. What is done by then is done; reminding twice is the same. What
     /// waits for long is reminded of ever less often.

@@ -7,7 +7,7 @@ use runtime::{Clock, aws};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::telemetry::start();
-    let config = aws::config().await;
+    let config = aws::config().await?;
     let configuration = aws::configuration(&config).await?;
     let store = aws::store(&configuration, &config)?;
     let signer = issuance::key::signer(&configuration, aws_sdk_kms::Client::new(&config)).await?;

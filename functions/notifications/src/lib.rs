@@ -6,6 +6,7 @@
 
 mod compose;
 mod letter;
+mod reach;
 
 use std::{
     collections::HashMap,
@@ -32,6 +33,8 @@ use crate::{
     compose::{Outgoing, compose},
     letter::{Attachment, Templates},
 };
+
+pub use crate::reach::reach;
 
 /// What the handler works with.
 pub struct Notifications {

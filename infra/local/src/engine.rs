@@ -69,6 +69,9 @@ pub enum EngineError {
     /// A statement of our own failed on the database file. Nothing was changed; it can be tried again.
     #[error("the database refused its upkeep: {0}")]
     Upkeep(#[from] rusqlite::Error),
+    /// TLS cannot be set up on this machine, for example because it has no root certificates.
+    #[error("no HTTP client can be made: {0}")]
+    Http(#[from] reqwest::Error),
     /// The loopback listener could not be opened, or the server stopped by itself.
     #[error("the database does not serve: {0}")]
     Serving(String),
@@ -87,18 +90,29 @@ pub struct Engine {
 
 /// A configuration of the SDK for whatever stands in for AWS at this address: any credentials and any region pass, and some
 /// are wanted.
-pub fn config(endpoint: &str) -> SdkConfig {
-    SdkConfig::builder()
+///
+/// # Errors
+///
+/// [`EngineError::Http`].
+pub fn config(endpoint: &str) -> Result<SdkConfig, EngineError> {
+    let http = runtime::aws::http_client()?;
+    let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local")))
         .endpoint_url(endpoint)
-        .build()
+        .http_client(http)
+        .build();
+    Ok(config)
 }
 
 /// A client of an engine at this address.
-pub fn client(endpoint: &str) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::new(&config(endpoint))
+///
+/// # Errors
+///
+/// [`EngineError::Http`].
+pub fn client(endpoint: &str) -> Result<aws_sdk_dynamodb::Client, EngineError> {
+    Ok(aws_sdk_dynamodb::Client::new(&config(endpoint)?))
 }
 
 impl Engine {
@@ -246,7 +260,7 @@ pub(crate) mod tests {
 
     impl Engine {
         pub(crate) fn dynamodb(&self) -> Client {
-            client(&self.endpoint)
+            client(&self.endpoint).unwrap()
         }
 
         pub(crate) async fn stream_table(&self) -> Client {

@@ -316,7 +316,7 @@ fn sdk_config(environment: &Configuration, endpoint: &str) -> Result<SdkConfig, 
         .read(|c| (c.optional("AWS_ACCESS_KEY_ID"), c.optional_secret("AWS_SECRET_ACCESS_KEY"), c.optional("AWS_REGION")))?;
     let key = key.map_or("local".to_owned(), |key| key.expose().to_owned());
     let credentials = aws_sdk_dynamodb::config::Credentials::new(id.unwrap_or("local".to_owned()), key, None, None, "local");
-    let config = engine::config(endpoint).into_builder().region(Region::new(region.unwrap_or("us-east-1".to_owned())));
+    let config = engine::config(endpoint)?.into_builder().region(Region::new(region.unwrap_or("us-east-1".to_owned())));
     Ok(config.credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials)).build())
 }
 

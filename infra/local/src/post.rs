@@ -249,7 +249,7 @@ pub(crate) mod tests {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, office.router()).into_future());
-        Client::new(&engine::config(&endpoint))
+        Client::new(&engine::config(&endpoint).unwrap())
     }
 
     fn raw(message: &[u8]) -> RawMessage {

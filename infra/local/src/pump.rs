@@ -645,7 +645,7 @@ mod tests {
     };
 
     fn streams(endpoint: &str) -> Client {
-        Client::new(&engine::config(endpoint))
+        Client::new(&engine::config(endpoint).unwrap())
     }
 
     async fn start(engine: &Engine, dir: &Path, consumers: Vec<Consumer>) -> Pump {

@@ -50,7 +50,7 @@ async fn a_lost_answer_neither_repeats_a_write_nor_hides_it() {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await.unwrap();
     let lose = Arc::new(AtomicBool::new(false));
-    let store = Store::new(engine::client(&losing(engine.endpoint(), lose.clone()).await), "sellthrough");
+    let store = Store::new(engine::client(&losing(engine.endpoint(), lose.clone()).await).unwrap(), "sellthrough");
     store.create_table().await.unwrap();
 
     let quote: domain::Quote = serde_json::from_str(include_str!("quote.json")).unwrap();

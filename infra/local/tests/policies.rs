@@ -25,7 +25,7 @@ impl Place {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let engine = Engine::start(data.path()).await.unwrap();
-        let store = Store::new(engine::client(engine.endpoint()), "sellthrough");
+        let store = Store::new(engine::client(engine.endpoint()).unwrap(), "sellthrough");
         store.create_table().await.unwrap();
         Self { _data: data, engine, store, clock: MovableClock::at(noon()) }
     }

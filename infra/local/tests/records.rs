@@ -12,7 +12,7 @@ use serde_json::json;
 use store::{AuditEntry, Commit, Item, Store, keys::Key};
 
 async fn store(engine: &Engine) -> Store {
-    let store = Store::new(engine::client(engine.endpoint()), "sellthrough");
+    let store = Store::new(engine::client(engine.endpoint()).unwrap(), "sellthrough");
     store.create_table().await.unwrap();
     store.create_table().await.unwrap();
     store
@@ -102,7 +102,7 @@ async fn a_bucket_allows_so_many_uses_in_each_window() {
 async fn a_table_that_was_made_without_the_index_is_given_it() {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await.unwrap();
-    let client = engine::client(engine.endpoint());
+    let client = engine::client(engine.endpoint()).unwrap();
     let text = |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
     let key = |name: &str, role| KeySchemaElement::builder().attribute_name(name).key_type(role).build().unwrap();
     let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build();

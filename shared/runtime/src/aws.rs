@@ -1,6 +1,6 @@
 //! The clients of the AWS SDK, as the standard variables (`AWS_REGION`, `AWS_ENDPOINT_URL*`, …) describe them.
 
-use std::{cell::LazyCell, time::Duration};
+use std::{cell::LazyCell, fmt::Display, time::Duration};
 
 use aws_config::{
     BehaviorVersion, SdkConfig,
@@ -8,12 +8,18 @@ use aws_config::{
     meta::region::ProvideRegion,
 };
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
-use aws_smithy_http_client::{
-    Connector,
-    tls::{self, rustls_provider::CryptoMode},
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    shared::IntoShared,
 };
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_types::body::SdkBody;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use reqwest::redirect::Policy;
 use store::Store;
 pub use store::code;
 use tokio::time::timeout;
@@ -23,21 +29,27 @@ use crate::configuration::{Configuration, ConfigurationError};
 /// How long a connection may take to open: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 
-/// How long a start waits for the table.
+/// How long a start waits for a service.
 const AHEAD: Duration = Duration::from_secs(3);
 
 /// The SDK's configuration, as the environment has it, which is where Lambda puts all of it: region, endpoints, and the
 /// credentials of the function's role. All clients made of it share one HTTP client.
 ///
 /// The SDK's own loader looks for profiles, containers and instances too, and the code for that is a tenth of a function.
-pub async fn config() -> SdkConfig {
-    SdkConfig::builder()
+///
+/// # Errors
+///
+/// TLS cannot be set up on this machine, for example because it has no root certificates.
+pub async fn config() -> Result<SdkConfig, reqwest::Error> {
+    let http = http_client()?;
+    let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new().region().await)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .service_config(Endpoints)
-        .http_client(http_client())
-        .build()
+        .http_client(http)
+        .build();
+    Ok(config)
 }
 
 /// Where services are reached if not at AWS: `AWS_ENDPOINT_URL_DYNAMODB` says it for one, `AWS_ENDPOINT_URL` for all others.
@@ -53,27 +65,60 @@ impl LoadServiceConfig for Endpoints {
     }
 }
 
-/// The SDK's default HTTP client, set up once. Left to themselves, clients set up TLS twice each, with all the machine's
-/// root certificates: once to see that it can be done, and once for their first request.
-fn http_client() -> SharedHttpClient {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let connector = Connector::builder().connector_settings(settings).tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-    let connector = SharedHttpConnector::new(connector.build());
-    http_client_fn(move |_, _| connector.clone())
+/// HTTP for all clients that are given it: they share its connections, and TLS is set up once, which is half of a start,
+/// for it takes all the machine's root certificates.
+///
+/// The SDK's own client would bring HTTP/2, which no service that we ask speaks, and a twentieth of a function with it.
+///
+/// # Errors
+///
+/// TLS cannot be set up on this machine, for example because it has no root certificates.
+pub fn http_client() -> Result<SharedHttpClient, reqwest::Error> {
+    let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).build()?;
+    Ok(Http(client).into_shared())
 }
 
-/// Does a read of the table ahead of the first request, where a caller does not wait for it: the connection, TLS included,
-/// is open then. What was read is of no interest.
+#[derive(Clone, Debug)]
+struct Http(reqwest::Client);
+
+impl HttpClient for Http {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.clone().into_shared()
+    }
+}
+
+impl HttpConnector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sent = request.try_into_http1x().map_err(|fault| ConnectorError::user(fault.into())).and_then(|request| {
+            let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap));
+            Ok(self.0.execute(request.map_err(|fault| ConnectorError::user(fault.into()))?))
+        });
+        HttpConnectorFuture::new(async move {
+            let response = sent?.await.map_err(unanswered)?;
+            let response = http::Response::from(response).map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(response).map_err(|fault| ConnectorError::other(fault.into(), None))
+        })
+    }
+}
+
+/// Why there is no answer. Whatever happens between two machines may be tried again: the SDK does.
+fn unanswered(fault: reqwest::Error) -> ConnectorError {
+    let timeout = fault.is_timeout();
+    if timeout { ConnectorError::timeout(fault.into()) } else { ConnectorError::io(fault.into()) }
+}
+
+/// Asks a service ahead of the first request, where a caller does not wait for it: the connection, TLS included, is open
+/// then. What it answers is of no interest.
 ///
 /// A failure is logged and otherwise of no consequence: the first request opens the connection itself. So it is when there
 /// is no answer for three seconds, because Lambda ends a start that takes ten, and begins it again.
-pub async fn ahead<T>(read: impl Future<Output = Result<T, store::Error>>) {
-    let failure = match timeout(AHEAD, read).await {
+pub async fn ahead<T, E: Display>(asked: impl Future<Output = Result<T, E>>) {
+    let failure = match timeout(AHEAD, asked).await {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer in {AHEAD:?}"),
     };
-    tracing::warn!(failure, "the table could not be read at the start: the first request tries again");
+    tracing::warn!(failure, "a service could not be asked at the start: the first request tries again");
 }
 
 /// The environment of this process, with the secrets that it names fetched from Secrets Manager: `NAME_FROM`, set to a
@@ -93,7 +138,26 @@ pub async fn configuration(config: &SdkConfig) -> Result<Configuration, Configur
     Configuration::from_env().with_secrets(fetch).await
 }
 
+/// The store, whose table is read ahead as `read` says, and the configuration with its secrets: asked for at once, since
+/// neither has to wait for the other.
+///
+/// # Errors
+///
+/// Those of [`configuration()`] and [`store()`].
+pub async fn open<T>(
+    config: &SdkConfig,
+    read: impl AsyncFnOnce(&Store) -> Result<T, store::Error>,
+) -> Result<(Store, Configuration), ConfigurationError> {
+    let store = store(&Configuration::from_env(), config)?;
+    let (configuration, ()) = tokio::join!(configuration(config), ahead(read(&store)));
+    Ok((store, configuration?))
+}
+
 /// The store on the table that `TABLE_NAME` names.
+///
+/// # Errors
+///
+/// It names none.
 pub fn store(configuration: &Configuration, config: &SdkConfig) -> Result<Store, ConfigurationError> {
     let table = configuration.read(|c| c.required("TABLE_NAME"))?;
     Ok(Store::new(aws_sdk_dynamodb::Client::new(config), table))
@@ -125,7 +189,7 @@ mod tests {
         tokio::spawn(async { served.await.expect("it serves") });
 
         let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
-        let config = config().await.into_builder().region(Region::new("local")).endpoint_url(endpoint);
+        let config = config().await.expect("TLS").into_builder().region(Region::new("local")).endpoint_url(endpoint);
         let config = config.credentials_provider(credentials).build();
         aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.expect("an answer");
         aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.expect("an answer");
@@ -134,8 +198,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_table_that_fails_or_does_not_answer_at_the_start_does_not_keep_the_function_from_starting() {
+    async fn a_service_that_fails_or_does_not_answer_at_the_start_does_not_keep_the_function_from_starting() {
         ahead(async { Err::<(), _>(store::Error::Unavailable { operation: "GetItem", reason: "no route".to_owned() }) }).await;
-        ahead(std::future::pending::<Result<(), _>>()).await;
+        ahead(std::future::pending::<Result<(), store::Error>>()).await;
     }
 }

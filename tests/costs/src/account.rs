@@ -126,9 +126,9 @@ impl Account {
         let ledger = Ledger::default();
         let clients = Clients {
             ledger: ledger.clone(),
-            dynamodb: engine::config(engine.endpoint()),
-            kms: engine::config(&kms),
-            ses: engine::config(&ses),
+            dynamodb: engine::config(engine.endpoint())?,
+            kms: engine::config(&kms)?,
+            ses: engine::config(&ses)?,
         };
 
         let clock = MovableClock::at(NOW.parse()?);
@@ -314,7 +314,7 @@ mod tests {
         let mut servers = JoinSet::new();
         let broken =
             async || (StatusCode::INTERNAL_SERVER_ERROR, r#"{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}"#);
-        let config = engine::config(&serve(Router::new().fallback(broken), &mut servers).await?);
+        let config = engine::config(&serve(Router::new().fallback(broken), &mut servers).await?)?;
         let clients = Clients { ledger: Ledger::default(), dynamodb: config.clone(), kms: config.clone(), ses: config };
         assert!(clients.store("quotes").policy_in_force().await.is_err());
         let counted = clients.ledger.take().of("quotes");

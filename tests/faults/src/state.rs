@@ -94,7 +94,7 @@ fn difference(of: &str, is: &str, should: &str) -> Option<String> {
 
 /// The table, read past microburst, by partition and sort key.
 async fn items(scene: &Scene) -> BTreeMap<String, Value> {
-    let client = engine::client(scene.ground.engine.endpoint());
+    let client = engine::client(scene.ground.engine.endpoint()).expect("TLS");
     let scan = client.scan().table_name(scene.home.store().table()).consistent_read(true).into_paginator().items().send();
     let items = scan.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
     let mut kept = BTreeMap::new();

@@ -25,6 +25,8 @@ pub(crate) struct Figures {
     warm: u32,
     /// Of each program, by its name's place.
     pub(crate) runs: Vec<Vec<Run>>,
+    /// How long the engine alone takes for what `bare` writes, in nanoseconds: the median of each turn.
+    pub(crate) engine: Vec<u64>,
 }
 
 /// What is told of each run: in what unit, and whether the ratio to a yardstick has a goal.
@@ -49,7 +51,7 @@ impl Figures {
     /// Without a run yet.
     pub(crate) fn of(names: impl Iterator<Item = String>, starts: u32, warm: u32) -> Self {
         let names: Vec<_> = names.collect();
-        Self { runs: names.iter().map(|_| Vec::new()).collect(), names, starts, warm }
+        Self { runs: names.iter().map(|_| Vec::new()).collect(), names, starts, warm, engine: Vec::new() }
     }
 
     /// How much of a yardstick's value `quotes` has, in thousandths: of the medians, and the median of the turns' own.
@@ -64,7 +66,7 @@ impl Figures {
 /// Two tables in Markdown: what was measured, and `quotes` beside each yardstick.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { names, starts, warm, runs } = self;
+        let Self { names, starts, warm, runs, engine } = self;
         writeln!(f, "{starts} starts of each by turns, {warm} requests in each process after its first; min / median / max\n")?;
         writeln!(f, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len()))?;
         for Row { what, value, unit, .. } in &ROWS {
@@ -92,7 +94,9 @@ impl fmt::Display for Figures {
         }
         let peak = median(runs[0].iter().map(|run| run.peak));
         let met = verdict(Some(peak <= MOST_MEMORY));
-        writeln!(f, "\npeak memory of {}: {} MB, goal ≤ 15: {met}", names[0], thousandths(peak * 1024, 1_000_000))
+        writeln!(f, "\npeak memory of {}: {} MB, goal ≤ 15: {met}", names[0], thousandths(peak * 1024, 1_000_000))?;
+        let alone = thousandths(median(engine.iter().copied()), 1_000_000);
+        writeln!(f, "the engine alone, for what bare writes: {alone} ms, below which no warm request can be")
     }
 }
 

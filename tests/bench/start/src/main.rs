@@ -67,7 +67,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// `quotes` and its yardsticks, by turns.
 async fn beside(build: &Build, starts: u32, warm: u32) -> Result<Figures, Box<dyn Error>> {
-    let [quotes, bare] = build.binaries(["quotes", "bare"]).await?;
+    // Each on its own, as it is deployed: neither asks features of what the other depends on.
+    let [quotes] = build.binaries(["quotes"]).await?;
+    let [bare] = build.binaries(["bare"]).await?;
     let programs = [quotes, bare, build.node().await?, build.python().await?];
     let table = Table::serve().await?;
     let api = RuntimeApi::serve().await?;
@@ -84,6 +86,7 @@ async fn beside(build: &Build, starts: u32, warm: u32) -> Result<Figures, Box<dy
         for (program, runs) in programs.iter().zip(&mut figures.runs) {
             runs.push(machine.live(program, &create, warm).await?.0);
         }
+        figures.engine.push(table.alone(warm).await?);
     }
     Ok(figures)
 }

@@ -1,6 +1,6 @@
 //! An embedded DynamoDB with one table, in memory, in which the vendor's policy is in force.
 
-use std::error::Error;
+use std::{error::Error, fs, time::Instant};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use domain::QuoteNumber;
@@ -8,9 +8,13 @@ use dynoxide::{Database, server};
 use runtime::{Clock, Policies, Vendor};
 use serde_json::{Value, json};
 use store::{Store, keys::Key};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
-use crate::VENDOR;
+use crate::{QUOTE, VENDOR, figures};
 
 /// The table's name.
 pub(crate) const NAME: &str = "sellthrough";
@@ -35,7 +39,8 @@ impl Table {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("local"))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-            .endpoint_url(&endpoint);
+            .endpoint_url(&endpoint)
+            .http_client(runtime::aws::http_client()?);
         let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), NAME);
         store.create_table().await?;
         // The engine searches all records of a stream at each write: whoever wrote later would look slower.
@@ -49,6 +54,40 @@ impl Table {
     /// What `AWS_ENDPOINT_URL_DYNAMODB` is set to.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// How long the engine takes for what `bare` writes, asked with as little as can be: a request of fixed bytes over a
+    /// connection that is open. The median of so many, in nanoseconds.
+    pub(crate) async fn alone(&self, times: u32) -> Result<u64, Box<dyn Error>> {
+        let address = self.endpoint.strip_prefix("http://").ok_or("an endpoint without a scheme")?;
+        let mut connection = TcpStream::connect(address).await?;
+        connection.set_nodelay(true)?;
+        let body = fs::read_to_string(QUOTE)?;
+        let mut taken = Vec::new();
+        for turn in 0..times {
+            let text = |text: &str| json!({ "S": text });
+            let item = json!({
+                "pk": text(&format!("ALONE#{turn}")), "sk": text("ALONE"), "owed": text("letters"),
+                "owed_since": text("2026-11-22T10:00:00Z"), "currency": text("USD"), "body": text(&body),
+            });
+            let put = json!({ "TableName": NAME, "Item": item }).to_string();
+            let request = format!(
+                "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/x-amz-json-1.0\r\n\
+                 x-amz-target: DynamoDB_20120810.PutItem\r\nx-amz-date: 20261122T000000Z\r\ncontent-length: {}\r\n\
+                 authorization: AWS4-HMAC-SHA256 Credential=example/20261122/local/dynamodb/aws4_request, \
+                 SignedHeaders=host, Signature=00\r\n\r\n{put}",
+                put.len()
+            );
+            let mut answer = [0; 4096];
+            let asked = Instant::now();
+            connection.write_all(request.as_bytes()).await?;
+            let length = connection.read(&mut answer).await?;
+            taken.push(u64::try_from(asked.elapsed().as_nanos())?);
+            if !answer.starts_with(b"HTTP/1.1 200 ") {
+                return Err(format!("the engine answered {}", String::from_utf8_lossy(&answer[..length])).into());
+            }
+        }
+        Ok(figures::median(taken))
     }
 
     /// A quote's item, as a stream record would have it.
