@@ -40,7 +40,7 @@ def license_files(entitlement: dict) -> dict[str, str]:
 
 
 def export(stack: Stack, folder: Path) -> Counter:
-    counted, files, keys = Counter(), {}, []
+    counted, files = Counter(), {}
     (folder / "licenses").mkdir()
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"], ConsistentRead=True)
     try:
@@ -50,8 +50,6 @@ def export(stack: Stack, folder: Path) -> Counter:
                 files[kind] = open(folder / f"{kind}.jsonl", "w", encoding="utf-8")
             files[kind].write(json.dumps(item, ensure_ascii=False, sort_keys=True, default=number) + "\n")
             counted[kind] += 1
-            if kind == "public_key":
-                keys.append(json.loads(item["jwk"]))
             if kind == "license":
                 for name, text in license_files(item["body"]).items():
                     (folder / "licenses" / f"{name}.lic").write_text(text, encoding="utf-8")
@@ -59,6 +57,14 @@ def export(stack: Stack, folder: Path) -> Counter:
     finally:
         for file in files.values():
             file.close()
+    # Last: a key that was published meanwhile may have signed what was read since.
+    published = stack.client("dynamodb").query(
+        TableName=stack.outputs["TableName"],
+        KeyConditionExpression="pk = :keys",
+        ExpressionAttributeValues={":keys": {"S": "KEYS"}},
+        ConsistentRead=True,
+    )
+    keys = [json.loads(item["jwk"]["S"]) for item in published["Items"]]
     (folder / "license-keys.json").write_text(json.dumps({"keys": keys}), encoding="utf-8")
     return counted
 

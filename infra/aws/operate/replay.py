@@ -35,9 +35,9 @@ def refusal(stack: Stack, batch: dict) -> str | None:
     answer = functions.invoke(FunctionName=function, Payload=json.dumps({"Records": records}).encode())
     said = json.loads(answer["Payload"].read() or b"{}") or {}
     if "FunctionError" in answer:
-        return f"the function ended with {said.get('errorType', answer['FunctionError'])}"
+        return f"the function ended with {said.get('errorType', answer['FunctionError'])}, and its log says why"
     failed = len(said.get("batchItemFailures", []))
-    return f"{failed} of its records failed" if failed else None
+    return f"{failed} of its records failed, and the function's log says why" if failed else None
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
             why = f"{type(error).__name__}: {error}"
         if why:
             kept += 1
-            print(f"{key}: {why}; the function's log says more, and the batch is kept")
+            print(f"{key}: {why}; the batch is kept")
         else:
             storage.delete_object(Bucket=bucket, Key=key)
             print(f"{key}: taken")

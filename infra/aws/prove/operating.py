@@ -393,6 +393,7 @@ def giving_again_late(operator: Operator):
     world, mapping = operator.world, operator.world.stack.names["NotificationsEvents"]
     functions = world.cloud.client("lambda")
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    time.sleep(1)
     quote = world.quote(journeys.EXAMPLE)
     give_up(operator, quote, by="Notifications")
     world.pay(quote).expect(200)

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use dynoxide::Database;
 use jiff::Timestamp;
@@ -95,13 +95,10 @@ pub struct Engine {
 ///
 /// [`EngineError::Http`].
 pub fn config(endpoint: &str) -> Result<SdkConfig, EngineError> {
-    let http = runtime::aws::http_client()?;
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+    let config = runtime::aws::builder()?
         .region(Region::new("local"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local")))
         .endpoint_url(endpoint)
-        .http_client(http)
         .build();
     Ok(config)
 }

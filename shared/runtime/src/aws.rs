@@ -17,8 +17,14 @@ use aws_smithy_runtime_api::{
     },
     shared::IntoShared,
 };
-use aws_smithy_types::body::SdkBody;
-use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use aws_smithy_types::{
+    body::SdkBody,
+    retry::{ReconnectMode, RetryConfig},
+};
+use aws_types::{
+    sdk_config,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 use reqwest::redirect::Policy;
 use store::Store;
 pub use store::code;
@@ -41,15 +47,26 @@ const AHEAD: Duration = Duration::from_secs(3);
 ///
 /// TLS cannot be set up on this machine, for example because it has no root certificates.
 pub async fn config() -> Result<SdkConfig, reqwest::Error> {
-    let http = http_client()?;
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+    let config = builder()?
         .region(EnvironmentVariableRegionProvider::new().region().await)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .service_config(Endpoints)
-        .http_client(http)
         .build();
     Ok(config)
+}
+
+/// A configuration of the SDK, as far as it is the same for AWS and for whatever stands in for it: what is asked, where, and
+/// as whom is left to say.
+///
+/// # Errors
+///
+/// Those of [`http_client`].
+pub fn builder() -> Result<sdk_config::Builder, reqwest::Error> {
+    // To close a connection after an error, the SDK would have to be shown it, which `reqwest` does not; asked to, it writes
+    // an error to the log at each.
+    let retries = RetryConfig::standard().with_reconnect_mode(ReconnectMode::ReuseAllConnections);
+    let builder = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).retry_config(retries);
+    Ok(builder.http_client(http_client()?))
 }
 
 /// Where services are reached if not at AWS: `AWS_ENDPOINT_URL_DYNAMODB` says it for one, `AWS_ENDPOINT_URL` for all others.
@@ -74,7 +91,8 @@ impl LoadServiceConfig for Endpoints {
 ///
 /// TLS cannot be set up on this machine, for example because it has no root certificates.
 pub fn http_client() -> Result<SharedHttpClient, reqwest::Error> {
-    let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).build()?;
+    let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).no_proxy();
+    let client = client.build()?;
     Ok(Http(client).into_shared())
 }
 
@@ -171,15 +189,42 @@ mod tests {
     };
 
     use aws_sdk_dynamodb::config::{Credentials, Region};
-    use axum::{Router, serve::ListenerExt};
+    use axum::{Router, http::StatusCode, serve::ListenerExt};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::telemetry::tests::Page;
+
+    /// What functions are configured with, for a service at this address.
+    async fn config_for(listener: &TcpListener) -> SdkConfig {
+        let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
+        let config = config().await.expect("TLS").into_builder().region(Region::new("local"));
+        let config = config.endpoint_url(format!("http://{}", listener.local_addr().expect("its address")));
+        config.credentials_provider(credentials).build()
+    }
+
+    #[tokio::test]
+    async fn what_succeeds_when_it_is_tried_again_is_nothing_to_warn_of() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let config = config_for(&listener).await;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let answer = async move || match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => (StatusCode::INTERNAL_SERVER_ERROR, r#"{"__type":"InternalServerError"}"#),
+            _ => (StatusCode::OK, "{}"),
+        };
+        let served = axum::serve(listener, Router::new().fallback(answer));
+        tokio::spawn(async { served.await.expect("it serves") });
+
+        let page = Page::default();
+        let _log = tracing::subscriber::set_default(page.log("warn"));
+        aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.expect("an answer, in the end");
+        assert_eq!(page.text(), "");
+    }
 
     #[tokio::test]
     async fn all_clients_share_one_http_client_and_so_its_connections() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
+        let config = config_for(&listener).await;
         let opened = Arc::new(AtomicUsize::new(0));
         let count = opened.clone();
         let listener = listener.tap_io(move |_| {
@@ -188,9 +233,6 @@ mod tests {
         let served = axum::serve(listener, Router::new().fallback(async || "{}"));
         tokio::spawn(async { served.await.expect("it serves") });
 
-        let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
-        let config = config().await.expect("TLS").into_builder().region(Region::new("local")).endpoint_url(endpoint);
-        let config = config.credentials_provider(credentials).build();
         aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.expect("an answer");
         aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.expect("an answer");
         aws_sdk_secretsmanager::Client::new(&config).list_secrets().send().await.expect("an answer");

@@ -87,11 +87,6 @@ impl VerifiedEmail {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether `address`, in whatever case it was written, is this one.
-    pub fn is(&self, address: &str) -> bool {
-        self.0.eq_ignore_ascii_case(address.trim())
-    }
 }
 
 impl fmt::Debug for VerifiedEmail {

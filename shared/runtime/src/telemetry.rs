@@ -45,14 +45,27 @@ where
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
     use super::*;
 
+    /// Where lines are written to be read.
     #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Page {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("the page").clone()).expect("text")
+        }
+
+        /// Log lines from `level` up go to the page, as they would to standard output.
+        pub(crate) fn log(&self, level: &str) -> impl Subscriber + use<> {
+            let writer = self.clone();
+            structured(filter(level), move || writer.clone())
+        }
+    }
 
     impl Write for Page {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -67,16 +80,14 @@ mod tests {
     #[test]
     fn a_log_line_is_one_json_object_with_its_fields_and_its_span() {
         let page = Page::default();
-        let writer = page.clone();
-        tracing::subscriber::with_default(structured(filter("info"), move || writer.clone()), || {
+        tracing::subscriber::with_default(page.log("info"), || {
             let _request = tracing::info_span!("request", id = "r-1").entered();
             tracing::debug!("not from info up");
             tracing::warn!(quote = "AT-1", "almost\nexpired");
         });
 
-        let text = String::from_utf8(page.0.lock().expect("the page").clone()).expect("text");
         let lines: Vec<serde_json::Value> =
-            text.lines().map(|line| serde_json::from_str(line).expect("one JSON object per line")).collect();
+            page.text().lines().map(|line| serde_json::from_str(line).expect("one JSON object per line")).collect();
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0]["level"], "WARN");
         assert_eq!(lines[0]["message"], "almost\nexpired");

