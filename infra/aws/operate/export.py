@@ -60,8 +60,8 @@ def export(stack: Stack, folder: Path) -> Counter:
     # Last: a key that was published meanwhile may have signed what was read since.
     published = stack.client("dynamodb").query(
         TableName=stack.outputs["TableName"],
-        KeyConditionExpression="pk = :keys",
-        ExpressionAttributeValues={":keys": {"S": "KEYS"}},
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "KEYS"}},
         ConsistentRead=True,
     )
     keys = [json.loads(item["jwk"]["S"]) for item in published["Items"]]
