@@ -46,7 +46,7 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    use aws_sdk_ses::config::{BehaviorVersion, Credentials, Region};
+    use aws_sdk_ses::config::{Credentials, Region, SharedCredentialsProvider};
     use axum::{
         Router,
         http::{HeaderMap, StatusCode},
@@ -57,13 +57,9 @@ mod tests {
     use super::*;
 
     fn client(endpoint: String) -> Client {
-        let config = aws_sdk_ses::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("local"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-            .endpoint_url(endpoint)
-            .http_client(runtime::aws::http_client().unwrap());
-        Client::from_conf(config.build())
+        let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local"));
+        let config = runtime::aws::builder().unwrap().region(Region::new("local")).endpoint_url(endpoint);
+        Client::new(&config.credentials_provider(credentials).build())
     }
 
     #[tokio::test]

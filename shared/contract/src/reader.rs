@@ -111,17 +111,12 @@ impl<'v, 'f> Object<'v, 'f> {
         self.members?.get(name).filter(|value| !value.is_null())
     }
 
-    /// Where a member is.
-    fn pointer_to(&self, name: &str) -> String {
-        format!("{}/{name}", self.pointer)
-    }
-
     /// What a member's value is read as; a fault when it is nothing of the kind.
     fn kind<T>(&mut self, name: &'static str, read: impl FnOnce(&'v Value) -> Option<T>, wanted: &str) -> Option<T> {
         let value = self.member(name)?;
         let read = read(value);
         if read.is_none() {
-            self.faults.add(Code::WrongType, self.pointer_to(name), wanted);
+            self.faults.add(Code::WrongType, format_args!("{}/{name}", self.pointer), wanted);
         }
         read
     }
@@ -139,31 +134,34 @@ impl<'v, 'f> Object<'v, 'f> {
     /// An object; `None` when it is left out.
     pub(crate) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> Option<T> {
         let value = self.member(name)?;
-        let mut object = Object::new(value, self.pointer_to(name), self.faults);
+        let mut object = Object::new(value, format!("{}/{name}", self.pointer), self.faults);
         Some(object.finish(read))
     }
 
-    /// An array and where it is; empty when it is left out. It has at most one more than a request may have, so that the
-    /// rules see that there are too many.
-    fn array(&mut self, name: &'static str) -> (&'v [Value], String) {
+    /// An array; empty when it is left out. It has at most one more than a request may have, so that the rules see that there
+    /// are too many.
+    fn array(&mut self, name: &'static str) -> &'v [Value] {
         let values = self.kind(name, Value::as_array, "This must be an array.").map_or(&[][..], Vec::as_slice);
-        (&values[..values.len().min(MAX_LINES + 1)], self.pointer_to(name))
+        &values[..values.len().min(MAX_LINES + 1)]
     }
 
     /// An array of objects; empty when it is left out.
     pub(crate) fn objects<T>(&mut self, name: &'static str, mut read: impl FnMut(&mut Object<'_, '_>) -> T) -> Vec<T> {
-        let (values, pointer) = self.array(name);
-        let mut read_one = |(i, value)| Object::new(value, format!("{pointer}/{i}"), self.faults).finish(&mut read);
+        let values = self.array(name);
+        let mut read_one = |(i, value)| {
+            let pointer = format!("{}/{name}/{i}", self.pointer);
+            Object::new(value, pointer, self.faults).finish(&mut read)
+        };
         values.iter().enumerate().map(&mut read_one).collect()
     }
 
     /// An array of texts; empty when it is left out. What is no text among them is as good as an empty one.
     pub(crate) fn texts(&mut self, name: &'static str) -> Vec<String> {
-        let (values, pointer) = self.array(name);
+        let values = self.array(name);
         let mut read_one = |(i, value): (usize, &Value)| {
             let text = value.as_str();
             if text.is_none() {
-                self.faults.add(Code::WrongType, format!("{pointer}/{i}"), TEXT);
+                self.faults.add(Code::WrongType, format_args!("{}/{name}/{i}", self.pointer), TEXT);
             }
             text.unwrap_or_default().to_owned()
         };
@@ -173,13 +171,13 @@ impl<'v, 'f> Object<'v, 'f> {
     /// An object whose members the sender names, each a text; `None` when it is left out.
     pub(crate) fn named_texts(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
         let members = self.kind(name, Value::as_object, "This must be an object.")?;
-        let (mut texts, pointer) = (BTreeMap::new(), self.pointer_to(name));
-        for (name, value) in members {
+        let mut texts = BTreeMap::new();
+        for (named, value) in members {
             let text = value.as_str();
             if text.is_none() {
-                self.faults.add(Code::WrongType, format!("{pointer}/{}", escaped(name)), TEXT);
+                self.faults.add(Code::WrongType, format_args!("{}/{name}/{}", self.pointer, escaped(named)), TEXT);
             }
-            texts.insert(name.clone(), text.unwrap_or_default().to_owned());
+            texts.insert(named.clone(), text.unwrap_or_default().to_owned());
         }
         Some(texts)
     }

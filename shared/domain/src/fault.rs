@@ -1,7 +1,7 @@
 //! The domain's no. A [`Refusal`] says everything that is wrong, where, and what to do; it changes nothing and is
 //! never worth retrying as it is. The shell's own codes are in the same list, so that there is one.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use serde::Serialize;
 
@@ -172,8 +172,8 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Notes a fault at `pointer`.
-    pub fn add(&mut self, code: Code, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.push(Fault { code, pointer: pointer.into(), detail: detail.into() });
+    pub fn add(&mut self, code: Code, pointer: impl Display, detail: impl Into<String>) {
+        self.push(Fault { code, pointer: pointer.to_string(), detail: detail.into() });
     }
 
     /// An answer must stay readable, however much is wrong: the last place says that there is more.

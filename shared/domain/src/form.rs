@@ -15,7 +15,7 @@ use crate::{
 
 /// Something that must be there and is not.
 pub(crate) fn required<T>(faults: &mut Faults, pointer: impl Display) -> Option<T> {
-    faults.add(Code::Required, pointer.to_string(), "This is required.");
+    faults.add(Code::Required, pointer, "This is required.");
     None
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn unknown<'k>(
     what: &str,
     known: impl Iterator<Item = &'k str>,
 ) {
-    faults.add(code, pointer.to_string(), format!("There is no such {what}. There are: {}.", list(known)));
+    faults.add(code, pointer, format!("There is no such {what}. There are: {}.", list(known)));
 }
 
 /// Items for people, one after the other.
@@ -75,10 +75,10 @@ fn bounded(
 ) -> Option<Option<String>> {
     let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else { return Some(None) };
     if given.chars().count() > longest {
-        faults.add(Code::ValueInvalid, pointer.to_string(), format!("This is longer than {longest} characters."));
+        faults.add(Code::ValueInvalid, pointer, format!("This is longer than {longest} characters."));
         None
     } else if !given.chars().all(plain) {
-        faults.add(Code::ValueInvalid, pointer.to_string(), unprintable);
+        faults.add(Code::ValueInvalid, pointer, unprintable);
         None
     } else {
         Some(Some(given.to_owned()))
@@ -106,7 +106,7 @@ pub(crate) fn optional_date(faults: &mut Faults, pointer: impl Display + Copy, g
     let Some(given) = given else { return Some(None) };
     let date = given.trim().parse().ok();
     if date.is_none() {
-        faults.add(Code::ValueInvalid, pointer.to_string(), "Write the date as 2027-06-30.");
+        faults.add(Code::ValueInvalid, pointer, "Write the date as 2027-06-30.");
     }
     date.map(Some)
 }
@@ -124,7 +124,7 @@ pub(crate) fn optional_country(faults: &mut Faults, pointer: impl Display + Copy
     let Some(code) = given else { return Some(None) };
     if !place::is_country(code) {
         let detail = "Give the country as two capital letters of ISO 3166, such as `US` or `JP`.";
-        faults.add(Code::CountryUnknown, pointer.to_string(), detail);
+        faults.add(Code::CountryUnknown, pointer, detail);
         return None;
     }
     Some(Some(code.to_owned()))
@@ -142,7 +142,7 @@ pub(crate) fn optional_region(
     let code = if given.starts_with(&format!("{country}-")) { given.to_owned() } else { format!("{country}-{given}") };
     if !place::is_subdivision(&code) {
         let detail = format!("ISO 3166-2 has no such subdivision of {country}. Write it as `{country}-…`.");
-        faults.add(Code::RegionUnknown, pointer.to_string(), detail);
+        faults.add(Code::RegionUnknown, pointer, detail);
         return None;
     }
     Some(Some(code))
@@ -156,7 +156,11 @@ pub(crate) fn contact(faults: &mut Faults, at: impl Display + Copy, given: &Cont
         Some(email) => {
             let email = Email::parse(email);
             if email.is_none() {
-                faults.add(Code::EmailInvalid, format!("{at}/email"), "This is not an e-mail address such as name@example.com.");
+                faults.add(
+                    Code::EmailInvalid,
+                    format_args!("{at}/email"),
+                    "This is not an e-mail address such as name@example.com.",
+                );
             }
             email
         }

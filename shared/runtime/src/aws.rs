@@ -60,7 +60,7 @@ pub async fn config() -> Result<SdkConfig, reqwest::Error> {
 ///
 /// # Errors
 ///
-/// Those of [`http_client`].
+/// TLS cannot be set up on this machine, for example because it has no root certificates.
 pub fn builder() -> Result<sdk_config::Builder, reqwest::Error> {
     // To close a connection after an error, the SDK would have to be shown it, which `reqwest` does not; asked to, it writes
     // an error to the log at each.
@@ -90,7 +90,7 @@ impl LoadServiceConfig for Endpoints {
 /// # Errors
 ///
 /// TLS cannot be set up on this machine, for example because it has no root certificates.
-pub fn http_client() -> Result<SharedHttpClient, reqwest::Error> {
+fn http_client() -> Result<SharedHttpClient, reqwest::Error> {
     let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).no_proxy();
     let client = client.build()?;
     Ok(Http(client).into_shared())

@@ -437,7 +437,7 @@ impl AddressRequest {
         let region = form::optional_region(faults, format_args!("{at}/region"), country, self.region.as_deref())?;
         if region.is_none() && policy.tax.by_region(country) {
             let detail = format!("Tax in {country} depends on the region: give its ISO 3166-2 code, `{country}-…`.");
-            faults.add(Code::Required, format!("{at}/region"), detail);
+            faults.add(Code::Required, format_args!("{at}/region"), detail);
             return None;
         }
         Some(region)

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fs, time::Instant};
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use domain::QuoteNumber;
 use dynoxide::{Database, server};
 use runtime::{Clock, Policies, Vendor};
@@ -35,13 +35,10 @@ impl Table {
         let mut serving = JoinSet::new();
         serving.spawn(server::serve_on(listener, database.clone()));
 
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("local"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-            .endpoint_url(&endpoint)
-            .http_client(runtime::aws::http_client()?);
-        let store = Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), NAME);
+        let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local"));
+        let config = runtime::aws::builder()?.region(Region::new("local")).endpoint_url(&endpoint);
+        let config = config.credentials_provider(credentials).build();
+        let store = Store::new(aws_sdk_dynamodb::Client::new(&config), NAME);
         store.create_table().await?;
         // The engine searches all records of a stream at each write: whoever wrote later would look slower.
         let without = json!({ "TableName": NAME, "StreamSpecification": { "StreamEnabled": false } });
