@@ -409,15 +409,31 @@ def giving_again_late(operator: Operator):
     world.cloud.client("s3").delete_object(Bucket=world.stack.outputs["FailuresBucket"], Key=given_up_at(operator, quote))
 
 
+def exported(operator: Operator) -> tuple[list, Path]:
+    """An export, and what the table held all the while: the stream may still be catching up with what was done before."""
+    pages = operator.world.cloud.client("dynamodb").get_paginator("scan")
+
+    def held():
+        found = [item for page in pages.paginate(TableName=operator.world.stack.outputs["TableName"]) for item in page["Items"]]
+        return sorted(found, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
+
+    before = held()
+    for attempt in range(10):
+        folder = Path(operator.world.cloud.record.parent) / f"exported-{attempt}"
+        done = operator.does("export", str(folder))
+        assert done.returncode == 0, done.stdout
+        after = held()
+        if before == after:
+            return after, folder
+        before = after
+    raise AssertionError("the table never stood still for as long as an export takes")
+
+
 def leaving(operator: Operator):
     """Everything that is kept is written down, and every licence in it verifies without us."""
     world = operator.world
-    folder = Path(world.cloud.record.parent) / "exported"
-    done = operator.does("export", str(folder))
-    assert done.returncode == 0, done.stdout
+    items, folder = exported(operator)
     assert folder.stat().st_mode & 0o777 == 0o700
-    table = world.cloud.client("dynamodb").get_paginator("scan").paginate(TableName=world.stack.outputs["TableName"])
-    items = [item for page in table for item in page["Items"]]
     lines = [json.loads(line) for file in folder.glob("*.jsonl") for line in file.read_text().splitlines()]
     written = {(line["pk"], line["sk"]): line for line in lines}
     assert len(lines) == len(items) == len(written)
