@@ -71,8 +71,8 @@ async fn what_the_stream_never_told_is_delivered_and_sent_after_a_reminder() {
 
 #[tokio::test]
 async fn a_reminder_of_what_is_being_done_or_done_already_does_nothing_twice() {
-    let vendor = plain_vendor();
-    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    // With the vendor's real documents, which take their time.
+    let mut world = World::new().await;
     let quote = world.quote(&with(&example(), [("/po_number", "PO-1".into())])).await;
     let number: QuoteNumber = quote.number().parse().unwrap();
     // As many reminders as there is time for, while the letter is written.

@@ -274,7 +274,10 @@ fn orders_agree(seed: u64, orders: u32, agree: impl Fn(&Value) -> Result<bool, T
 }
 
 fn at_once(of_seed: fn(u64)) {
-    let seed = u64::from(std::process::id());
+    let seed = match ProptestConfig::default().rng_seed {
+        RngSeed::Fixed(of_the_environment) => of_the_environment,
+        RngSeed::Random => u64::from(std::process::id()),
+    };
     eprintln!("seeds {seed} to {}", seed + AT_ONCE - 1);
     let running: Vec<_> = (seed..seed + AT_ONCE).map(|seed| thread::spawn(move || of_seed(seed))).collect();
     for one in running {

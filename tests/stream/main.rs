@@ -109,7 +109,10 @@ fn whatever_fails_all_is_done_once_in_the_end() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let fates = || vec(prop_oneof![Just(Fate::Works), Just(Fate::Down), Just(Fate::Dies), Just(Fate::DiesAtTheEnd)], 0..8);
     let strategy = (1..=4_usize, 0..=4_usize, 0..=2_u32, fates(), fates());
-    let seed = u64::from(std::process::id());
+    let seed = match ProptestConfig::default().rng_seed {
+        RngSeed::Fixed(of_the_environment) => of_the_environment,
+        RngSeed::Random => u64::from(std::process::id()),
+    };
     eprintln!("seed {seed}");
     let config = ProptestConfig { cases: CASES, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Default::default() };
     TestRunner::new(config)

@@ -63,7 +63,7 @@ class Cloud:
         self.wait()
 
     def wait(self):
-        for _ in range(300):
+        for _ in range(1200):
             if self.process.poll() is not None:
                 break
             try:
@@ -87,7 +87,9 @@ class Cloud:
 
     def asked(self) -> list[dict]:
         """What was asked for since the start, by whom, and whether it was allowed."""
-        return [json.loads(line) for line in self.record.read_text().splitlines()]
+        # The last line may be half written.
+        *lines, _ = self.record.read_text().split("\n")
+        return [json.loads(line) for line in lines]
 
     def stop(self):
         self.process.terminate()

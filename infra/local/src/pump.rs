@@ -839,6 +839,12 @@ mod tests {
             if still.load(Ordering::Relaxed) { failed(None) } else { DynamoDbEventResponse::default() }
         });
         let pump = start(&engine, home.path(), vec![fragile, sound.consumer("issuance", done)]).await;
+        let told = async {
+            while sound.batches().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), told).await.expect("the sound one is told, whatever becomes of the other");
         timeout(Duration::from_millis(500), pump.idle()).await.expect_err("one of them is stuck");
         assert_eq!(sound.batches(), [["Q-1"]]);
         assert_eq!(pump.gauge().consumed(), None, "so nothing may be trimmed");
