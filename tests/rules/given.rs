@@ -18,6 +18,7 @@ use domain::{
     payment::{Method, News, PaymentId, Receipt, Reference, Told},
     quote::{Change, Delivered, Delivery, Issue, Offer, Reviewer, Withheld},
     request::{Facts, Holding, Origin},
+    review::Approval,
     settlement::settle,
 };
 use jiff::{SignedDuration, Timestamp, civil::date};
@@ -28,7 +29,7 @@ use tests::{imported, with};
 
 /// Who sits at the desk: the subject of their token.
 const STAFF: &str = "staff-1";
-const REVIEWER: Reviewer<'_> = Reviewer { subject: STAFF, email: None };
+const REVIEWER: Reviewer<'_> = Reviewer { subject: STAFF, email: Some("dana@vendor.example") };
 /// The reseller, as the issuer of its tokens names it.
 const RESELLER: &str = "Example Reseller GmbH";
 const CUSTOMER: &str = "Example Customer Inc.";
@@ -143,6 +144,7 @@ pub(crate) fn audit_entry() -> AuditEntry {
         partition: next.key().partition,
         at: at(0),
         by: STAFF.to_owned(),
+        email: Some("dana@vendor.example".to_owned()),
         action: "record".to_owned(),
         before: Some(record(&partner())),
         after: Some(record(&next)),
@@ -209,8 +211,9 @@ fn everything_known() -> Facts {
     ];
     let mut held: Vec<_> = held.into();
     // Another reseller has sold this one.
-    held[1].partner = None;
+    held[1].issue.partner = None;
     Facts {
+        organization: Some(RESELLER.to_owned()),
         partner: Some(partner()),
         entitlements: held.into_iter().map(|it| (it.sen.clone(), it)).collect(),
         evidence: [("EV-1".to_owned(), evidence())].into(),
@@ -255,8 +258,24 @@ fn decided(change: Result<Option<Change>, Refusal>) -> Quote {
     change.expect("it is in review").expect("nobody has decided yet").next
 }
 
+/// A person says yes after so many minutes.
+fn yes(quote: &Quote, approval: &Approval, minutes: i64) -> Quote {
+    let policy = Policy { version: POLICY_VERSION.to_owned(), ..policy() };
+    decided(quote.approve(REVIEWER, approval, &everything_known().evidence, &policy, at(minutes)))
+}
+
+/// It is issued without the discount that nothing proves.
 pub(crate) fn approved() -> Quote {
-    decided(in_review().approve(REVIEWER, "The certificate was seen.", at(3 * 24 * 60)))
+    let reason = "The certificate is from 2019.".to_owned();
+    yes(&in_review(), &Approval { reason, list_price: true, ..Approval::default() }, 3 * 24 * 60)
+}
+
+/// It is issued with the discount, for the evidence is on record by now.
+pub(crate) fn approved_and_proven() -> Quote {
+    let claim = json!([{"segment": "nonprofit", "registration_number": "12-3456789", "country": "US"}]);
+    let quote = Quote::issue(number(), offer_of(&with(&tests::example(), [("/segments", claim)]), &everything_known(), 0), None);
+    let reason = "It is in the register.".to_owned();
+    yes(&quote, &Approval { reason, evidence: vec!["EV-1".to_owned()], list_price: false }, 24 * 60)
 }
 
 pub(crate) fn rejected() -> Quote {
@@ -270,7 +289,7 @@ pub(crate) fn approved_with_nothing_to_pay() -> Quote {
     });
     let request = with(&tests::example(), [("/lines", json!([line]))]);
     let quote = Quote::issue(number(), offer_of(&request, &everything_known(), 0), None);
-    decided(quote.approve(REVIEWER, "It moves to the cloud.", at(60)))
+    yes(&quote, &Approval { reason: "It moves to the cloud.".to_owned(), ..Approval::default() }, 60)
 }
 
 pub(crate) fn payment() -> PaymentId {
@@ -304,7 +323,8 @@ pub(crate) fn paid() -> (Quote, Receipt) {
 fn signed(entitlement: Entitlement) -> Entitlement {
     let text = "-----BEGIN LICENSE FILE-----\nZ29sZGVu\n-----END LICENSE FILE-----\n".to_owned();
     let file = (entitlement.kind != Kind::Subscription).then(|| LicenseKey { key_id: "golden".to_owned(), text });
-    Entitlement { file, ..entitlement }
+    let issue = license::Issue { file, ..entitlement.issue.clone() };
+    Entitlement { issue, ..entitlement }
 }
 
 fn entitlements() -> Vec<Entitlement> {
@@ -332,7 +352,7 @@ pub(crate) fn license_renewed() -> Entitlement {
 
 /// It was credited to a subscription in the cloud.
 pub(crate) fn license_migrated() -> Entitlement {
-    let moved = brought_in("moved", "tracker-server", 100, "2027-06-30").migrated(&number());
+    let moved = brought_in("moved", "tracker-server", 100, "2027-06-30").migrated(&number(), date(2026, 11, 22));
     moved.expect("nothing closes it").expect("it is not marked yet")
 }
 
@@ -347,7 +367,7 @@ pub(crate) fn license_lowered() -> Entitlement {
 
 /// The money of the quote that sold it went back.
 pub(crate) fn license_refunded() -> Entitlement {
-    entitlement(Kind::Term).refunded(&number()).expect("it is not marked yet")
+    entitlement(Kind::Term).without(&number()).expect("it is not marked yet")
 }
 
 /// Another quote has changed what this one was priced for.
@@ -357,8 +377,7 @@ pub(crate) fn withheld() -> Quote {
 
 pub(crate) fn delivered() -> Quote {
     let (quote, _) = paid();
-    let one = |it: Entitlement| Delivered { line: it.line, key: it.file.is_some(), end: it.end(), sen: it.sen };
-    let entitlements = entitlements().into_iter().map(one).collect();
+    let entitlements = entitlements().iter().map(|it| Delivered::of(it.issue.line, it)).collect();
     let delivery = Delivery { invoice: "IN-000001".to_owned(), invoiced_on: date(2026, 11, 22), entitlements };
     quote.deliver(delivery, at(22)).expect("it is owed").next
 }
@@ -372,6 +391,15 @@ pub(crate) fn refunded() -> (Quote, Receipt) {
     let (_, receipt) = paid();
     let quote = delivered();
     let (quote, receipt) = after(&quote, Some(&receipt), &told(60, &quote, all_of(&quote)));
+    (quote, receipt.expect("a receipt"))
+}
+
+/// The payer's bank withdrew the money after the delivery.
+pub(crate) fn withdrawn() -> (Quote, Receipt) {
+    let (_, receipt) = paid();
+    let quote = delivered();
+    let news = News::Withdrawn { dispute: "dp_golden".to_owned(), money: quote.offer.due() };
+    let (quote, receipt) = after(&quote, Some(&receipt), &Told { reference: None, ..told(60, &quote, news) });
     (quote, receipt.expect("a receipt"))
 }
 

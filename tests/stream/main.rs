@@ -26,7 +26,7 @@ const CASES: u32 = 24;
 async fn a_letter_that_is_not_taken_holds_up_nobody_else_and_comes_when_what_was_given_up_is_replayed() {
     let mut world = World::new().await;
     let quotes = world.quotes(5).await;
-    world.refuse_mail_to(Some("rita2@reseller.example"));
+    world.refuse_mail_to("rita2@reseller.example", "Throttling");
     let given_up = world.drain(Mapping { retries: 2 }, &[], &[]).await;
     let [batch] = &given_up.letters[..] else { panic!("one batch is given up: {given_up:?}") };
     assert_eq!(batch.records.len(), 3, "AWS gives up what stands behind the failure with it");
@@ -34,7 +34,7 @@ async fn a_letter_that_is_not_taken_holds_up_nobody_else_and_comes_when_what_was
     assert_eq!(world.letters(), [0, 1, 3, 4].map(sent), "but those were sent");
     assert_eq!(world.waiting(Owed::Letters).await, [quotes[2].clone()], "and what was not is known");
 
-    world.refuse_mail_to(None);
+    world.take_all_mail();
     world.replay(&given_up).await;
     assert_eq!(world.letters(), [0, 1, 3, 4, 2].map(sent), "each once");
     assert_eq!(world.waiting(Owed::Letters).await, []);
@@ -44,12 +44,42 @@ async fn a_letter_that_is_not_taken_holds_up_nobody_else_and_comes_when_what_was
 async fn a_letter_that_was_given_up_is_sent_with_the_next_change_that_somebody_hears_of() {
     let mut world = World::new().await;
     let quotes = world.quotes(1).await;
-    world.refuse_mail_to(Some("rita0@reseller.example"));
+    world.refuse_mail_to("rita0@reseller.example", "Throttling");
     assert_eq!(world.drain(Mapping { retries: 0 }, &[], &[]).await.letters.len(), 1);
-    world.refuse_mail_to(None);
+    world.take_all_mail();
     world.payment_fails(&quotes[0]).await;
     world.drain(Mapping { retries: 0 }, &[], &[]).await;
     assert_eq!(world.letters(), [format!("{}.1.quote", quotes[0].compact())]);
+    assert_eq!(world.waiting(Owed::Letters).await, []);
+}
+
+/// SES says `MessageRejected` of every message for as long as the vendor's domain is not verified or the account is in its
+/// sandbox.
+#[tokio::test]
+async fn a_letter_that_is_rejected_is_owed_and_is_sent_once_the_mail_service_takes_it() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(1).await;
+    world.refuse_mail_to("rita0@reseller.example", "MessageRejected");
+    world.drain(Mapping { retries: 1 }, &[], &[]).await;
+    assert_eq!(world.letters(), [""; 0]);
+    assert_eq!(world.waiting(Owed::Letters).await, quotes, "it is not given up");
+
+    world.take_all_mail();
+    world.later(SignedDuration::from_hours(48)).await;
+    world.remind().await;
+    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!(world.letters(), [format!("{}.1.quote", quotes[0].compact())]);
+    assert_eq!(world.waiting(Owed::Letters).await, []);
+}
+
+#[tokio::test]
+async fn a_letter_that_can_never_be_sent_is_set_aside_and_holds_up_nobody() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(2).await;
+    world.refuse_mail_to("rita0@reseller.example", "InvalidParameterValue");
+    let given_up = world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert!(given_up.letters.is_empty(), "{given_up:?}");
+    assert_eq!(world.letters(), [format!("{}.1.quote", quotes[1].compact())]);
     assert_eq!(world.waiting(Owed::Letters).await, []);
 }
 
@@ -57,7 +87,7 @@ async fn a_letter_that_was_given_up_is_sent_with_the_next_change_that_somebody_h
 async fn what_can_never_be_done_is_reminded_of_ever_less_often() {
     let mut world = World::new().await;
     world.quotes(1).await;
-    world.refuse_mail_to(Some("rita0@reseller.example"));
+    world.refuse_mail_to("rita0@reseller.example", "Throttling");
     let mut reminded = 0;
     for _ in 0..48 {
         world.drain(Mapping { retries: 0 }, &[], &[]).await;
@@ -73,7 +103,7 @@ async fn licences_that_could_not_be_signed_for_hours_are_delivered_after_a_remin
     let mut world = World::new().await;
     let quotes = world.quotes(3).await;
     world.drain(Mapping { retries: 0 }, &[], &[]).await;
-    world.refuse_signatures(true);
+    world.signs(0);
     for number in &quotes {
         world.pay(number).await;
     }
@@ -82,12 +112,32 @@ async fn licences_that_could_not_be_signed_for_hours_are_delivered_after_a_remin
     assert_eq!(world.waiting(Owed::Fulfilment).await.len(), 3);
     assert_eq!(world.letters().len(), 3, "nobody is told of what does not exist");
 
-    world.refuse_signatures(false);
+    world.signs(u32::MAX);
     world.later(SignedDuration::from_hours(6)).await;
     let round = world.remind().await;
     assert_eq!(round, Round { reminded: 3, oldest_owed_seconds: 6 * 3_600 });
     world.drain(Mapping { retries: 0 }, &[], &[]).await;
     world.assert_all_done(&quotes, 3).await;
+}
+
+#[tokio::test]
+async fn what_was_begun_is_taken_back_when_the_money_goes_back_before_all_is_delivered() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(1).await;
+    world.signs(1);
+    world.pay(&quotes[0]).await;
+    let given_up = world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!((given_up.fulfilments.len(), world.entitlements().await), (1, (1, 0)), "one of three is issued");
+
+    world.refund(&quotes[0]).await;
+    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!(world.entitlements().await, (1, 1), "and closed");
+    world.signs(u32::MAX);
+    world.replay(&given_up).await;
+    assert_eq!(world.entitlements().await, (1, 1), "what was given up before delivers nothing any more");
+    for owed in Owed::ALL {
+        assert_eq!(world.waiting(owed).await, [], "{owed:?}");
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
@@ -18,6 +18,7 @@ use axum::{
 use deadlines::{Deadlines, Round};
 use domain::{
     QuoteNumber,
+    license::Entitlement,
     payment::{Method, News, PaymentId, Reference, Told},
     quote::Owed,
     settlement::settle,
@@ -36,7 +37,7 @@ use notifications::Notifications;
 use quotes::Quotes;
 use runtime::{Configuration, clock::MovableClock};
 use serde_json::Value;
-use store::{Commit, Store};
+use store::{Commit, Item, Store};
 use tempfile::TempDir;
 use tests::{NOW, example, plain_vendor, with};
 use tokio::net::TcpListener;
@@ -75,7 +76,7 @@ pub(crate) struct World {
     deadlines: Deadlines,
     post: PostOffice,
     mail: Arc<Mail>,
-    signatures: Arc<AtomicBool>,
+    signatures: Arc<AtomicU32>,
     recorded: Arc<Mutex<Vec<EventRecord>>>,
     pump: Pump,
     asked: usize,
@@ -84,17 +85,17 @@ pub(crate) struct World {
     _vendor: TempDir,
 }
 
-/// Whether the mail service answers.
+/// Whether the mail service answers, and to whom it sends nothing: with which of its error codes.
 #[derive(Default)]
 struct Mail {
     down: AtomicBool,
-    refused: Mutex<Option<String>>,
+    refused: Mutex<Option<(String, &'static str)>>,
 }
 
-/// A signer that can be away.
+/// A signer that can be away, or go away after some signatures.
 struct Away {
     signer: FileSigner,
-    away: Arc<AtomicBool>,
+    signatures: Arc<AtomicU32>,
 }
 
 impl Signer for Away {
@@ -103,9 +104,9 @@ impl Signer for Away {
     }
 
     fn sign<'a>(&'a self, message: &'a [u8]) -> SigningFuture<'a> {
-        match self.away.load(Ordering::SeqCst) {
-            true => Box::pin(async { Err(SigningError::Unavailable("it is away".into())) }),
-            false => self.signer.sign(message),
+        match self.signatures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Err(_) => Box::pin(async { Err(SigningError::Unavailable("it is away".into())) }),
+            Ok(_) => self.signer.sign(message),
         }
     }
 }
@@ -140,9 +141,9 @@ impl World {
         ]);
         let clock = MovableClock::at(NOW.parse().unwrap());
         let (post, mail) = (PostOffice::open(data.path()).unwrap(), Arc::<Mail>::default());
-        let signatures = Arc::<AtomicBool>::default();
+        let signatures = Arc::new(AtomicU32::new(u32::MAX));
         let signer = FileSigner::open_or_create(data.path().join("license-key.pem")).unwrap();
-        let signer = Arc::new(Away { signer, away: signatures.clone() });
+        let signer = Arc::new(Away { signer, signatures: signatures.clone() });
         let ses = mail_service(&post, &mail).await;
         Self {
             quotes: quotes::routes(Quotes::start(&configuration, store.clone(), clock.clock()).unwrap()),
@@ -218,12 +219,42 @@ impl World {
         self.deadlines.round().await.unwrap()
     }
 
-    pub(crate) fn refuse_mail_to(&self, recipient: Option<&str>) {
-        *self.mail.refused.lock().unwrap() = recipient.map(str::to_owned);
+    /// The mail service takes nothing for this recipient, and answers this error code.
+    pub(crate) fn refuse_mail_to(&self, recipient: &str, code: &'static str) {
+        *self.mail.refused.lock().unwrap() = Some((recipient.to_owned(), code));
     }
 
-    pub(crate) fn refuse_signatures(&self, refuse: bool) {
-        self.signatures.store(refuse, Ordering::SeqCst);
+    /// The mail service takes everything again.
+    pub(crate) fn take_all_mail(&self) {
+        *self.mail.refused.lock().unwrap() = None;
+    }
+
+    /// The signer signs so many more times, and is away then.
+    pub(crate) fn signs(&self, times: u32) {
+        self.signatures.store(times, Ordering::SeqCst);
+    }
+
+    /// All the money of a quote goes back.
+    pub(crate) async fn refund(&self, number: &QuoteNumber) {
+        let quote = self.store.quote(number).await.unwrap().unwrap();
+        let payment = quote.payments[0].payment.clone();
+        let (receipt, _) = self.store.receipt_and_quote(&payment, Some(number)).await.unwrap();
+        let news = News::Refunded { total: quote.offer.due() };
+        let told = Told { payment, at: self.now(), reference: None, news };
+        let settlement = settle(&told, receipt.as_ref(), Some(&quote), self.now());
+        assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
+    }
+
+    /// How many entitlements there are, and how many of them are closed.
+    pub(crate) async fn entitlements(&self) -> (usize, usize) {
+        let scan = self.store.client().scan().table_name(self.store.table()).into_paginator().items().send();
+        let items = scan.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let all: Vec<Entitlement> = items
+            .iter()
+            .filter(|item| item["kind"].as_s().unwrap() == Entitlement::KIND)
+            .map(|item| store::item::aggregate(item).unwrap())
+            .collect();
+        (all.len(), all.iter().filter(|entitlement| entitlement.is_closed()).count())
     }
 
     /// Hands over what is in the stream, and what comes of it, until nothing more comes. The fates are those of the first
@@ -262,15 +293,15 @@ impl World {
         event: Event,
         fate: Option<Fate>,
     ) -> Invocation {
-        let away = self.signatures.load(Ordering::SeqCst);
+        let signatures = self.signatures.load(Ordering::SeqCst);
         match fate.unwrap_or(Fate::Works) {
             Fate::Works => Invocation::Answered(function(event).await),
             Fate::Down => {
                 self.mail.down.store(true, Ordering::SeqCst);
-                self.refuse_signatures(true);
+                self.signs(0);
                 let answer = function(event).await;
                 self.mail.down.store(false, Ordering::SeqCst);
-                self.refuse_signatures(away);
+                self.signs(signatures);
                 Invocation::Answered(answer)
             }
             Fate::Dies => Invocation::Died,
@@ -341,8 +372,12 @@ async fn mail_service(post: &PostOffice, mail: &Arc<Mail>) -> aws_sdk_ses::Clien
         let (parts, body) = request.into_parts();
         let body: Bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&body).replace("%40", "@");
-        let refused = mail.refused.lock().unwrap().clone().is_some_and(|recipient| text.contains(&format!("={recipient}")));
-        if refused || mail.down.load(Ordering::SeqCst) {
+        let refused = mail.refused.lock().unwrap().clone();
+        if let Some((_, code)) = refused.filter(|(recipient, _)| text.contains(&format!("={recipient}"))) {
+            let body = format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code></Error></ErrorResponse>");
+            return (StatusCode::BAD_REQUEST, body).into_response();
+        }
+        if mail.down.load(Ordering::SeqCst) {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
         next.run(axum::extract::Request::from_parts(parts, Body::from(body))).await

@@ -11,8 +11,12 @@ use store::{Commit, Store, Waiting};
 /// For how long work may be on its way before anybody is reminded.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many quotes one round reminds of, of each kind of work: those that wait longest. A round takes some seconds.
-const MOST: i32 = 500;
+/// How many quotes one round looks at, of each kind of work: those that wait longest.
+const SEEN: i32 = 5_000;
+
+/// How many of them it reminds of. A round takes some seconds. Those that can never be done are reminded of ever less often,
+/// and leave room for the others.
+const REMINDED: u64 = 500;
 
 /// What the handler works with.
 pub struct Deadlines {
@@ -52,13 +56,17 @@ impl Deadlines {
         let mut round = Round::default();
         let mut failure = None;
         for owed in Owed::ALL {
-            let waiting = self.store.waiting(owed, now - GRACE, MOST).await.unwrap_or_else(|error| {
+            let waiting = self.store.waiting(owed, now - GRACE, SEEN).await.unwrap_or_else(|error| {
                 failure.get_or_insert(error);
                 Vec::new()
             });
+            let enough = round.reminded + REMINDED;
             for Waiting { number, since } in waiting {
                 let waited = now.duration_since(since);
                 round.oldest_owed_seconds = round.oldest_owed_seconds.max(waited.as_secs());
+                if round.reminded == enough {
+                    break;
+                }
                 // A record that fails holds up its shard, so nobody is reminded at every round for ever.
                 match self.store.remind(&number, now, now - GRACE.max(waited / 4)).await {
                     Ok(Commit::Committed) => {

@@ -6,7 +6,7 @@
 pub mod key;
 pub mod kms;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, slice, sync::Arc};
 
 use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
@@ -14,16 +14,18 @@ use aws_lambda_events::{
 };
 use domain::{
     Policy, Quote, QuoteNumber, Sen,
+    calendar::day_of,
+    fulfilment::{self, Fulfilment, Made},
     import::holding,
-    license::{self, Entitlement, LicenseKey, Moved},
+    license::{self, Entitlement, LicenseKey},
     number::Minter,
-    price::Line,
     quote::{self, Delivered, Delivery, Owed, Withheld},
+    request::Holding,
 };
 use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
-use store::{Commit, Created, Store, item::QuoteRecord};
+use store::{Changed, Commit, Created, Store, item::QuoteRecord};
 
 const ATTEMPTS: u32 = 8;
 
@@ -79,34 +81,24 @@ impl Issuance {
 
     /// `Ok`: nothing is owed for this record any more. `Err`: try it again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
-        let Some(QuoteRecord { new, owed: Owed::Fulfilment, .. }) = QuoteRecord::read(&record)? else { return Ok(()) };
-        match new.stage {
-            quote::Stage::Refunded { .. } => self.close(&new.number).await,
-            _ => self.deliver(&new.number).await,
+        match QuoteRecord::read(&record)? {
+            Some(QuoteRecord { new, owed: Owed::Fulfilment, .. }) => self.settle(&new.number).await,
+            _ => Ok(()),
         }
     }
 
-    /// Delivers what a quote owes, if it still owes anything; what cannot be delivered as it was sold is withheld.
-    async fn deliver(&self, number: &QuoteNumber) -> Result<(), Failure> {
+    /// Does what is owed for what a quote sold, as the quote is now: delivers it, or takes it back.
+    async fn settle(&self, number: &QuoteNumber) -> Result<(), Failure> {
         let policy = self.policies.current().await?;
-        let series = &policy.invoice_series;
         for _ in 0..ATTEMPTS {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
+            if quote.is_void() {
+                self.take_back(&quote, &policy).await?;
+                // A quote that has moved on has a record of its own.
+                return self.store.fulfilment_done(&quote).await.map(drop).map_err(Failure::from);
+            }
             let (Some(on), Some(paid_at)) = (quote.deliverable_since(), paid_at(&quote)) else { return Ok(()) };
-            let committed = match self.fulfil(&quote, on, paid_at, &policy).await? {
-                Err((line, reason)) => {
-                    tracing::error!(quote = %number, line, ?reason, "withheld: somebody must decide");
-                    let Some(change) = quote.withhold(line, reason, paid_at) else { return Ok(()) };
-                    self.store.commit(&change).await?
-                }
-                Ok(entitlements) => {
-                    let next = self.store.last_in_series(series).await? + 1;
-                    let delivery = Delivery { invoice: format!("{series}-{next:06}"), invoiced_on: on, entitlements };
-                    let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(()) };
-                    self.store.commit_numbered(&change, series, next).await?
-                }
-            };
-            if committed == Commit::Committed {
+            if self.deliver(&quote, on, paid_at, &policy).await? == Commit::Committed {
                 tracing::info!(quote = %number, lines = quote.offer.lines.len(), "done with a paid quote");
                 return Ok(());
             }
@@ -114,149 +106,115 @@ impl Issuance {
         Err(Failure::Contended(number.clone()))
     }
 
-    /// Issues, changes and claims what the lines say; or the first line that cannot be had as it was sold. Everything that
-    /// may be refused is asked for before the first licence is signed.
-    async fn fulfil(
-        &self,
-        quote: &Quote,
-        on: Date,
-        paid_at: Timestamp,
-        policy: &Policy,
-    ) -> Result<Result<Vec<Delivered>, (u32, Withheld)>, Failure> {
-        for line in &quote.offer.lines {
-            if let Some(held) = &line.order.held
-                && self.entitlement(&held.sen).await?.granted(quote, line, on, paid_at).is_err()
-            {
-                return Ok(Err((line.line, Withheld::EntitlementChanged)));
+    /// Delivers a paid quote as a whole; what cannot be delivered as it was sold is withheld, as a whole. `Conflict`: the
+    /// quote, what it is about or the series of invoices has moved on.
+    async fn deliver(&self, quote: &Quote, on: Date, paid_at: Timestamp, policy: &Policy) -> Result<Commit, Failure> {
+        let mut there = BTreeMap::new();
+        for sen in fulfilment::about(quote) {
+            there.insert(sen.clone(), self.store.entitlement(sen).await?.ok_or_else(|| Failure::Gone(sen.clone()))?);
+        }
+        let number = |line| self.minter.sen(&quote.number, line, 0);
+        let mut made = match Fulfilment::of(quote, on, paid_at, &there, policy, number) {
+            Ok(made) => made,
+            Err((line, reason)) => return self.withhold(quote, line, reason, paid_at).await,
+        };
+        let mut changes = made.migrated;
+        for (_, line) in &mut made.lines {
+            if let Made::Changed(next) = line {
+                self.sign(next).await?;
+                changes.push(next.clone());
             }
         }
-        for line in &quote.offer.lines {
-            if let Some(source) = &line.order.source
-                && !self.migrate(&quote.number, &source.sen).await?
-            {
-                return Ok(Err((line.line, Withheld::SourceCredited)));
+        let holdings: Vec<_> = made.holdings.iter().map(|(_, holding)| holding).collect();
+        match self.store.change_entitlements(&changes, &holdings, on).await? {
+            Changed::Committed => {}
+            Changed::Conflict => return Ok(Commit::Conflict),
+            Changed::Taken(index) => {
+                return self.withhold(quote, made.holdings[index].0, Withheld::SubscriptionExists, paid_at).await;
             }
         }
-        let mut delivered = Vec::new();
-        for line in &quote.offer.lines {
-            let entitlement = match &line.order.held {
-                None => self.issue(quote, line, on, paid_at, policy).await?,
-                Some(held) => self.grant(quote, line, &held.sen, on, paid_at, policy).await?,
+        let mut entitlements = Vec::new();
+        for (line, made) in made.lines {
+            let entitlement = match made {
+                Made::New(new) => self.issue(quote, line, new).await?,
+                Made::Changed(there) | Made::Before(there) => there,
             };
-            match entitlement {
-                Ok(Entitlement { sen, file, maintenance_end, term_end, .. }) => {
-                    let end = term_end.or(maintenance_end);
-                    delivered.push(Delivered { line: line.line, sen, key: file.is_some(), end });
-                }
-                Err(reason) => return Ok(Err((line.line, reason))),
-            }
+            entitlements.push(Delivered::of(line, &entitlement));
         }
-        Ok(Ok(delivered))
+        let series = &policy.invoice_series;
+        let next = self.store.last_in_series(series).await? + 1;
+        let delivery = Delivery { invoice: format!("{series}-{next:06}"), invoiced_on: on, entitlements };
+        let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(Commit::Conflict) };
+        Ok(self.store.commit_numbered(&change, series, next).await?)
+    }
+
+    async fn withhold(&self, quote: &Quote, line: u32, reason: Withheld, paid_at: Timestamp) -> Result<Commit, Failure> {
+        tracing::error!(must_decide = "quote_withheld", quote = %quote.number, line, ?reason, "withheld: somebody must decide");
+        let Some(change) = quote.withhold(line, reason, paid_at) else { return Ok(Commit::Conflict) };
+        Ok(self.store.commit(&change).await?)
     }
 
     /// Signs and stores a new entitlement. Done again, it finds what it did before: number, statement and — Ed25519
     /// being deterministic — signature are the same.
-    async fn issue(
-        &self,
-        quote: &Quote,
-        line: &Line,
-        on: Date,
-        paid_at: Timestamp,
-        policy: &Policy,
-    ) -> Result<Result<Entitlement, Withheld>, Failure> {
+    async fn issue(&self, quote: &Quote, line: u32, mut new: Entitlement) -> Result<Entitlement, Failure> {
         for attempt in 0..ATTEMPTS {
             // Once in 10¹⁴ another entitlement has this number.
-            let sen = self.minter.sen(&quote.number, line.line, attempt);
-            let owed = license::owed(quote, line, on, paid_at, sen);
-            if let Some(holding) = holding(&owed, policy)
-                && self.store.take_holding(&holding, on).await? == Commit::Conflict
-            {
-                return Ok(Err(Withheld::SubscriptionExists));
-            }
-            let owed = self.sign(owed).await?;
-            match self.store.create_entitlement(&owed).await? {
-                Created::New => return Ok(Ok(owed)),
-                Created::Exists(there) if there.has(&quote.number, line.line) => return Ok(Ok(*there)),
+            new.sen = self.minter.sen(&quote.number, line, attempt);
+            self.sign(&mut new).await?;
+            match self.store.create_entitlement(&new).await? {
+                Created::New => return Ok(new),
+                Created::Exists(there) if there.has(&quote.number, line) => return Ok(*there),
                 Created::Exists(_) => {}
             }
         }
         Err(Failure::Contended(quote.number.clone()))
     }
 
-    /// Signs and stores what a line makes of an entitlement that there is. Done again, it finds that the line is in it.
-    async fn grant(
-        &self,
-        quote: &Quote,
-        line: &Line,
-        sen: &Sen,
-        on: Date,
-        paid_at: Timestamp,
-        policy: &Policy,
-    ) -> Result<Result<Entitlement, Withheld>, Failure> {
-        for _ in 0..ATTEMPTS {
-            let there = self.entitlement(sen).await?;
-            let granted = match there.granted(quote, line, on, paid_at) {
-                Ok(None) => there,
-                Ok(Some(next)) => {
-                    let next = self.sign(next).await?;
-                    if self.store.update_entitlement(&next).await? == Commit::Conflict {
-                        continue;
-                    }
-                    next
-                }
-                Err(Moved) => return Ok(Err(Withheld::EntitlementChanged)),
-            };
-            if let Some(holding) = holding(&granted, policy) {
-                self.store.hold(&holding).await?;
+    /// Takes back what a quote made whose money went back, whether that was delivered or was still under way (R87).
+    async fn take_back(&self, quote: &Quote, policy: &Policy) -> Result<(), Failure> {
+        let refunded_at = quote.history.last().map_or(quote.offer.issued_at, |entry| entry.at);
+        let on = day_of(refunded_at, &quote.offer.zone());
+        let delivered: BTreeMap<_, _> =
+            quote.delivery().iter().flat_map(|it| &it.entitlements).map(|it| (it.line, it.sen.clone())).collect();
+        for line in &quote.offer.lines {
+            let number = || self.minter.sen(&quote.number, line.line, 0);
+            let of_line = || delivered.get(&line.line).cloned().unwrap_or_else(number);
+            let made = line.order.held.as_ref().map_or_else(of_line, |held| held.sen.clone());
+            for sen in [Some(&made), line.order.source.as_ref().map(|source| &source.sen)].into_iter().flatten() {
+                self.undo(quote, sen, on, policy).await?;
             }
-            return Ok(Ok(granted));
+        }
+        Ok(())
+    }
+
+    /// Takes back what a quote made of one entitlement, if it did.
+    async fn undo(&self, quote: &Quote, sen: &Sen, on: Date, policy: &Policy) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS {
+            let there = self.store.entitlement(sen).await?;
+            let Some(next) = there.and_then(|there| there.without(&quote.number)) else { return Ok(()) };
+            let holding = holding(&next, policy).map(|it| Holding { end: if next.is_closed() { on } else { it.end }, ..it });
+            let noted: Vec<_> = holding.iter().collect();
+            let changed = match self.store.change_entitlements(slice::from_ref(&next), &noted, on).await? {
+                // Another subscription of theirs has begun since, and stays noted.
+                Changed::Taken(_) => self.store.update_entitlement(&next).await?.into(),
+                changed => changed,
+            };
+            if changed == Changed::Committed {
+                if next.is_built_on(&quote.number) {
+                    tracing::error!(must_decide = "license_built_on", quote = %quote.number, %sen, "closed, with what was sold since");
+                }
+                return Ok(());
+            }
         }
         Err(Failure::Contended(quote.number.clone()))
     }
 
-    /// Claims an entitlement for a quote that moves it to the cloud, so that its unused time is credited once (R62).
-    /// `false`: another quote was first.
-    async fn migrate(&self, quote: &QuoteNumber, source: &Sen) -> Result<bool, Failure> {
-        for _ in 0..ATTEMPTS {
-            match self.entitlement(source).await?.migrated(quote) {
-                Ok(None) => return Ok(true),
-                Err(Moved) => return Ok(false),
-                Ok(Some(next)) if self.store.update_entitlement(&next).await? == Commit::Committed => return Ok(true),
-                Ok(Some(_)) => {}
-            }
-        }
-        Err(Failure::Contended(quote.clone()))
-    }
-
-    /// Closes what a quote delivered whose money went back: nothing of it can be credited any more.
-    async fn close(&self, number: &QuoteNumber) -> Result<(), Failure> {
-        let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
-        let quote::Stage::Refunded { delivery: Some(delivery) } = &quote.stage else { return Ok(()) };
-        for delivered in &delivery.entitlements {
-            for attempt in 1..=ATTEMPTS {
-                let Some(next) = self.entitlement(&delivered.sen).await?.refunded(number) else { break };
-                if self.store.update_entitlement(&next).await? == Commit::Committed {
-                    break;
-                }
-                if attempt == ATTEMPTS {
-                    return Err(Failure::Contended(number.clone()));
-                }
-            }
-        }
-        // A quote that has moved on has a record of its own.
-        self.store.fulfilment_done(&quote).await.map(drop).map_err(Failure::from)
-    }
-
-    async fn entitlement(&self, sen: &Sen) -> Result<Entitlement, Failure> {
-        self.store.entitlement(sen).await?.ok_or_else(|| Failure::Gone(sen.clone()))
-    }
-
-    async fn sign(&self, mut owed: Entitlement) -> Result<Entitlement, Failure> {
-        if let Some(license) = license_of(&owed, self.signer.key().id().as_str()) {
+    async fn sign(&self, owed: &mut Entitlement) -> Result<(), Failure> {
+        if let Some(license) = license_of(owed, self.signer.key().id().as_str()) {
             let text = LicenseFile::issue(&license, self.signer.as_ref()).await?.as_str().to_owned();
-            owed.file = Some(LicenseKey { key_id: license.key_id, text });
+            owed.issue.file = Some(LicenseKey { key_id: license.key_id, text });
         }
-        Ok(owed)
+        Ok(())
     }
 }
 
@@ -282,10 +240,10 @@ fn license_of(owed: &Entitlement, key_id: &str) -> Option<License> {
         tier: Some(tier),
         licensee: owed.licensee.clone(),
         kind,
-        purchased: owed.purchased,
-        maintenance_end: owed.maintenance_end,
-        term_end: owed.term_end,
-        issued_at: owed.issued_at,
+        purchased: owed.issue.purchased,
+        maintenance_end: owed.issue.maintenance_end,
+        term_end: owed.issue.term_end,
+        issued_at: owed.issue.issued_at,
         key_id: key_id.to_owned(),
     })
 }

@@ -12,9 +12,10 @@ use axum::{
 use contract::{LicenseView, license::RevealView};
 use domain::{
     Code, Refusal, Sen,
-    license::{Claims, Entitlement, Kind},
+    license::{Claims, Closed, Entitlement, Kind},
     party::Email,
 };
+use jiff::tz::TimeZone;
 use licensing::{JwkSet, PublicKey};
 use runtime::{
     Clock, Configuration, Failure, Reply, StartError,
@@ -31,10 +32,10 @@ pub struct Licenses {
 }
 
 impl Licenses {
-    /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`.
+    /// Reads what [`Verifier::read`] does.
     pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
-        let (issuer, audience) = configuration.read(|c| (c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE")))?;
-        Ok(Arc::new(Self { store, verifier: Verifier::new(issuer, audience, clock.clone()), clock }))
+        let verifier = configuration.read(|c| Verifier::read(c, clock.clone()))?;
+        Ok(Arc::new(Self { store, verifier, clock }))
     }
 
     /// Opens the connection to the table ahead of the first request, and asks for the issuer's keys. A failure is logged, and
@@ -79,15 +80,19 @@ async fn view(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, he
 /// `POST /v1/licenses/{sen}/reveal` — R52: the licence file, once the note of who sees it is durable.
 async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, headers: HeaderMap) -> Reply {
     let (caller, entitlement) = licenses.visible(&headers, &sen).await?;
-    let Some(file) = &entitlement.file else {
-        let detail = match entitlement.kind {
-            Kind::Subscription => "A cloud subscription has no key: it is used by signing in.",
-            Kind::Perpetual | Kind::Term => "It was sold before we kept its key here: the one that you have stays good.",
+    let now = licenses.clock.now();
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let closed = entitlement.closed();
+    let Some(revealed) = RevealView::of(&entitlement, today).filter(|_| closed != Some(Closed::Refunded)) else {
+        let detail = match (closed, entitlement.kind) {
+            (Some(Closed::Refunded), _) => "The money for it went back: its key is no longer handed out.",
+            (_, Kind::Subscription) => "A cloud subscription has no key: it is used by signing in.",
+            (_, Kind::Perpetual | Kind::Term) => "It was sold before we kept its key here: the one that you have stays good.",
         };
         return Err(Refusal::new(Code::NoLicenseKey, detail).into());
     };
-    licenses.store.audit_reveal(&entitlement.sen, licenses.clock.now(), &random::token(), &caller.subject).await?;
-    Ok(Json(RevealView { sen: &entitlement.sen, key_id: &file.key_id, license_file: &file.text }).into_response())
+    licenses.store.audit_reveal(&entitlement.sen, now, &random::token(), &caller.subject).await?;
+    Ok(Json(revealed).into_response())
 }
 
 /// `GET /.well-known/license-keys.json`: every key that ever signed, as an RFC 8037 JWK set. Verifiers may keep it.

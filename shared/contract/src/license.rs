@@ -2,7 +2,7 @@
 
 use domain::{
     Sen,
-    license::{Entitlement, Kind},
+    license::{Closed, Entitlement, Kind, Next},
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -28,26 +28,35 @@ pub struct LicenseView<'e> {
     /// The first day that is not covered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub term_end: Option<Date>,
+    /// What it becomes when its present term is over, if that is less (E18).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<&'e Next>,
+    /// Why nothing more can be bought on it, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
     /// Whether there is a key to reveal (R53).
     pub has_key: bool,
 }
 
 impl<'e> From<&'e Entitlement> for LicenseView<'e> {
     fn from(entitlement: &'e Entitlement) -> Self {
+        let (issue, closed) = (&entitlement.issue, entitlement.closed());
         Self {
             sen: &entitlement.sen,
             kind: entitlement.kind,
             product: &entitlement.product,
             name: &entitlement.product_name,
-            edition: entitlement.edition.as_deref(),
-            tier: entitlement.tier,
+            edition: issue.edition.as_deref(),
+            tier: issue.tier,
             licensee: &entitlement.licensee,
-            purchaser: &entitlement.purchaser,
+            purchaser: &issue.purchaser,
             technical_contact: &entitlement.technical_contact.name,
-            purchased: entitlement.purchased,
-            maintenance_end: entitlement.maintenance_end,
-            term_end: entitlement.term_end,
-            has_key: entitlement.file.is_some(),
+            purchased: issue.purchased,
+            maintenance_end: issue.maintenance_end,
+            term_end: issue.term_end,
+            next: issue.next.as_ref(),
+            closed,
+            has_key: issue.file.is_some() && closed != Some(Closed::Refunded),
         }
     }
 }
@@ -59,4 +68,27 @@ pub struct RevealView<'e> {
     pub sen: &'e Sen,
     pub key_id: &'e str,
     pub license_file: &'e str,
+    /// The file for a lower grade that is yet to begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextFileView<'e>>,
+}
+
+/// A licence file for a day to come.
+#[derive(Serialize)]
+#[allow(missing_docs)]
+pub struct NextFileView<'e> {
+    /// The first day for it.
+    pub from: Date,
+    pub key_id: &'e str,
+    pub license_file: &'e str,
+}
+
+impl<'e> RevealView<'e> {
+    /// What there is to reveal of an entitlement on a day, if there is a key for it.
+    pub fn of(entitlement: &'e Entitlement, today: Date) -> Option<Self> {
+        let now = entitlement.key_on(today)?;
+        let later = entitlement.lowered_after(today).zip(entitlement.issue.file.as_ref()).filter(|(_, later)| *later != now);
+        let next = later.map(|(next, key)| NextFileView { from: next.from, key_id: &key.key_id, license_file: &key.text });
+        Some(Self { sen: &entitlement.sen, key_id: &now.key_id, license_file: &now.text, next })
+    }
 }

@@ -38,59 +38,26 @@ pub struct Entitlement {
     /// Of the stored record: one more with every change.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub version: u64,
-    /// The quote that sold what it is now; none when the desk brought it in from before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quote: Option<QuoteNumber>,
-    /// That quote's line; 0 without a quote.
-    pub line: u32,
     /// What it is.
     pub kind: Kind,
     /// The product's id.
     pub product: String,
     /// The product's name when it was sold.
     pub product_name: String,
-    /// The product's edition; none for a product without.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edition: Option<String>,
-    /// The most users.
-    pub tier: u32,
     /// The organisation that may use it.
     pub licensee: String,
     /// The person who reads the key (R78).
     pub technical_contact: Contact,
-    /// The organisation that bought it (R49).
-    pub purchaser: String,
-    /// The person who bought it.
-    pub purchaser_contact: Contact,
-    /// The member of a programme that sold it, as the issuer of its tokens names it (E6).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partner: Option<String>,
-    /// The day of the completing payment: it counts from then (R81, R95).
-    pub purchased: Date,
-    /// The first day without maintenance, for a perpetual licence (R95).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub maintenance_end: Option<Date>,
-    /// The first day that is not covered, for a term or a subscription.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub term_end: Option<Date>,
-    /// The segment's discount that its present term was sold with; unknown for what the desk brought in. What is unused is
-    /// credited at what was paid for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub discount: Option<Percent>,
-    /// What it becomes when its present term is over: a lower grade, bought for the next one (E18).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<Next>,
-    /// The quote whose money went back after it had sold this: nothing more can be bought on it.
+    /// What it says now.
+    #[serde(flatten)]
+    pub issue: Issue,
+    /// The quote whose money went back after it had sold this: nothing more can be bought on it, and its key is not handed
+    /// out any more (R87).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded_by: Option<QuoteNumber>,
     /// The quote by which it moved to the cloud: its unused time is credited once (R62).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<QuoteNumber>,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// The signed licence file; a subscription has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<LicenseKey>,
     /// What was issued under this number before, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Issue>,
@@ -102,6 +69,16 @@ fn first() -> u64 {
 
 fn is_first(version: &u64) -> bool {
     *version == first()
+}
+
+/// Why nothing more can be bought on an entitlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// The money for it went back (R87).
+    Refunded,
+    /// It moved to the cloud (R62).
+    Migrated,
 }
 
 /// A grade that begins on a day.
@@ -121,37 +98,48 @@ pub struct Next {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moved;
 
-/// An entitlement as a quote before had made it: its key stays good for what it says.
+/// What an entitlement says since a quote: the key of an earlier one stays good for what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issue {
-    /// The quote that sold it.
+    /// The quote that sold it; none when the desk brought it in from before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<QuoteNumber>,
-    /// That quote's line.
+    /// That quote's line; 0 without a quote.
     pub line: u32,
-    /// The edition then.
+    /// The product's edition; none for a product without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
-    /// The tier then.
+    /// The most users.
     pub tier: u32,
-    /// Who bought it.
+    /// The company that bought it, as it called itself (R49).
     pub purchaser: String,
     /// The person who bought it.
     pub purchaser_contact: Contact,
-    /// The member of a programme that sold it.
+    /// The organisation that bought it as a member of a programme, as the issuer of its tokens names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// The member of a programme that sold the licence or renewed it last, by whose hand a renewal is cheaper (E6). An
+    /// upgrade that somebody else sells does not change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partner: Option<String>,
-    /// The day of the completing payment.
+    /// The day of the completing payment: it counts from then (R81, R95).
     pub purchased: Date,
-    /// The end of maintenance then.
+    /// The first day without maintenance, for a perpetual licence (R95).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_end: Option<Date>,
-    /// The end of the term then.
+    /// The first day that is not covered, for a term or a subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term_end: Option<Date>,
+    /// The segment's discount that its present term was sold with; unknown for what the desk brought in. What is unused is
+    /// credited at what was paid for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Percent>,
+    /// What it becomes when its present term is over: a lower grade, bought for the next one (E18).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// Its licence file.
+    /// The signed licence file; a subscription has none, and neither has what the desk brought in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<LicenseKey>,
 }
@@ -187,53 +175,77 @@ impl Entitlement {
     /// whoever may choose one can choose the purchaser's.
     pub fn visible_to(&self, claims: &Claims) -> Option<Cow<'_, Self>> {
         let technical = claims.email.as_ref().is_some_and(|email| self.technical_contact.email == *email);
-        if technical || claims.bought(&self.purchaser, &self.purchaser_contact, self.partner.as_deref()) {
+        if technical || claims.bought(&self.issue) {
             return Some(Cow::Borrowed(self));
         }
-        let bought = |issue: &&Issue| claims.bought(&issue.purchaser, &issue.purchaser_contact, issue.partner.as_deref());
-        self.earlier.iter().rev().find(bought).map(|issue| Cow::Owned(self.as_issued(issue)))
+        let bought = self.earlier.iter().rev().find(|issue| claims.bought(issue))?;
+        let issue = Issue { next: None, ..bought.clone() };
+        Some(Cow::Owned(Self { issue, earlier: Vec::new(), ..self.clone() }))
     }
 
     /// The first day that it does not cover: of the term, or of the maintenance.
     pub fn end(&self) -> Option<Date> {
-        self.term_end.or(self.maintenance_end)
+        self.issue.end()
     }
 
     /// Whether a line of a quote is in it already.
     pub fn has(&self, quote: &QuoteNumber, line: u32) -> bool {
-        let is = |known: Option<&QuoteNumber>, of: u32| known == Some(quote) && of == line;
-        is(self.quote.as_ref(), self.line) || self.earlier.iter().any(|issue| is(issue.quote.as_ref(), issue.line))
+        self.issue.is(quote, line) || self.earlier.iter().any(|issue| issue.is(quote, line))
     }
 
     /// Its edition and tier on a day.
     pub fn grade(&self, day: Date) -> (Option<&str>, u32) {
-        match &self.next {
+        match &self.issue.next {
             Some(next) if next.from <= day => (next.edition.as_deref(), next.tier),
-            _ => (self.edition.as_deref(), self.tier),
+            _ => (self.issue.edition.as_deref(), self.issue.tier),
         }
     }
 
-    /// Whether nothing more can be bought on it: it moved to the cloud, or its money went back.
+    /// The lower grade that it was sold from a later day on (E18). Until then nothing else can be bought on it: a price
+    /// would have to count its time in two grades.
+    pub fn lowered_after(&self, day: Date) -> Option<&Next> {
+        self.issue.next.as_ref().filter(|next| next.from > day)
+    }
+
+    /// The key for a day. While a lower grade is yet to come, that is the key issued before: what still runs was paid for
+    /// (E18, R54).
+    pub fn key_on(&self, day: Date) -> Option<&LicenseKey> {
+        let before = self.lowered_after(day).and_then(|_| self.earlier.last()?.file.as_ref());
+        before.or(self.issue.file.as_ref())
+    }
+
+    /// Why nothing more can be bought on it, if so.
+    pub fn closed(&self) -> Option<Closed> {
+        let refunded = self.refunded_by.as_ref().map(|_| Closed::Refunded);
+        refunded.or(self.migrated_by.as_ref().map(|_| Closed::Migrated))
+    }
+
+    /// Whether nothing more can be bought on it.
     pub fn is_closed(&self) -> bool {
-        self.migrated_by.is_some() || self.refunded_by.is_some()
+        self.closed().is_some()
     }
 
     /// It, as it is once a paid line about it is delivered, unsigned; `Ok(None)` when it was delivered before.
     ///
-    /// The line was priced for what the entitlement was then, and delivers only over that. Renewals are the exception: of
-    /// two that were both paid, the second adds to the first.
+    /// The line was priced for what the entitlement was then, and delivers only over that. Two things add to whatever end
+    /// there is by now, for their price does not count its days: a renewal, and the upgrade of a perpetual licence.
     pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Result<Option<Self>, Moved> {
         if self.has(&quote.number, line.line) {
             return Ok(None);
         }
         let order = &line.order;
         let (Some(held), Some(before)) = (&order.held, self.end()) else { return Err(Moved) };
-        let renews = order.kind == LineKind::Renewal && before >= held.end;
+        let planned = line.end.unwrap_or(held.end);
+        let adds = match order.kind {
+            LineKind::Renewal => true,
+            LineKind::Upgrade => self.kind == Kind::Perpetual && planned == held.end,
+            _ => false,
+        };
+        let same_end = if adds { before >= held.end } else { before == held.end };
         let same_grade = self.grade(on) == (held.edition.as_deref(), held.tier);
-        if self.is_closed() || !same_grade || !(renews || before == held.end) {
+        if self.is_closed() || !same_grade || !same_end || self.lowered_after(on).is_some() {
             return Err(Moved);
         }
-        let planned = line.end.unwrap_or(before);
         let resumes = if line.deployment.is_self_managed() { before } else { before.max(on) };
         let end = match order.kind {
             LineKind::Renewal | LineKind::DowngradeAtRenewal => months_after(resumes, order.months),
@@ -241,107 +253,108 @@ impl Entitlement {
             LineKind::Upgrade | LineKind::New => before,
             LineKind::RenewAndUpgrade | LineKind::Coterm => before.max(planned),
         };
+        let lower = Next { from: resumes, edition: order.edition.clone(), tier: line.tier };
         let (edition, tier) = self.grade(on);
-        let mut next = Self {
-            version: self.version + 1,
-            edition: edition.map(str::to_owned),
-            tier,
-            next: None,
-            maintenance_end: self.maintenance_end.map(|_| end),
-            term_end: self.term_end.map(|_| end),
-            // Of two discounts, the larger: what is credited later was paid for at least so much.
-            discount: self.discount.max(Some(segment_discount(line))),
-            earlier: self.earlier.iter().cloned().chain([self.issue()]).collect(),
-            ..self.sold(quote, line, on, now)
+        let ((edition, tier), next) = match order.kind {
+            LineKind::Upgrade | LineKind::RenewAndUpgrade => ((order.edition.clone(), line.tier), None),
+            LineKind::DowngradeAtRenewal if resumes <= on => ((order.edition.clone(), line.tier), None),
+            LineKind::DowngradeAtRenewal => ((edition.map(str::to_owned), tier), Some(lower)),
+            LineKind::New | LineKind::Renewal | LineKind::Coterm => ((edition.map(str::to_owned), tier), None),
         };
-        match order.kind {
-            LineKind::Upgrade | LineKind::RenewAndUpgrade => (next.edition, next.tier) = (order.edition.clone(), line.tier),
-            LineKind::DowngradeAtRenewal if resumes > on => {
-                next.next = Some(Next { from: resumes, edition: order.edition.clone(), tier: line.tier });
-            }
-            LineKind::DowngradeAtRenewal => (next.edition, next.tier) = (order.edition.clone(), line.tier),
-            LineKind::New | LineKind::Renewal | LineKind::Coterm => {}
-        }
-        Ok(Some(next))
+        // An upgrade does not take a renewal from whoever sold the licence or renewed it last (E6).
+        let renews = matches!(order.kind, LineKind::Renewal | LineKind::RenewAndUpgrade | LineKind::DowngradeAtRenewal);
+        let sold = Issue::sold(quote, line, on, now);
+        let issue = Issue {
+            edition,
+            tier,
+            next,
+            maintenance_end: self.issue.maintenance_end.map(|_| end),
+            term_end: self.issue.term_end.map(|_| end),
+            // Of two discounts, the larger: what is credited later was paid for at least so much.
+            discount: self.issue.discount.max(sold.discount),
+            partner: if renews { sold.partner } else { self.issue.partner.clone() },
+            ..sold
+        };
+        let earlier = self.earlier.iter().cloned().chain([self.issue.clone()]).collect();
+        Ok(Some(Self { version: self.version + 1, issue, earlier, ..self.clone() }))
     }
 
-    /// It, closed because the money of a quote that sold it went back; `None` when it is closed.
-    pub fn refunded(&self, by: &QuoteNumber) -> Option<Self> {
-        let marked = Self { version: self.version + 1, refunded_by: Some(by.clone()), ..self.clone() };
-        self.refunded_by.is_none().then_some(marked)
+    /// It, without what a quote made of it whose money went back, or that could not be delivered: what was issued before is
+    /// back, with its key, and what moved to the cloud is here again (R87). What nothing was before is closed, and so is what
+    /// somebody has built on since: then a person decides. `None` when there is nothing of the quote in it, or it is closed.
+    pub fn without(&self, quote: &QuoteNumber) -> Option<Self> {
+        let of_quote = |issue: &Issue| issue.quote.as_ref() == Some(quote);
+        let mut next = Self { version: self.version + 1, ..self.clone() };
+        if self.migrated_by.as_ref() == Some(quote) {
+            next.migrated_by = None;
+        } else if self.refunded_by.is_some() {
+            return None;
+        } else if of_quote(&self.issue) && !self.earlier.iter().any(of_quote) && !self.earlier.is_empty() {
+            next.issue = next.earlier.pop()?;
+        } else if of_quote(&self.issue) || self.earlier.iter().any(of_quote) {
+            next.refunded_by = Some(quote.clone());
+        } else {
+            return None;
+        }
+        Some(next)
+    }
+
+    /// Whether it is closed because money of a quote went back, though others have sold something of it before or since.
+    pub fn is_built_on(&self, quote: &QuoteNumber) -> bool {
+        self.refunded_by.as_ref() == Some(quote) && !self.earlier.is_empty()
     }
 
     /// It, closed because it moved to the cloud by a quote; `Ok(None)` when it did by that very quote.
-    pub fn migrated(&self, by: &QuoteNumber) -> Result<Option<Self>, Moved> {
+    pub fn migrated(&self, by: &QuoteNumber, on: Date) -> Result<Option<Self>, Moved> {
         match &self.migrated_by {
             Some(known) if known == by => Ok(None),
-            _ if self.is_closed() => Err(Moved),
+            _ if self.is_closed() || self.lowered_after(on).is_some() => Err(Moved),
             _ => Ok(Some(Self { version: self.version + 1, migrated_by: Some(by.clone()), ..self.clone() })),
         }
     }
+}
 
-    /// It, sold by another quote; licensee and technical contact stay who they are.
-    fn sold(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
-        let bill_to = quote.offer.bill_to();
-        let seller = quote.offer.channel.organization().map(str::to_owned);
-        // An upgrade does not take a renewal from whoever sold the licence or renewed it last (E6).
-        let renews = matches!(line.order.kind, LineKind::Renewal | LineKind::RenewAndUpgrade | LineKind::DowngradeAtRenewal);
+impl Issue {
+    /// The first day that it does not cover: of the term, or of the maintenance.
+    pub fn end(&self) -> Option<Date> {
+        self.term_end.or(self.maintenance_end)
+    }
+
+    fn is(&self, quote: &QuoteNumber, line: u32) -> bool {
+        self.quote.as_ref() == Some(quote) && self.line == line
+    }
+
+    /// What a new licence says that a line of a paid quote sells, unsigned; it counts from `on`.
+    fn sold(quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
+        let (bill_to, seller) = (quote.offer.bill_to(), quote.offer.channel.organization().map(str::to_owned));
+        let end = Some(months_after(on, line.order.months));
+        let (maintenance_end, term_end) = if kind(line.deployment) == Kind::Perpetual { (end, None) } else { (None, end) };
         Self {
             quote: Some(quote.number.clone()),
             line: line.line,
+            edition: line.order.edition.clone(),
+            tier: line.tier,
             purchaser: bill_to.company.clone(),
             purchaser_contact: bill_to.contact.clone(),
-            partner: if renews { seller } else { self.partner.clone() },
+            organization: seller.clone(),
+            partner: seller,
             purchased: on,
+            maintenance_end,
+            term_end,
+            discount: Some(segment_discount(line)),
+            next: None,
             issued_at: now,
             file: None,
-            ..self.clone()
-        }
-    }
-
-    fn issue(&self) -> Issue {
-        Issue {
-            quote: self.quote.clone(),
-            line: self.line,
-            edition: self.edition.clone(),
-            tier: self.tier,
-            purchaser: self.purchaser.clone(),
-            purchaser_contact: self.purchaser_contact.clone(),
-            partner: self.partner.clone(),
-            purchased: self.purchased,
-            maintenance_end: self.maintenance_end,
-            term_end: self.term_end,
-            issued_at: self.issued_at,
-            file: self.file.clone(),
-        }
-    }
-
-    fn as_issued(&self, issue: &Issue) -> Self {
-        Self {
-            quote: issue.quote.clone(),
-            line: issue.line,
-            edition: issue.edition.clone(),
-            tier: issue.tier,
-            purchaser: issue.purchaser.clone(),
-            purchaser_contact: issue.purchaser_contact.clone(),
-            partner: issue.partner.clone(),
-            purchased: issue.purchased,
-            maintenance_end: issue.maintenance_end,
-            term_end: issue.term_end,
-            issued_at: issue.issued_at,
-            file: issue.file.clone(),
-            next: None,
-            earlier: Vec::new(),
-            ..self.clone()
         }
     }
 }
 
 impl Claims {
-    fn bought(&self, purchaser: &str, contact: &Contact, partner: Option<&str>) -> bool {
-        let person = self.email.as_ref().is_some_and(|email| contact.email == *email);
+    fn bought(&self, issue: &Issue) -> bool {
+        let person = self.email.as_ref().is_some_and(|email| issue.purchaser_contact.email == *email);
         let organization = self.organization.as_ref().is_some_and(|name| {
-            name.eq_ignore_ascii_case(purchaser) || partner.is_some_and(|partner| name.eq_ignore_ascii_case(partner))
+            let is = |of: &str| name.eq_ignore_ascii_case(of);
+            is(&issue.purchaser) || issue.organization.as_deref().is_some_and(is)
         });
         person || organization
     }
@@ -365,34 +378,17 @@ fn segment_discount(line: &Line) -> Percent {
 /// The new entitlement that a line of a paid quote owes, unsigned, under the number `sen`; it counts from `on`. Deciding
 /// it again, at any time, gives the same but for `issued_at`.
 pub fn owed(quote: &Quote, line: &Line, on: Date, now: Timestamp, sen: Sen) -> Entitlement {
-    let offer = &quote.offer;
-    let bill_to = offer.bill_to();
-    let (kind, end) = (kind(line.deployment), months_after(on, line.order.months));
-    let (maintenance_end, term_end) = if kind == Kind::Perpetual { (Some(end), None) } else { (None, Some(end)) };
     Entitlement {
         sen,
         version: first(),
-        quote: Some(quote.number.clone()),
-        line: line.line,
-        kind,
+        kind: kind(line.deployment),
         product: line.order.product.clone(),
         product_name: line.product_name.clone(),
-        edition: line.order.edition.clone(),
-        tier: line.tier,
-        licensee: offer.customer.company.clone(),
-        technical_contact: offer.technical_contact.clone(),
-        purchaser: bill_to.company.clone(),
-        purchaser_contact: bill_to.contact.clone(),
-        partner: offer.channel.organization().map(str::to_owned),
-        purchased: on,
-        maintenance_end,
-        term_end,
-        discount: Some(segment_discount(line)),
-        next: None,
+        licensee: quote.offer.customer.company.clone(),
+        technical_contact: quote.offer.technical_contact.clone(),
+        issue: Issue::sold(quote, line, on, now),
         refunded_by: None,
         migrated_by: None,
-        issued_at: now,
-        file: None,
         earlier: Vec::new(),
     }
 }

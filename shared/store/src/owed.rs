@@ -42,14 +42,23 @@ impl Store {
             .expression_attribute_values(":pk", AttributeValue::S(owed.as_str().to_owned()))
             .expression_attribute_values(":before", AttributeValue::S(before.to_string()))
             .limit(most);
-        let found = query.send().await.map_err(|error| Error::of(OPERATION, &error))?;
         let waiting = |item: &item::Attributes| {
             let number = item::text(item, PARTITION).and_then(Key::quote_number);
             let since = item::text(item, OWED_SINCE).and_then(|since| since.parse().ok());
             let read = number.zip(since).map(|(number, since)| Waiting { number, since });
             read.ok_or_else(|| item::corrupt(item, "the index of what is owed holds something else".to_owned()))
         };
-        found.items().iter().map(waiting).collect()
+        // DynamoDB may cut an answer before `most`, and says so.
+        let mut pages = query.into_paginator().send();
+        let (mut found, most) = (Vec::new(), usize::try_from(most).unwrap_or_default());
+        while found.len() < most
+            && let Some(page) = pages.next().await
+        {
+            let page = page.map_err(|error| Error::of(OPERATION, &error))?;
+            found.extend(page.items().iter().map(waiting).collect::<Result<Vec<_>, _>>()?);
+        }
+        found.truncate(most);
+        Ok(found)
     }
 
     /// Makes a stream record of a quote about which something is still to be done, unless one was made since `recently`;

@@ -2,24 +2,45 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    operation::put_item::builders::PutItemFluentBuilder,
-    types::{AttributeValue, TransactWriteItem, Update},
-};
+use aws_sdk_dynamodb::types::{self, AttributeValue, TransactWriteItem, Update};
 use domain::{QuoteNumber, Sen, license::Entitlement, quote::Change, request::Holding};
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
     Commit, Created, Error, Store,
-    item::{self, KIND, VERSION},
+    item::{self, Attributes, KIND, VERSION},
     keys::{Key, PUBLIC_KEY},
-    writes::Condition,
+    writes::{Condition, Lost, in_transaction, lost},
 };
 
 /// The attribute that holds a public key.
 const JWK: &str = "jwk";
 /// The attribute that holds a series' last number.
 const LAST: &str = "last";
+/// The attributes by which holdings are compared.
+const SEN: &str = "sen";
+const ENDS: &str = "ends";
+
+/// What became of changes that are made together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Changed {
+    /// They are durable.
+    Committed,
+    /// An entitlement has moved on, and nothing was changed: load again, decide again.
+    Conflict,
+    /// The customer of the holding with this index has another subscription to the product, and nothing was changed.
+    Taken(usize),
+}
+
+impl From<Commit> for Changed {
+    fn from(commit: Commit) -> Self {
+        match commit {
+            Commit::Committed => Self::Committed,
+            Commit::Conflict => Self::Conflict,
+        }
+    }
+}
 
 /// What became of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,35 +73,48 @@ impl Store {
         self.replace(next, "PutItem of an entitlement").await
     }
 
-    /// Notes that an end customer has a government subscription (R106); the note before, if any, is replaced.
-    pub async fn hold(&self, holding: &Holding) -> Result<(), Error> {
-        let put = self.put_holding(holding)?;
-        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
-    }
-
-    /// Notes it unless the customer has another subscription to the product that has not ended on `today`: then
-    /// `Conflict`, and nothing was written.
-    pub async fn take_holding(&self, holding: &Holding, today: Date) -> Result<Commit, Error> {
-        let put = self
-            .put_holding(holding)?
-            .condition_expression("attribute_not_exists(#sen) OR #sen = :sen OR #ends <= :today")
-            .expression_attribute_names("#sen", "sen")
-            .expression_attribute_names("#ends", "ends")
-            .expression_attribute_values(":sen", AttributeValue::S(holding.sen.to_string()))
-            .expression_attribute_values(":today", AttributeValue::S(today.to_string()));
-        use aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException;
-        match put.send().await {
-            Ok(_) => Ok(Commit::Committed),
-            Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(Commit::Conflict),
-            Err(error) => Err(Error::of("PutItem of a holding", &error)),
+    /// Commits changes of entitlements, and notes which subscriptions their customers hold from `today` on (R106): all of it
+    /// or nothing. Done again, what was noted is noted again.
+    pub async fn change_entitlements(
+        &self,
+        changes: &[Entitlement],
+        holdings: &[&Holding],
+        today: Date,
+    ) -> Result<Changed, Error> {
+        const OPERATION: &str = "TransactWriteItems of entitlements";
+        match (changes, holdings) {
+            ([], []) => return Ok(Changed::Committed),
+            ([change], []) => return self.update_entitlement(change).await.map(Changed::from),
+            _ => {}
+        }
+        let taken = holdings.iter().map(|holding| self.take(holding, today));
+        let writes = taken.chain(changes.iter().map(|next| self.put(next))).collect::<Result<Vec<_>, _>>()?;
+        let Err(error) = self.transaction(writes).await else { return Ok(Changed::Committed) };
+        let refused = lost(&error);
+        match refused.iter().take(holdings.len()).position(|reason| *reason == Lost::Condition) {
+            Some(index) => Ok(Changed::Taken(index)),
+            None if refused.iter().any(|reason| *reason != Lost::No) => Ok(Changed::Conflict),
+            None => Err(Error::of(OPERATION, &error)),
         }
     }
 
-    /// What must be compared is an attribute of its own.
-    fn put_holding(&self, holding: &Holding) -> Result<PutItemFluentBuilder, Error> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item::attributes(holding)?));
-        let text = |text: String| AttributeValue::S(text);
-        Ok(put.item("sen", text(holding.sen.to_string())).item("ends", text(holding.end.to_string())))
+    /// Notes that an end customer has a government subscription (R106); the note before, if any, is replaced.
+    pub async fn hold(&self, holding: &Holding) -> Result<(), Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(noted(holding)?));
+        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
+    }
+
+    /// Notes it unless the customer has another subscription to the product that has not ended on `today`.
+    fn take(&self, holding: &Holding, today: Date) -> Result<TransactWriteItem, Error> {
+        let put = types::Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(noted(holding)?))
+            .condition_expression("attribute_not_exists(#sen) OR #sen = :sen OR #ends <= :today")
+            .expression_attribute_names("#sen", SEN)
+            .expression_attribute_names("#ends", ENDS)
+            .expression_attribute_values(":sen", AttributeValue::S(holding.sen.to_string()))
+            .expression_attribute_values(":today", AttributeValue::S(today.to_string()));
+        in_transaction(put)
     }
 
     /// The last number that was given in a series; 0 when none was.
@@ -161,4 +195,12 @@ impl Store {
             .item(name, AttributeValue::S(value.clone()));
         put.send().await.map(drop).map_err(|error| Error::of("PutItem of a letter's note", &error))
     }
+}
+
+/// A holding's item: what must be compared is an attribute of its own.
+fn noted(holding: &Holding) -> Result<Attributes, Error> {
+    let mut item = item::attributes(holding)?;
+    item.insert(SEN.to_owned(), AttributeValue::S(holding.sen.to_string()));
+    item.insert(ENDS.to_owned(), AttributeValue::S(holding.end.to_string()));
+    Ok(item)
 }

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
+    config::http::HttpResponse,
+    error::SdkError,
     operation::{
         put_item::PutItemError::ConditionalCheckFailedException,
-        transact_write_items::TransactWriteItemsError::TransactionCanceledException,
+        transact_write_items::TransactWriteItemsError::{self, TransactionCanceledException},
     },
     types::{self, AttributeValue, CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
@@ -117,28 +119,55 @@ impl Store {
             .set_item(Some(item::attributes(next)?))
             .condition_expression(condition.expression())
             .set_expression_attribute_names(condition.names())
-            .set_expression_attribute_values(condition.values())
-            .build();
-        let put = put.map_err(|error| Error::Unavailable { operation: "building a Put", reason: error.to_string() })?;
-        Ok(TransactWriteItem::builder().put(put).build())
+            .set_expression_attribute_values(condition.values());
+        in_transaction(put)
     }
 
     /// All of these writes, or none.
-    ///
-    /// The SDK gives each call a `ClientRequestToken` and repeats it with the same one, by which DynamoDB knows a
-    /// transaction whose answer was lost: no mark is needed.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>, operation: &'static str) -> Result<Commit, Error> {
-        let Err(error) = self.client.transact_write_items().set_transact_items(Some(writes)).send().await else {
-            return Ok(Commit::Committed);
-        };
-        let lost = |reason: &CancellationReason| matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"));
-        match error.as_service_error() {
-            Some(TransactionCanceledException(canceled)) if canceled.cancellation_reasons().iter().any(lost) => {
-                Ok(Commit::Conflict)
-            }
-            _ => Err(Error::of(operation, &error)),
+        match self.transaction(writes).await {
+            Ok(()) => Ok(Commit::Committed),
+            Err(error) if lost(&error).iter().any(|reason| *reason != Lost::No) => Ok(Commit::Conflict),
+            Err(error) => Err(Error::of(operation, &error)),
         }
     }
+
+    /// The SDK gives each call a `ClientRequestToken` and repeats it with the same one, by which DynamoDB knows a
+    /// transaction whose answer was lost: no mark is needed.
+    pub(crate) async fn transaction(&self, writes: Vec<TransactWriteItem>) -> Result<(), TransactionError> {
+        self.client.transact_write_items().set_transact_items(Some(writes)).send().await.map(drop)
+    }
+}
+
+/// Why a transaction was not done.
+pub(crate) type TransactionError = SdkError<TransactWriteItemsError, HttpResponse>;
+
+/// What one write of a transaction that was not done has to do with that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// Nothing.
+    No,
+    /// Its condition does not hold.
+    Condition,
+    /// Somebody else's transaction was about the same item.
+    Race,
+}
+
+/// What each write of a transaction has to do with its failure; nothing, if it failed for another reason.
+pub(crate) fn lost(error: &TransactionError) -> Vec<Lost> {
+    let Some(TransactionCanceledException(canceled)) = error.as_service_error() else { return Vec::new() };
+    let lost = |reason: &CancellationReason| match reason.code() {
+        Some("ConditionalCheckFailed") => Lost::Condition,
+        Some("TransactionConflict") => Lost::Race,
+        _ => Lost::No,
+    };
+    canceled.cancellation_reasons().iter().map(lost).collect()
+}
+
+/// A put as a part of a transaction.
+pub(crate) fn in_transaction(put: types::builders::PutBuilder) -> Result<TransactWriteItem, Error> {
+    let put = put.build().map_err(|error| Error::Unavailable { operation: "building a Put", reason: error.to_string() })?;
+    Ok(TransactWriteItem::builder().put(put).build())
 }
 
 /// The mark of one put, told from every other.

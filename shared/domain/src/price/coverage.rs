@@ -30,6 +30,10 @@ impl Coverage {
         policy: &Policy,
     ) -> Result<Self, Unavailable> {
         let on = basis.on;
+        if let Some(from) = order.held.as_ref().and_then(|held| held.lowered_from) {
+            let detail = format!("It was sold for less from {from} on. Order the next change of it on that day, or later.");
+            return no(Code::DowngradePending, "sen", detail);
+        }
         let grade = || order.held.as_ref().map_or(Grade::Higher, |held| grade(order, product, tier, held, basis));
         let coverage = match (order.kind, &order.held) {
             (LineKind::New, _) => Self::new(order, product, on),

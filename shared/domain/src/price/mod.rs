@@ -68,6 +68,9 @@ pub struct Held {
     /// The segment's discount that it was sold with; unknown for what the desk brought in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Percent>,
+    /// From when on it was sold for less (E18): nothing else can be ordered for it until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered_from: Option<Date>,
     /// Who reads its key, if that is another person than the order names: they are told of what is bought for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub technical_contact: Option<Contact>,
@@ -124,6 +127,8 @@ pub enum ClaimStanding {
     Pending,
     /// It does not say what it must (R59): list price.
     Incomplete,
+    /// A person has looked, and nothing proves it: list price.
+    Declined,
 }
 
 /// A line of an issued quote, with everything that issuing a licence later needs to know.
@@ -250,7 +255,7 @@ pub enum LineNote {
     },
     /// The claimed migration does not count (R62).
     MigrationNotApplicable {
-        /// Why.
+        /// What stands against it.
         reason: MigrationRefusal,
     },
 }
@@ -263,7 +268,7 @@ pub enum MigrationRefusal {
     NotOffered,
     /// There is no such entitlement, or it is not this customer's: nobody can tell which.
     NotMatched,
-    /// It is not self-managed, has ended, or was credited before.
+    /// It is not self-managed, has ended, was credited before, or is about to become less.
     NotActive,
 }
 
