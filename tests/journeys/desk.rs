@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use store::{AuditEntry, item::attributes, keys::Key};
-use tests::{Answer, NOW, Quote, World, errors, example_of, imported, plain_vendor, sen, with};
+use tests::{Answer, NOW, Quote, World, errors, example, example_of, imported, plain_vendor, sen, with};
 
 /// Every door of the desk.
 fn doors() -> Vec<(Method, String)> {
@@ -17,6 +17,7 @@ fn doors() -> Vec<(Method, String)> {
         [
             (Method::POST, "entitlements"),
             (Method::GET, "audit/partners/Somebody"),
+            (Method::GET, "reviews"),
             (Method::GET, "quotes/Q-7KQ4-M9XTC"),
             (Method::POST, "quotes/Q-7KQ4-M9XTC/approve"),
             (Method::POST, "quotes/Q-7KQ4-M9XTC/reject"),
@@ -73,6 +74,7 @@ async fn r118_every_change_says_who_when_before_and_after() {
     assert_eq!((&second["before"], &second["after"]["version"]), (&first["after"], &json!(2)));
     let staff = first["by"].as_str().unwrap();
     assert!(!staff.is_empty() && !staff.contains('@') && second["by"] == staff, "a subject, and no address: {staff}");
+    assert_eq!(first["email"], "dana@vendor.example", "and the address by which staff know each other");
 
     // What is wrong is told at once, and nothing is changed.
     let before = world.stored().await;
@@ -140,6 +142,7 @@ async fn r118_a_long_audit_is_shown_from_its_end() {
         partition: Key::partner("Often Renamed").partition,
         at: nine + SignedDuration::from_secs(second),
         by: "user-1".to_owned(),
+        email: None,
         action: "record".to_owned(),
         before: None,
         after: None,
@@ -192,7 +195,8 @@ async fn a_thousand_lines_come_in_at_once() {
 
     let before = world.stored().await;
     let too_large = " ".repeat(2 * 1024 * 1024 + 1);
-    send_lines(&world, &too_large, "application/jsonl").await.problem(413, "body_too_large");
+    let refused = send_lines(&world, &too_large, "application/jsonl").await.problem(413, "body_too_large");
+    assert!(refused["detail"].as_str().unwrap().contains("2048 KiB"), "{refused:#}");
     assert_eq!(world.stored().await, before);
     world.close().await;
 }
@@ -269,7 +273,8 @@ async fn r34_staff_see_what_they_decide_about_and_who_has_decided() {
 
     let decision = |reason: &str| json!({"reason": reason, "revision": shown["revision"]});
     let path = |quote: &Quote, what: &str| format!("quotes/{}/{what}", quote.number());
-    world.desk(Method::POST, &path(&yes, "approve"), &decision("Certificate seen.")).await.expect(200);
+    let approval = with(&decision("Certificate seen."), [("/list_price", json!(true))]);
+    world.desk(Method::POST, &path(&yes, "approve"), &approval).await.expect(200);
     world.desk(Method::POST, &path(&no, "reject"), &decision("No such school.")).await.expect(200);
     let decided = [seen_by_staff_alone(&world, &yes).await, seen_by_staff_alone(&world, &no).await];
     for (decided, [event, reason]) in decided.iter().zip([["approved", "Certificate seen."], ["rejected", "No such school."]]) {
@@ -277,6 +282,7 @@ async fn r34_staff_see_what_they_decide_about_and_who_has_decided() {
         assert_eq!((&entry["event"], &entry["reason"]), (&json!(event), &json!(reason)));
         let by = entry["by"].as_str().unwrap();
         assert!(!by.is_empty() && !by.contains('@'), "a subject, and no address: {by}");
+        assert_eq!(entry["email"], "dana@vendor.example", "R118: who that is can be read");
     }
 
     // Also once it is paid and delivered.
@@ -290,6 +296,58 @@ async fn r34_staff_see_what_they_decide_about_and_who_has_decided() {
         let token = world.staff().await;
         world.with_token(Method::GET, &format!("/v1/desk/quotes/{nobody_s}"), &token).await.problem(404, "not_found");
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r34_staff_find_what_waits_for_them_the_first_due_first() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let claim = json!([{"segment": "academic", "document": "mine.pdf"}]);
+    let request = with(&example_of("tracker-data-center", 500), [("/segments", claim)]);
+    let waiting = async |world: &World| {
+        world.settled().await;
+        let mut reviews = world.desk_shows("reviews").await;
+        assert_eq!(reviews["more"], false);
+        let Value::Array(quotes) = reviews["quotes"].take() else { panic!("a list: {reviews:#}") };
+        quotes
+    };
+    assert_eq!(waiting(&world).await, [Value::Null; 0]);
+    world.quote(&example()).await;
+    let mut quotes = Vec::new();
+    for now in ["2026-11-24T10:00:00Z", "2026-11-22T10:00:00Z", "2026-11-23T10:00:00Z"] {
+        world.set_clock(now).await;
+        quotes.push(world.quote(&request).await);
+    }
+    world.ignore_letters().await;
+    let [last, first, second] = [0, 1, 2].map(|i: usize| quotes[i].number().to_owned());
+    let found = waiting(&world).await;
+    let numbers: Vec<_> = found.iter().map(|quote| quote["number"].as_str().unwrap()).collect();
+    assert_eq!(numbers, [&first, &second, &last]);
+    let expected = json!({
+        "number": first, "revision": 1, "submitted_at": "2026-11-22T10:00:00Z", "review_due": "2026-11-25",
+        "review_reasons": ["segment_evidence_pending"], "buyer": "Example Reseller GmbH", "customer": "Example Customer Inc.",
+        "currency": "USD", "net": 4_200_000, "total": 4_998_000,
+    });
+    assert_eq!(found[0], expected);
+    let (due_first, more) = world.home().store().in_review(2).await.unwrap();
+    let due_first: Vec<_> = due_first.iter().map(|quote| quote.number.to_string()).collect();
+    assert_eq!((due_first, more), (vec![first.clone(), second.clone()], true));
+
+    // What is decided waits no more, and what is sent anew waits anew.
+    let decision = json!({"reason": "Looked at.", "revision": 1, "list_price": true});
+    world.desk(Method::POST, &format!("quotes/{first}/approve"), &decision).await.expect(200);
+    let decision = json!({"reason": "We could not verify it.", "revision": 1});
+    world.desk(Method::POST, &format!("quotes/{second}/reject"), &decision).await.expect(200);
+    let revisions = quotes[2].link().replace(&second, &format!("{second}/revisions"));
+    world.post(&revisions, &with(&request, [("/lines/0/users", json!(501))])).await.expect(201);
+    let plain = with(&request, [("/segments", Value::Null)]);
+    let revisions = quotes[0].link().replace(&last, &format!("{last}/revisions"));
+    world.post(&revisions, &plain).await.expect(201);
+    let found = waiting(&world).await;
+    let numbers: Vec<_> = found.iter().map(|quote| (quote["number"].as_str().unwrap(), &quote["revision"])).collect();
+    assert_eq!(numbers, [(&*second, &json!(2))], "an order that nobody has to look at waits for nobody");
+    world.ignore_letters().await;
     world.close().await;
 }
 
@@ -317,11 +375,12 @@ async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
     assert_eq!(world.stored().await, before);
 
     world.set_clock("2026-11-24T10:00:00Z").await;
-    world.approve(yes.number()).await;
+    let approval = json!({"reason": "Looked at.", "revision": 1, "list_price": true});
+    world.desk(Method::POST, &approve, &approval).await.expect(200);
     let approved = world.see(&yes).await;
     assert_eq!(approved.0["status"], "issued");
     assert_eq!(approved.0["valid_through"], "2026-12-24", "R35: it counts from the decision");
-    assert_eq!(approved.0["net"], 4_200_000, "and the price is what was shown");
+    assert_eq!(approved.0["net"], 4_200_000, "R58: and knowingly without the discount that was not proven");
     let rejected = json!({"reason": "We could not verify it.", "revision": 1});
     world.desk(Method::POST, &reject, &rejected).await.expect(200);
     let after = world.stored().await;

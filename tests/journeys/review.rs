@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Quote, World, example, plain_vendor, stripe::Payment, with};
+use tests::{Quote, World, errors, example, example_of, plain_vendor, stripe::Payment, with};
 
 const KEY: &str = "0f2c1ba2-58cf-4b8e-8ac1-8b0a2c6c3f5e";
 const REQUESTER: &str = "rita@reseller.example";
@@ -168,6 +168,170 @@ async fn r34_what_a_credit_covers_is_delivered_once_a_person_says_so() {
 
     let again = world.post("/v1/quotes/preview", &order).await.expect(200);
     assert_eq!(again["lines"][0]["notes"][0]["code"], "migration_not_applicable");
+    world.close().await;
+}
+
+/// Claims that somebody must verify.
+const NONPROFIT: &str = r#"{"segment": "nonprofit", "registration_number": "12-3456789", "country": "US"}"#;
+const ACADEMIC: &str = r#"{"segment": "academic", "document": "mine.pdf"}"#;
+
+fn claiming(claims: &[&str]) -> Value {
+    let claims: Vec<Value> = claims.iter().map(|claim| serde_json::from_str(claim).unwrap()).collect();
+    with(&example_of("tracker-data-center", 500), [("/segments", json!(claims))])
+}
+
+/// The desk has verified that an organisation belongs to a segment, until a day.
+async fn verified(world: &World, id: &str, segment: &str, organization: &str, expires: &str) {
+    let evidence = json!({
+        "segment": segment, "organization": organization, "registration_number": "12-3456789", "country": "US",
+        "document": "archive/1", "verified_on": "2026-01-01", "expires": expires,
+    });
+    world.record(&format!("evidence/{id}"), &evidence).await;
+}
+
+#[tokio::test]
+async fn r58_a_claim_that_is_proven_by_the_time_of_the_approval_has_its_discount() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let order = claiming(&[NONPROFIT, ACADEMIC]);
+    let first = world.post_with_key(KEY, order.to_string()).await;
+    let submitted = Quote(first.expect(201));
+    assert_eq!((&submitted.0["net"], &submitted.0["review_reasons"]), (&json!(4_200_000), &json!(["segment_evidence_pending"])));
+    world.ignore_letters().await;
+
+    // What was verified since counts for what it is of, and what nothing proves is knowingly left out.
+    verified(&world, "EV-1", "nonprofit", "example customer INC.", "2027-01-01").await;
+    world.set_clock("2026-06-04T09:00:00Z").await;
+    let path = format!("quotes/{}/approve", submitted.number());
+    let decision = json!({"reason": "It is in the register.", "revision": 1, "evidence": ["EV-1"], "list_price": true});
+    world.desk(Method::POST, &path, &decision).await.expect(200);
+    let issued = world.see(&submitted).await;
+    assert_eq!((&issued.0["status"], &issued.0["net"], issued.revision()), (&json!("issued"), &json!(1_050_000), 1));
+    assert_eq!(issued.0["tax"], 199_500, "tax is of what is to be paid");
+    let steps = issued.0["lines"][0]["explanation"].as_array().unwrap();
+    assert_eq!(
+        (&steps[1]["rule"], &steps[1]["segment"], &steps[1]["amount"]),
+        (&json!("segment"), &json!("nonprofit"), &json!(-3_150_000))
+    );
+    let claims = issued.0["segments"].as_array().unwrap();
+    assert_eq!((&claims[0]["standing"], &claims[0]["evidence"]), (&json!("proven"), &json!("EV-1")));
+    assert_eq!(claims[1]["standing"], "declined");
+    let warnings = issued.0["warnings"].as_array().unwrap();
+    assert_eq!(
+        (warnings.len(), &warnings[0]["code"], &warnings[0]["pointer"]),
+        (1, &json!("segment_declined"), &json!("/segments/1"))
+    );
+    let net_30 = issued.methods().into_iter().find(|(method, _)| *method == "net_30").unwrap();
+    assert_eq!(net_30.1, Ok(()), "the methods are those of the new price");
+    let letter = world.letters().await.only(REQUESTER);
+    assert!(letter.text.contains("12495.00") || letter.text.contains("12,495.00"), "{}", letter.text);
+    assert!(letter.text.contains("Academic institution") && !letter.text.contains("non-profit"), "{}", letter.text);
+    assert!(world.attachment(&letter).await.starts_with(b"%PDF"));
+
+    // Whoever asks again asks for what was approved; and what was answered first is answered again.
+    let stored = world.stored().await;
+    world.desk(Method::POST, &path, &decision).await.expect(200);
+    let revisions = format!("/v1/quotes/{}/revisions?secret={}", submitted.number(), submitted.secret());
+    assert_eq!(Quote(world.post(&revisions, &order).await.expect(200)).0, issued.0);
+    assert_replays(&world, &order, first.text()).await;
+    assert_eq!(world.stored().await, stored);
+    world.pay(&issued).await;
+    world.ignore_letters().await;
+    assert_eq!(world.see(&issued).await.0["status"], "paid");
+    assert_replays(&world, &order, first.text()).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r58_a_claim_is_proven_by_the_evidence_that_it_names_once_that_is_recorded() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let submitted = world.quote(&claiming(&[r#"{"segment": "academic", "evidence": "EV-2"}"#])).await;
+    verified(&world, "EV-2", "academic", "Example Customer Inc.", "2027-01-01").await;
+    world.approve(submitted.number()).await;
+    let issued = world.see(&submitted).await;
+    assert_eq!((&issued.0["net"], &issued.0["segments"][0]["standing"]), (&json!(2_100_000), &json!("proven")));
+    world.ignore_letters().await;
+
+    // A claim that said too little to be looked at is proven as well, if somebody looks.
+    let line = &coterm(&world).await["lines"][0];
+    let silent = with(&claiming(&[r#"{"segment": "academic"}"#]), [("/lines", json!([line]))]);
+    let submitted = world.quote(&silent).await;
+    assert_eq!(submitted.0["warnings"][0]["code"], "segment_evidence_missing");
+    let detail = submitted.0["warnings"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("`academic`") && detail.contains("`document`"), "{detail}");
+    let decision = json!({"reason": "They have shown it.", "revision": 1, "evidence": ["EV-2"]});
+    world.desk(Method::POST, &format!("quotes/{}/approve", submitted.number()), &decision).await.expect(200);
+    let issued = world.see(&submitted).await;
+    assert!(issued.total() * 2 - submitted.total() <= 2, "half of it, but for rounding: {}", issued.total());
+    assert_eq!((&issued.0["warnings"], &issued.0["segments"][0]["standing"]), (&json!([]), &json!("proven")));
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r58_an_order_of_a_hundred_lines_is_kept_at_both_prices() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    world.enrol("Example Reseller GmbH", "partner/gold", None).await;
+    let line = json!({"kind": "new", "product": "tracker-service-desk", "edition": "premium", "users": 499, "term_months": 24});
+    let notes = "見積り".repeat(666);
+    let order = with(&claiming(&[ACADEMIC]), [("/lines", json!(vec![line; 100])), ("/notes", json!(notes))]);
+    let token = world.token(REQUESTER, Some("Example Reseller GmbH")).await;
+    let submitted = Quote(world.post_as(&token, "/v1/quotes", &order).await.expect(201));
+    verified(&world, "EV-2", "academic", "Example Customer Inc.", "2027-01-01").await;
+    let decision = json!({"reason": "They have shown it.", "revision": 1, "evidence": ["EV-2"]});
+    world.desk(Method::POST, &format!("quotes/{}/approve", submitted.number()), &decision).await.expect(200);
+    let issued = world.see(&submitted).await;
+    assert_eq!(issued.0["net"].as_i64().map(|net| net * 2), submitted.0["net"].as_i64());
+    let key = format!("QUOTE#{} QUOTE", submitted.number()[2..].replace('-', ""));
+    let bytes = world.stored().await[&key]["body"].as_s().unwrap().len();
+    assert!(bytes < 200_000, "half of what an item may have: {bytes} bytes");
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r58_a_claim_that_nothing_proves_is_not_issued_unnoticed() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let submitted = world.quote(&claiming(&[NONPROFIT])).await;
+    world.ignore_letters().await;
+    verified(&world, "EV-academic", "academic", "Example Customer Inc.", "2027-01-01").await;
+    verified(&world, "EV-other", "nonprofit", "Another Customer Inc.", "2027-01-01").await;
+    verified(&world, "EV-over", "nonprofit", "Example Customer Inc.", "2026-06-01").await;
+    let path = format!("quotes/{}/approve", submitted.number());
+    let before = world.stored().await;
+    let approve = async |world: &World, more: Value| {
+        let mut decision = json!({"reason": "Looked at.", "revision": 1});
+        decision.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.desk(Method::POST, &path, &decision).await
+    };
+    let pending = ("evidence_pending", "/evidence");
+    assert_eq!(errors(&approve(&world, json!({})).await.problem(422, "evidence_pending")), [pending]);
+    for nothing in ["EV-academic", "EV-other", "EV-over", "EV-none"] {
+        let refused = approve(&world, json!({"evidence": [nothing]})).await.problem(422, "request_invalid");
+        assert_eq!(errors(&refused), [("value_invalid", "/evidence/0"), pending], "{nothing}");
+    }
+    let known = approve(&world, json!({"evidence": ["EV-none"], "list_price": true})).await.problem(422, "value_invalid");
+    assert_eq!(errors(&known), [("value_invalid", "/evidence/0")]);
+    assert_eq!(world.stored().await, before);
+    world.letters().await.none();
+
+    // Whoever says so issues it at the list price, and the buyer is told.
+    approve(&world, json!({"list_price": true})).await.expect(200);
+    let issued = world.see(&submitted).await;
+    assert_eq!((&issued.0["net"], &issued.0["segments"][0]["standing"]), (&json!(4_200_000), &json!("declined")));
+    assert_eq!(issued.0["warnings"][0]["code"], "segment_declined");
+    assert!(world.letters().await.only(REQUESTER).text.contains("Registered non-profit"));
+
+    // Where nothing is declined, nobody says that something is.
+    let other = world.quote(&coterm(&world).await).await;
+    world.ignore_letters().await;
+    let path = format!("quotes/{}/approve", other.number());
+    let decision = json!({"reason": "Looked at.", "revision": 1, "list_price": true});
+    let refused = world.desk(Method::POST, &path, &decision).await.problem(422, "not_expected");
+    assert_eq!(errors(&refused), [("not_expected", "/list_price")]);
     world.close().await;
 }
 

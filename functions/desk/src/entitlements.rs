@@ -15,7 +15,6 @@ use axum::{
 use contract::desk::{self, BatchView, EntitlementView, LineOutcome, Outcome, RecordBody};
 use domain::{
     Code, Policy, Refusal, Sen,
-    evidence::same_name,
     import::{EntitlementRequest, holding},
     license::Entitlement,
     request::{Holding, Wanted},
@@ -200,13 +199,12 @@ impl Desk {
 /// Which notes to write: the new one, unless a subscription that lasts longer is noted; and over the old one, if it is
 /// about somebody else, that it has ended.
 fn noted(old: Option<Holding>, new: Option<Holding>, known: &[Holding], before: Option<&Entitlement>) -> Vec<Holding> {
-    let alike = |one: &Holding, other: &Holding| one.product == other.product && same_name(&one.licensee, &other.licensee);
-    let there = |it: &Holding| known.iter().find(|known| alike(known, it));
+    let there = |it: &Holding| known.iter().find(|known| known.excludes(it));
     let ended = old
-        .filter(|old| !new.as_ref().is_some_and(|new| alike(old, new)))
+        .filter(|old| !new.as_ref().is_some_and(|new| old.excludes(new)))
         .filter(|old| there(old).is_some_and(|known| known.sen == old.sen))
         .zip(before)
-        .map(|(old, before)| Holding { end: before.purchased, ..old });
+        .map(|(old, before)| Holding { end: before.issue.purchased, ..old });
     let begun = new.filter(|new| there(new).is_none_or(|known| known.sen == new.sen || known.end < new.end));
     ended.into_iter().chain(begun).collect()
 }

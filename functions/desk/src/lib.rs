@@ -10,12 +10,10 @@ mod staff;
 use std::sync::Arc;
 
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
+    Router, middleware,
     routing::{get, post},
 };
-use runtime::{Clock, Configuration, Policies, StartError, Vendor, identity::Verifier};
+use runtime::{Clock, Configuration, Policies, StartError, Vendor, identity::Verifier, reply::reads_up_to};
 use store::Store;
 
 /// How often something is decided again when others change the same record.
@@ -37,13 +35,12 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Reads `VENDOR_DIR`, `OIDC_ISSUER`, `OIDC_AUDIENCE` and `STAFF_GROUP` (`vendor-staff`, when it is left out). Refuses
-    /// to start on any mistake.
+    /// Reads `VENDOR_DIR`, what [`Verifier::read`] does, and `STAFF_GROUP` (`vendor-staff`, when it is left out). Refuses to
+    /// start on any mistake.
     pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
-        let (vendor, issuer, audience, staff_group) = configuration
-            .read(|c| (c.required("VENDOR_DIR"), c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE"), c.optional("STAFF_GROUP")))?;
+        let (vendor, verifier, staff_group) =
+            configuration.read(|c| (c.required("VENDOR_DIR"), Verifier::read(c, clock.clone()), c.optional("STAFF_GROUP")))?;
         let policies = Policies::new(&Vendor::open(vendor)?, store.clone(), clock.clone())?;
-        let verifier = Verifier::new(issuer, audience, clock.clone());
         let staff_group = staff_group.unwrap_or_else(|| "vendor-staff".to_owned());
         Ok(Arc::new(Self { store, policies, verifier, staff_group, clock }))
     }
@@ -57,19 +54,19 @@ impl Desk {
 
 /// The routes, for whichever home serves them: all of them for staff only.
 pub fn routes(desk: Arc<Desk>) -> Router {
-    let (policy, batch) = (DefaultBodyLimit::max(MAX_POLICY_BYTES), DefaultBodyLimit::max(MAX_BATCH_BYTES));
     Router::new()
         .route("/v1/desk/partners/{organization}", get(records::partner).put(records::put_partner))
         .route("/v1/desk/evidence/{id}", get(records::evidence).put(records::put_evidence))
         .route("/v1/desk/certificates/{id}", get(records::certificate).put(records::put_certificate))
         .route("/v1/desk/sites/{host}", get(records::site).put(records::put_site))
-        .route("/v1/desk/entitlements", post(entitlements::import_lines).layer(batch))
+        .route("/v1/desk/entitlements", reads_up_to(MAX_BATCH_BYTES, post(entitlements::import_lines)))
         .route("/v1/desk/entitlements/{sen}", get(entitlements::view).put(entitlements::put))
         .route("/v1/desk/audit/{kind}/{id}", get(records::audit))
+        .route("/v1/desk/reviews", get(reviews::waiting))
         .route("/v1/desk/quotes/{number}", get(reviews::view))
         .route("/v1/desk/quotes/{number}/approve", post(reviews::approve))
         .route("/v1/desk/quotes/{number}/reject", post(reviews::reject))
-        .route("/v1/desk/policy", get(policy::in_force).put(policy::publish).layer(policy))
+        .route("/v1/desk/policy", reads_up_to(MAX_POLICY_BYTES, get(policy::in_force).put(policy::publish)))
         .route("/v1/desk/policy/{version}", get(policy::files))
         .route_layer(middleware::from_fn_with_state(desk.clone(), staff::only))
         .with_state(desk)

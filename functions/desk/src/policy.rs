@@ -10,7 +10,8 @@ use axum::{
 };
 use contract::desk::{PolicyBody, PolicyFilesView, PolicyView, file_pointer};
 use domain::{
-    Code, Fault, Refusal,
+    Code, Fault, Policy, Refusal,
+    fault::Faults,
     import::is_reference,
     policy::{Mistake, Mistakes},
 };
@@ -40,11 +41,16 @@ pub(crate) async fn files(State(desk): State<Arc<Desk>>, Path(version): Path<Str
 /// `PUT /v1/desk/policy`: the whole policy, in force at once here and everywhere within a minute; or every mistake in it,
 /// and nothing is stored.
 pub(crate) async fn publish(State(desk): State<Arc<Desk>>, Extension(staff): Extension<Staff>, body: Bytes) -> Reply {
-    let PolicyBody { files, version, reason } = PolicyBody::read(&body)?;
+    let PolicyBody { files, version, reason, mut faults } = PolicyBody::read(&body)?;
+    if !faults.is_empty() {
+        faults.absorb(Policy::read(&files).err().map(mistakes_of).unwrap_or_default());
+        faults.into_result::<()>(None)?;
+    }
     let proposal = Proposal {
         files: &files,
         over: version.as_deref(),
         by: staff.subject(),
+        email: staff.email(),
         at: desk.clock.now(),
         reason: reason.as_deref(),
         unique: &random::token(),
@@ -62,21 +68,29 @@ fn view(in_force: &PolicyInForce) -> Response {
 }
 
 /// The refusal of a policy: each mistake with its file and line.
-fn unsound(Mistakes(mistakes): Mistakes) -> Refusal {
-    let fault = |pointer, detail| Fault { code: Code::PolicyUnsound, pointer, detail };
-    let more = mistakes.len().saturating_sub(MAX_MISTAKES);
-    let mut faults: Vec<_> = mistakes
-        .into_iter()
-        .take(MAX_MISTAKES)
-        .map(|Mistake { file, line, what }| {
-            let detail = line.map_or_else(|| what.clone(), |line| format!("Line {line}: {what}"));
-            fault(file_pointer(&file), detail)
-        })
-        .collect();
+fn unsound(mistakes: Mistakes) -> Refusal {
+    let fault = |(pointer, detail)| Fault { code: Code::PolicyUnsound, pointer, detail };
+    let more = mistakes.0.len().saturating_sub(MAX_MISTAKES);
+    let mut faults: Vec<_> = places(mistakes).take(MAX_MISTAKES).map(fault).collect();
     if more > 0 {
-        faults.push(fault("/files".to_owned(), format!("There are {more} more. Mend these first.")));
+        faults.push(fault(("/files".to_owned(), format!("There are {more} more. Mend these first."))));
     }
     Refusal { faults }
+}
+
+/// The mistakes in a policy's files, to be told with what else is wrong.
+fn mistakes_of(mistakes: Mistakes) -> Faults {
+    let mut faults = Faults::default();
+    places(mistakes).for_each(|(pointer, detail)| faults.add(Code::PolicyUnsound, pointer, detail));
+    faults
+}
+
+/// Where each mistake is, and what to do about it.
+fn places(Mistakes(mistakes): Mistakes) -> impl Iterator<Item = (String, String)> {
+    mistakes.into_iter().map(|Mistake { file, line, what }| {
+        let detail = line.map_or_else(|| what.clone(), |line| format!("Line {line}: {what}"));
+        (file_pointer(&file), detail)
+    })
 }
 
 #[cfg(test)]

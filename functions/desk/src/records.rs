@@ -123,6 +123,7 @@ fn entry<T: Item>(staff: &Staff, reason: Option<&str>, at: Timestamp, before: Op
         partition: next.key().partition,
         at,
         by: staff.subject().to_owned(),
+        email: staff.email().map(str::to_owned),
         action: "record".to_owned(),
         before: before.map(value).transpose()?,
         after: Some(value(next)?),
@@ -207,8 +208,15 @@ pub(crate) async fn audit(State(desk): State<Arc<Desk>>, Path((kind, id)): Path<
         _ => return Err(Refusal::not_found().into()),
     };
     let (entries, more) = desk.store.end_of_audit(&key.partition, MAX_ENTRIES).await?;
-    let view =
-        |AuditEntry { at, by, action, before, after, reason, .. }| AuditEntryView { at, by, action, before, after, reason };
+    let view = |AuditEntry { at, by, email, action, before, after, reason, .. }| AuditEntryView {
+        at,
+        by,
+        email,
+        action,
+        before,
+        after,
+        reason,
+    };
     Ok(Json(AuditView { entries: entries.into_iter().map(view).collect(), more }).into_response())
 }
 

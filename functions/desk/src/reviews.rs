@@ -10,14 +10,23 @@ use axum::{
 };
 use contract::{
     QuoteView,
-    desk::{DecisionBody, DecisionView},
+    desk::{ApprovalBody, DecisionBody, DecisionView, ReviewView, ReviewsView},
 };
-use domain::{Quote, Refusal, quote::Change};
+use domain::{Quote, Refusal, quote::Change, request::Wanted, review::Approval};
 use jiff::Timestamp;
 use runtime::{Failure, Reply};
 use store::Commit;
 
 use crate::{ATTEMPTS, Desk, records::changed, staff::Staff};
+
+/// As much of what waits as is shown: what is due first.
+const MAX_WAITING: u16 = 100;
+
+/// `GET /v1/desk/reviews`: what waits for a decision (R34).
+pub(crate) async fn waiting(State(desk): State<Arc<Desk>>) -> Reply {
+    let (quotes, more) = desk.store.in_review(MAX_WAITING).await?;
+    Ok(Json(ReviewsView { quotes: quotes.iter().map(ReviewView::from).collect(), more }).into_response())
+}
 
 /// `GET /v1/desk/quotes/{number}`: what is to be decided about, or who has decided, and why.
 pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(number): Path<String>) -> Reply {
@@ -26,14 +35,16 @@ pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(number): Path<Strin
     Ok(Json(QuoteView::for_staff(&quote, desk.clock.now())).into_response())
 }
 
-/// `POST /v1/desk/quotes/{number}/approve`: it is issued, and its validity counts from now (R35).
+/// `POST /v1/desk/quotes/{number}/approve`: it is issued, with the discounts that are proven by now (R58), and its validity
+/// counts from now (R35).
 pub(crate) async fn approve(
     State(desk): State<Arc<Desk>>,
     Extension(staff): Extension<Staff>,
     Path(number): Path<String>,
     body: Bytes,
 ) -> Reply {
-    desk.decide_on(&number, &body, |quote, reason, now| quote.approve(staff.reviewer(), reason, now)).await
+    let ApprovalBody { approval, revision } = ApprovalBody::read(&body)?;
+    desk.decide_on(&number, revision, &staff, &Decision::Yes(approval)).await
 }
 
 /// `POST /v1/desk/quotes/{number}/reject`.
@@ -43,19 +54,20 @@ pub(crate) async fn reject(
     Path(number): Path<String>,
     body: Bytes,
 ) -> Reply {
-    desk.decide_on(&number, &body, |quote, reason, now| quote.reject(staff.reviewer(), reason, now)).await
+    let DecisionBody { reason, revision } = DecisionBody::read(&body)?;
+    desk.decide_on(&number, revision, &staff, &Decision::No(reason)).await
+}
+
+/// What a person says who has looked.
+enum Decision {
+    Yes(Approval),
+    No(String),
 }
 
 impl Desk {
     /// Decides about the revision that was looked at: another one, that the buyer has sent meanwhile, nobody has seen. The
     /// same decision again is no change: the answer to the first request may have been lost.
-    async fn decide_on(
-        &self,
-        number: &str,
-        body: &[u8],
-        decision: impl Fn(&Quote, &str, Timestamp) -> Result<Option<Change>, Refusal>,
-    ) -> Reply {
-        let DecisionBody { reason, revision: seen } = DecisionBody::read(body)?;
+    async fn decide_on(&self, number: &str, seen: i64, staff: &Staff, decision: &Decision) -> Reply {
         let number = number.parse().map_err(|_| Refusal::not_found())?;
         for _ in 0..ATTEMPTS {
             let quote = self.store.quote(&number).await?.ok_or_else(Refusal::not_found)?;
@@ -63,7 +75,11 @@ impl Desk {
                 return Err(changed().into());
             }
             let now = self.clock.now();
-            let Some(change) = decision(&quote, &reason, now)? else {
+            let change = match decision {
+                Decision::Yes(approval) => self.approved(&quote, staff, approval, now).await?,
+                Decision::No(reason) => quote.reject(staff.reviewer(), reason, now)?,
+            };
+            let Some(change) = change else {
                 return Ok(Json(DecisionView::of(&quote, now)).into_response());
             };
             if self.store.commit(&change).await? == Commit::Committed {
@@ -71,5 +87,13 @@ impl Desk {
             }
         }
         Err(Failure::contended())
+    }
+
+    /// A yes, given the evidence that is on record, at the prices of the policy that the offer was made with.
+    async fn approved(&self, quote: &Quote, staff: &Staff, approval: &Approval, now: Timestamp) -> Reply<Option<Change>> {
+        let wanted = Wanted { evidence: approval.wants(&quote.offer), ..Wanted::default() };
+        let evidence = self.store.facts(&wanted, None).await?.evidence;
+        let policy = self.policies.pinned(&quote.offer.policy_version).await?;
+        Ok(quote.approve(staff.reviewer(), approval, &evidence, &policy, now)?)
     }
 }

@@ -24,9 +24,14 @@ impl Staff {
         &self.0.subject
     }
 
+    /// Their address, if their token has one that is verified: what other staff know them by.
+    pub(crate) fn email(&self) -> Option<&str> {
+        self.0.email.as_ref().map(VerifiedEmail::as_str)
+    }
+
     /// Who decides about a quote.
     pub(crate) fn reviewer(&self) -> Reviewer<'_> {
-        Reviewer { subject: &self.0.subject, email: self.0.email.as_ref().map(VerifiedEmail::as_str) }
+        Reviewer { subject: self.subject(), email: self.email() }
     }
 }
 

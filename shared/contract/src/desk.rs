@@ -12,7 +12,8 @@ use domain::{
     license::{Entitlement, Kind},
     party::Contact,
     quote::Status,
-    request::ContactRequest,
+    request::{ContactRequest, MAX_SEGMENTS, ReviewReason},
+    review::Approval,
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
@@ -140,8 +141,9 @@ pub fn entitlement_line(line: &[u8]) -> Result<(Option<Sen>, RecordBody<Entitlem
 }
 
 /// What to do about a number that is none of ours.
-pub const NOT_A_SEN: &str = "This is not a support entitlement number: ten characters and a check character, as \
-    SEN-4MRX7-PQ2HVW. What another system has sold is given a number of this form first: the README of `functions/desk` says how.";
+pub const NOT_A_SEN: &str = "This is not a support entitlement number such as SEN-4MRX7-PQ2HVW, or it is mistyped. What another \
+    system has sold is given a number first: ten characters of 23456789ABCDEFGHJKMNPQRTVWXYZ, and a check character. Each counts \
+    as its place in that row, from 0, times its place in the number from behind, from 1; the sum must be a multiple of 29.";
 
 fn entitlement_request(object: &mut Object<'_, '_>) -> EntitlementRequest {
     EntitlementRequest {
@@ -166,7 +168,7 @@ fn contact(object: &mut Object<'_, '_>) -> ContactRequest {
     ContactRequest { name: object.text("name"), email: object.text("email") }
 }
 
-/// A decision: `POST /v1/desk/quotes/{number}/approve` and `…/reject`.
+/// A decision, such as `POST /v1/desk/quotes/{number}/reject`.
 #[derive(Debug)]
 pub struct DecisionBody {
     /// Why.
@@ -178,7 +180,13 @@ pub struct DecisionBody {
 impl DecisionBody {
     /// Reads a body, or says everything that is wrong with it.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let ((given, revision), mut faults) = reader::read(body, |object| (object.text("reason"), object.integer("revision")))?;
+        Self::read_with(body, |_| ()).map(|(decision, ())| decision)
+    }
+
+    /// Reads a body that says more, with what it says more.
+    fn read_with<T>(body: &[u8], more: impl FnOnce(&mut Object<'_, '_>) -> T) -> Result<(Self, T), Refusal> {
+        let ((given, revision, more), mut faults) =
+            reader::read(body, |object| (object.text("reason"), object.integer("revision"), more(object)))?;
         let mut rules = Faults::default();
         let reason = reason(&mut rules, given);
         if let Some(None) = reason {
@@ -190,7 +198,29 @@ impl DecisionBody {
         }
         faults.absorb(rules);
         let (reason, revision) = faults.into_result(reason.flatten().zip(revision))?;
-        Ok(Self { reason, revision })
+        Ok((Self { reason, revision }, more))
+    }
+}
+
+/// A yes: `POST /v1/desk/quotes/{number}/approve`.
+#[derive(Debug)]
+pub struct ApprovalBody {
+    /// What is said.
+    pub approval: Approval,
+    /// The revision that was looked at.
+    pub revision: i64,
+}
+
+impl ApprovalBody {
+    /// Reads a body, or says everything that is wrong with it.
+    pub fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let more = |object: &mut Object<'_, '_>| (object.texts("evidence"), object.flag("list_price"));
+        let (DecisionBody { reason, revision }, (evidence, list_price)) = DecisionBody::read_with(body, more)?;
+        if evidence.len() > MAX_SEGMENTS {
+            let detail = format!("Name up to {MAX_SEGMENTS} pieces of evidence: no order claims more.");
+            return Err(Refusal::at(Code::ValueInvalid, "/evidence", detail));
+        }
+        Ok(Self { approval: Approval { reason, evidence, list_price }, revision })
     }
 }
 
@@ -203,26 +233,33 @@ pub struct PolicyBody {
     pub version: Option<String>,
     /// Why it is sent, for the audit (R118).
     pub reason: Option<String>,
+    /// What is wrong with it otherwise. What is wrong with the files is told with it.
+    pub faults: Faults,
 }
 
 impl PolicyBody {
-    /// Reads a body, or says everything that is wrong with it.
+    /// Reads a body. `Err` only when there are no files in it: files whose names cannot be are left out, and are faults.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
         let ((files, version, given), mut faults) =
             reader::read(body, |object| (object.named_texts("files"), object.text("version"), object.text("reason")))?;
         let mut rules = Faults::default();
         let reason = reason(&mut rules, given).flatten();
-        match &files {
-            Some(files) if !files.is_empty() => {
-                for name in files.keys().filter(|name| !is_policy_file(name)) {
-                    let detail = "Name a file of the policy, such as `catalogue.toml` or `languages/en.toml`.";
-                    rules.add(Code::ValueInvalid, file_pointer(name), detail);
-                }
-            }
-            _ => rules.add(Code::Required, "/files", "Send all files of the policy: their names, each with its text."),
+        let mut files = files.unwrap_or_default();
+        if files.is_empty() {
+            rules.add(Code::Required, "/files", "Send all files of the policy: their names, each with its text.");
+            faults.absorb(rules);
+            return faults.into_result(None);
         }
+        files.retain(|name, _| {
+            let is_one = is_policy_file(name);
+            if !is_one {
+                let detail = "Name a file of the policy, such as `catalogue.toml` or `languages/en.toml`.";
+                rules.add(Code::ValueInvalid, file_pointer(name), detail);
+            }
+            is_one
+        });
         faults.absorb(rules);
-        Ok(Self { files: faults.into_result(files)?, version, reason })
+        Ok(Self { files, version, reason, faults })
     }
 }
 
@@ -264,6 +301,9 @@ pub struct EntitlementView<'e> {
     /// The quote by which it moved to the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<&'e QuoteNumber>,
+    /// The quote that sold it, and whose money went back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunded_by: Option<&'e QuoteNumber>,
     pub issued_at: Timestamp,
 }
 
@@ -279,26 +319,28 @@ pub struct PurchaserView<'e> {
 
 impl<'e> From<&'e Entitlement> for EntitlementView<'e> {
     fn from(entitlement: &'e Entitlement) -> Self {
+        let issue = &entitlement.issue;
         Self {
             sen: &entitlement.sen,
             version: entitlement.version,
-            quote: entitlement.quote.as_ref(),
+            quote: issue.quote.as_ref(),
             kind: entitlement.kind,
             product: &entitlement.product,
             product_name: &entitlement.product_name,
-            edition: entitlement.edition.as_deref(),
-            tier: entitlement.tier,
+            edition: issue.edition.as_deref(),
+            tier: issue.tier,
             licensee: &entitlement.licensee,
             technical_contact: &entitlement.technical_contact,
             purchaser: PurchaserView {
-                company: &entitlement.purchaser,
-                contact: &entitlement.purchaser_contact,
-                organization: entitlement.partner.as_deref(),
+                company: &issue.purchaser,
+                contact: &issue.purchaser_contact,
+                organization: issue.organization.as_deref(),
             },
-            purchased: entitlement.purchased,
+            purchased: issue.purchased,
             end: entitlement.end(),
             migrated_by: entitlement.migrated_by.as_ref(),
-            issued_at: entitlement.issued_at,
+            refunded_by: entitlement.refunded_by.as_ref(),
+            issued_at: issue.issued_at,
         }
     }
 }
@@ -372,6 +414,53 @@ impl<'q> DecisionView<'q> {
     }
 }
 
+/// What waits for a decision, the first due first (R34).
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ReviewsView<'q> {
+    pub quotes: Vec<ReviewView<'q>>,
+    /// Whether there are more, due later.
+    pub more: bool,
+}
+
+/// A quote that waits for a decision.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ReviewView<'q> {
+    pub number: &'q QuoteNumber,
+    pub revision: u32,
+    pub submitted_at: Timestamp,
+    /// The day by which somebody has looked (R33).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_due: Option<Date>,
+    pub review_reasons: &'q [ReviewReason],
+    /// Who is billed.
+    pub buyer: &'q str,
+    /// The licensee.
+    pub customer: &'q str,
+    pub currency: &'static str,
+    pub net: i64,
+    pub total: i64,
+}
+
+impl<'q> From<&'q Quote> for ReviewView<'q> {
+    fn from(quote: &'q Quote) -> Self {
+        let offer = &quote.offer;
+        Self {
+            number: &quote.number,
+            revision: offer.revision,
+            submitted_at: offer.issued_at,
+            review_due: quote.awaits_review_by(),
+            review_reasons: &offer.review,
+            buyer: &offer.bill_to().company,
+            customer: &offer.customer.company,
+            currency: offer.currency.code(),
+            net: offer.net,
+            total: offer.total,
+        }
+    }
+}
+
 /// What was done to a record, or the end of it (R118).
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
@@ -389,6 +478,9 @@ pub struct AuditEntryView {
     pub at: Timestamp,
     /// The subject of their token, or `deployment`.
     pub by: String,
+    /// Their address then, if their token had one that was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     pub action: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<serde_json::Value>,
@@ -461,6 +553,33 @@ mod tests {
         assert_eq!(faults(read("{}")), [reason(Code::Required), revision(Code::Required)]);
         let wrong = r#"{"reason": 7, "revision": "1"}"#;
         assert_eq!(faults(read(wrong)), [reason(Code::WrongType), revision(Code::WrongType)]);
+        let no = r#"{"reason": "No.", "revision": 1, "list_price": true}"#;
+        assert_eq!(faults(read(no)), [(Code::UnknownMember, "/list_price".to_owned())], "there is no price to a no");
+    }
+
+    #[test]
+    fn r58_a_yes_says_what_proves_the_claims_or_that_it_is_without_their_discount() {
+        let read = |body: &str| ApprovalBody::read(body.as_bytes());
+        let ApprovalBody { approval, revision } = read(r#"{"reason": "Seen.", "revision": 2}"#).unwrap();
+        assert_eq!((approval, revision), (Approval { reason: "Seen.".to_owned(), ..Approval::default() }, 2));
+        let body = r#"{"reason": "Seen.", "revision": 1, "evidence": ["EV-1", "EV-2"], "list_price": true}"#;
+        let approval = read(body).unwrap().approval;
+        assert_eq!((approval.evidence, approval.list_price), (vec!["EV-1".to_owned(), "EV-2".to_owned()], true));
+        let wrong = r#"{"reason": "Seen.", "revision": 1, "evidence": ["EV-1", 2], "list_price": "yes"}"#;
+        let wrong_type = |at: &str| (Code::WrongType, at.to_owned());
+        assert_eq!(faults(read(wrong)), [wrong_type("/evidence/1"), wrong_type("/list_price")]);
+    }
+
+    #[test]
+    fn what_a_line_of_a_batch_says_is_found_by_its_column_alone() {
+        for (line, what) in [
+            (&br#"{"sen": oops}"#[..], "This is not JSON: see column 9."),
+            (br#"{"sen": "#, "The JSON ends too early: see column 8."),
+            (br#"{"sen": 1, "sen": 2}"#, "An object has a member twice: see column 20."),
+        ] {
+            let refusal = entitlement_line(line).unwrap_err();
+            assert_eq!((refusal.code(), &*refusal.faults[0].detail), (Code::MalformedJson, what));
+        }
     }
 
     #[test]
@@ -471,7 +590,8 @@ mod tests {
         };
         let of_policy = |reason: &str| {
             let body = format!(r#"{{"files": {{"tax.toml": "x"}}, "reason": {reason}}}"#);
-            PolicyBody::read(body.as_bytes()).map(|body| body.reason)
+            let PolicyBody { reason, faults, .. } = PolicyBody::read(body.as_bytes())?;
+            faults.into_result(Some(reason))
         };
         let longest = "x".repeat(MAX_REASON);
         for of in [&of_record as &dyn Fn(&str) -> Result<Option<String>, Refusal>, &of_policy] {
@@ -495,9 +615,12 @@ mod tests {
             assert_eq!(faults(read(body)), [(Code::Required, "/files".to_owned())], "{body}");
         }
         for name in ["letters/letter.txt", "../tax.toml", "a/b/tax.toml", "/tax.toml", ".toml", "t\u{e9}.toml"] {
-            let found = faults(read(&format!(r#"{{"files": {{"{name}": "x"}}}}"#)));
-            assert_eq!(found, [(Code::ValueInvalid, file_pointer(name))], "{name}");
+            let body = read(&format!(r#"{{"files": {{"{name}": "x", "tax.toml": "y"}}}}"#)).unwrap();
+            assert_eq!(body.files.into_keys().collect::<Vec<_>>(), ["tax.toml"]);
+            assert_eq!(faults(body.faults.into_result::<()>(None)), [(Code::ValueInvalid, file_pointer(name))], "{name}");
         }
+        let body = read(r#"{"files": {"tax.toml": 7, "prices.toml": "x"}}"#).unwrap();
+        assert_eq!(faults(body.faults.into_result::<()>(None)), [(Code::WrongType, file_pointer("tax.toml"))]);
         assert_eq!(file_pointer("languages/en.toml"), "/files/languages~1en.toml");
     }
 }

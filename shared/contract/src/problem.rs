@@ -42,20 +42,21 @@ impl Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let code = refusal.code();
-        let about_the_body = |fault: &Fault| !fault.pointer.is_empty();
         let detail = match &refusal.faults[..] {
             [only] => only.detail.clone(),
             faults => format!("{} things are wrong: see `errors`. Nothing was stored.", faults.len()),
         };
-        let errors = if refusal.faults.iter().any(about_the_body) { refusal.faults } else { Vec::new() };
-        Self { errors, ..Self::new(code, detail) }
+        let problem = Self::new(code, detail);
+        // Of anything else than what was sent, the problem itself says all that there is.
+        let about_the_request = problem.status == 422 || refusal.faults.iter().any(|fault| !fault.pointer.is_empty());
+        Self { errors: if about_the_request { refusal.faults } else { Vec::new() }, ..problem }
     }
 }
 
 /// The HTTP status that belongs to a code.
 fn status_and_title(code: Code) -> (u16, &'static str) {
     match code {
-        Code::MalformedJson | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
+        Code::MalformedJson | Code::UrlMalformed | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
         Code::SignInRequired => (401, "Sign in required"),
         Code::StaffOnly | Code::OwnOrder => (403, "Not yours to do"),
         Code::NotFound => (404, "Not found"),
@@ -98,6 +99,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         | Code::MidtermDowngradeNoCredit
         | Code::DowngradeNotLower
         | Code::DowngradeTooEarly
+        | Code::DowngradePending
         | Code::MaintenanceCapExceeded
         | Code::RenewalTooLate
         | Code::CotermDateInvalid
@@ -106,6 +108,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         | Code::GovFamilyNotSelfService
         | Code::SubscriptionExists
         | Code::SegmentUnknown
+        | Code::EvidencePending
         | Code::PolicyUnsound
         | Code::LineCount
         | Code::TermsNotAccepted => (422, "The request cannot be fulfilled as it is"),

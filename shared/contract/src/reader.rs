@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use domain::{Code, Refusal, fault::Faults, request::MAX_LINES};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, error::Category};
 
 const TEXT: &str = "This must be a text in quotation marks.";
 
@@ -73,11 +73,31 @@ impl<'de> Visitor<'de> for Reading {
 
 /// The value of a body. `Err` only when it is not JSON at all, or has a member twice.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, Refusal> {
-    let Strict(value) = serde_json::from_slice(body).map_err(|error| {
-        let what = if error.is_data() { "An object of the body has a member twice" } else { "The body is not JSON" };
-        Refusal::new(Code::MalformedJson, format!("{what}: see line {}, column {}.", error.line(), error.column()))
-    })?;
-    Ok(value)
+    match serde_json::from_slice(body) {
+        Ok(Strict(value)) => Ok(value),
+        Err(error) => Err(Refusal::new(Code::MalformedJson, not_json(body, &error))),
+    }
+}
+
+/// What is wrong with a body that is not JSON, and where. Of a body that is one line, such as one of a batch, only the column
+/// says where.
+fn not_json(body: &[u8], error: &serde_json::Error) -> String {
+    if body.trim_ascii().is_empty() {
+        return "The body is empty: send a JSON object.".to_owned();
+    }
+    let what = match error.classify() {
+        Category::Data => "An object has a member twice",
+        Category::Eof => "The JSON ends too early",
+        // The library tells these two from other faults by their texts alone.
+        _ if error.to_string().starts_with("recursion limit exceeded") => "The JSON is nested too deep",
+        _ if error.to_string().starts_with("number out of range") => "The JSON has a number that is too large",
+        _ => "This is not JSON",
+    };
+    let column = error.column();
+    match body.trim_ascii_end().contains(&b'\n') {
+        true => format!("{what}: see line {}, column {column}.", error.line()),
+        false => format!("{what}: see column {column}."),
+    }
 }
 
 /// A body's object as `read` reads it, with what is wrong with its form.
@@ -128,7 +148,23 @@ impl<'v, 'f> Object<'v, 'f> {
 
     /// A whole number.
     pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
-        self.kind(name, Value::as_i64, "This must be a whole number, without quotation marks.")
+        let value = self.member(name)?;
+        let read = value.as_i64();
+        if read.is_none() {
+            // From 2⁵³ on, every number is a whole one.
+            let beyond = value.as_f64().is_some_and(|number| number.abs() >= 9e15);
+            let (code, detail) = match beyond {
+                true => (Code::ValueInvalid, "This number is too large, or too far below zero."),
+                false => (Code::WrongType, "This must be a whole number, without quotation marks."),
+            };
+            self.faults.add(code, format_args!("{}/{name}", self.pointer), detail);
+        }
+        read
+    }
+
+    /// `true` or `false`; `false` when it is left out.
+    pub(crate) fn flag(&mut self, name: &'static str) -> bool {
+        self.kind(name, Value::as_bool, "This must be `true` or `false`, without quotation marks.").unwrap_or_default()
     }
 
     /// An object; `None` when it is left out.
@@ -168,16 +204,15 @@ impl<'v, 'f> Object<'v, 'f> {
         values.iter().enumerate().map(&mut read_one).collect()
     }
 
-    /// An object whose members the sender names, each a text; `None` when it is left out.
+    /// An object whose members the sender names, each a text; `None` when it is left out. What is no text is left out of it.
     pub(crate) fn named_texts(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
         let members = self.kind(name, Value::as_object, "This must be an object.")?;
         let mut texts = BTreeMap::new();
         for (named, value) in members {
-            let text = value.as_str();
-            if text.is_none() {
-                self.faults.add(Code::WrongType, format_args!("{}/{name}/{}", self.pointer, escaped(named)), TEXT);
+            match value.as_str() {
+                Some(text) => drop(texts.insert(named.clone(), text.to_owned())),
+                None => self.faults.add(Code::WrongType, format_args!("{}/{name}/{}", self.pointer, escaped(named)), TEXT),
             }
-            texts.insert(named.clone(), text.unwrap_or_default().to_owned());
         }
         Some(texts)
     }

@@ -28,6 +28,8 @@ codes! {
     RequestInvalid = "request_invalid",
     /// The body is not JSON.
     MalformedJson = "malformed_json",
+    /// The path or the query cannot be read, or has a parameter twice.
+    UrlMalformed = "url_malformed",
     /// A required member is missing or empty.
     Required = "required",
     /// A member has another JSON type than it should.
@@ -78,6 +80,8 @@ codes! {
     DowngradeNotLower = "downgrade_not_lower",
     /// A downgrade can be ordered shortly before the end only (E18).
     DowngradeTooEarly = "downgrade_too_early",
+    /// A downgrade is ordered, and has not begun: what is paid for in two grades is not changed meanwhile (E18).
+    DowngradePending = "downgrade_pending",
     /// It would be covered further ahead than the vendor sells (E16).
     MaintenanceCapExceeded = "maintenance_cap_exceeded",
     /// It ended too long ago to be renewed from there (facts 2.7).
@@ -116,6 +120,9 @@ codes! {
     RecordChanged = "record_changed",
     /// Nothing of the quote waits for a decision.
     NotInReview = "not_in_review",
+    /// A discount is claimed that nothing on record proves (R58): whoever approves says which evidence does, or that the
+    /// quote is to be without it.
+    EvidencePending = "evidence_pending",
     /// The vendor's policy has mistakes: nothing was published.
     PolicyUnsound = "policy_unsound",
     /// The quote is paid: it can no longer be revised.
@@ -240,7 +247,9 @@ impl Refusal {
     /// The one answer to everything that is missing or not the caller's to see (design: what somebody may not see
     /// does not exist).
     pub fn not_found() -> Self {
-        Self::new(Code::NotFound, "There is nothing here, or it is not yours to see. Check the link that you were sent.")
+        let detail =
+            "There is nothing at this address, or it is not yours to see. Check it for typing errors, and take all of a link.";
+        Self::new(Code::NotFound, detail)
     }
 
     /// The code that stands for the whole: the one that all faults share, or [`Code::RequestInvalid`].

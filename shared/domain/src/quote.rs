@@ -1,6 +1,8 @@
 //! A quote, from its issue to the delivery of what it sold. One aggregate: its offer, its ledger and its history are
 //! stored as one item, and every transition is one conditional write of that item.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,7 @@ use crate::{
     Currency, Money, Policy, QuoteNumber, Sen,
     calendar::{business_days_after, day_of, days_after, days_between, start_of_day},
     channel::ChannelStatus,
+    evidence::SegmentEvidence,
     fault::{Code, Faults, Refusal},
     link::LinkKeys,
     method::{self, MethodOffer},
@@ -16,6 +19,7 @@ use crate::{
     policy::Situs,
     price::{self, Basis, Line, LineNote, SegmentClaim, Unavailable},
     request::{Acceptance, Facts, Order, Origin, PurchasingFor, Request, ReviewReason, Warning},
+    review::Approval,
     tax::{Assessment, Sale, TaxClaim, TaxLine, TaxNote, Taxes},
 };
 
@@ -58,6 +62,9 @@ pub struct Offer {
     /// When it was asked for, if a person looked at it before it was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted_at: Option<Timestamp>,
+    /// What was asked for, when the review has judged its claims: what a repeated request is answered with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_submitted: Option<Box<Self>>,
     /// The vendor's time zone then: the calendar of everything below.
     pub timezone: String,
     /// The last day on which it can be paid.
@@ -228,8 +235,8 @@ impl Entry {
     /// It, as whoever holds the quote's link may read it: without who of the staff decided.
     pub fn for_buyers(&self) -> Self {
         let event = match &self.event {
-            Event::Approved { .. } => Event::Approved { by: None, reason: None },
-            Event::Rejected { reason, .. } => Event::Rejected { by: None, reason: reason.clone() },
+            Event::Approved { .. } => Event::Approved { by: None, email: None, reason: None },
+            Event::Rejected { reason, .. } => Event::Rejected { by: None, email: None, reason: reason.clone() },
             event => event.clone(),
         };
         Self { event, ..self.clone() }
@@ -266,6 +273,9 @@ pub enum Event {
         /// Who: the subject of their token. Buyers are not told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        /// Their address then, if their token had one that was verified. Buyers are not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
         /// Why. Buyers are not told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
@@ -275,6 +285,9 @@ pub enum Event {
         /// Who: the subject of their token. Buyers are not told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        /// Their address then, if their token had one that was verified. Buyers are not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
         /// Why, for whoever asked.
         reason: String,
     },
@@ -314,6 +327,17 @@ pub enum Event {
         /// The invoice.
         invoice: String,
     },
+}
+
+impl Event {
+    /// Whether both are the same decision: by the same person, for the same reason.
+    fn decides_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Approved { by, reason, .. }, Self::Approved { by: other, reason: why, .. }) => (by, reason) == (other, why),
+            (Self::Rejected { by, reason, .. }, Self::Rejected { by: other, reason: why, .. }) => (by, reason) == (other, why),
+            _ => false,
+        }
+    }
 }
 
 /// Whoever of the vendor's staff decides about a quote.
@@ -411,6 +435,7 @@ impl Offer {
             revision: 1,
             issued_at: now,
             submitted_at: None,
+            as_submitted: None,
             timezone: policy.timezone.iana_name().unwrap_or("UTC").to_owned(),
             valid_through,
             expires_at,
@@ -500,14 +525,15 @@ impl Offer {
         self
     }
 
-    /// Whether it offers the same for the same request: who sells it, what is proven, prices, taxes and methods may have
-    /// moved since.
+    /// Whether it offers the same for the same request: who sells it, what is proven, prices, taxes, methods and what the
+    /// customer has may have moved since.
     fn offers_the_same(&self, other: &Self) -> bool {
-        let amounts = |offer: &Self| offer.lines.iter().map(|line| line.amount).collect::<Vec<_>>();
+        let about = |line: &Line| (line.amount, line.order.held.clone(), line.order.source.clone());
+        let lines = |offer: &Self| offer.lines.iter().map(about).collect::<Vec<_>>();
         (&self.request_hash, &self.channel, &self.segments, &self.review)
             == (&other.request_hash, &other.channel, &other.segments, &other.review)
             && (&self.taxes, &self.tax_notes, &self.methods) == (&other.taxes, &other.tax_notes, &other.methods)
-            && amounts(self) == amounts(other)
+            && lines(self) == lines(other)
     }
 }
 
@@ -569,9 +595,10 @@ impl Quote {
     /// The quote as it was when it was created: what a repeated request is answered with.
     pub fn as_created(&self) -> Self {
         let first = self.superseded.first().unwrap_or(&self.offer).clone();
-        let first = match first.submitted_at {
-            Some(submitted) => Offer { submitted_at: None, ..first.issued(submitted) },
-            None => first,
+        let first = match (&first.as_submitted, first.submitted_at) {
+            (Some(submitted), _) => (**submitted).clone(),
+            (None, Some(submitted)) => Offer { submitted_at: None, ..first.issued(submitted) },
+            (None, None) => first,
         };
         Self::issue(self.number.clone(), first, self.idempotency_key_hash.clone())
     }
@@ -589,10 +616,13 @@ impl Quote {
         if !matches!(self.stage, Stage::InReview | Stage::Rejected | Stage::Issued) {
             return Err(Refusal::new(Code::QuotePaid, "This quote is paid. Ask for a new quote instead."));
         }
-        if offer.offers_the_same(&self.offer) && matches!(self.status(now), Status::Issued | Status::InReview) {
+        // What was asked for before a person judged it is not asked for anew.
+        let before = [Some(&self.offer), self.offer.as_submitted.as_deref()];
+        let again = before.into_iter().flatten().any(|before| offer.offers_the_same(before));
+        if again && matches!(self.status(now), Status::Issued | Status::InReview) {
             return Ok(None);
         }
-        let stored = serde_json::to_vec(&(&self.superseded, &self.offer, &offer)).map_or(usize::MAX, |bytes| bytes.len());
+        let stored = stored_size(&(&self.superseded, &self.offer, &offer));
         if self.offer.revision >= MAX_REVISIONS || stored > MAX_STORED_OFFERS {
             return Err(Refusal::new(
                 Code::RevisionLimit,
@@ -608,10 +638,24 @@ impl Quote {
         })))
     }
 
-    /// A person has looked, and says yes (R34): it is issued now, and its validity counts from now (R35). What costs
-    /// nothing is thereby paid. `None` when they have said so before: whoever did not hear the answer decides again.
-    pub fn approve(&self, by: Reviewer<'_>, reason: &str, now: Timestamp) -> Result<Option<Change>, Refusal> {
-        let event = Event::Approved { by: Some(by.subject.to_owned()), reason: Some(reason.to_owned()) };
+    /// A person has looked, and says yes (R34): it is issued now, with the discounts that are proven by now, and its validity
+    /// counts from now (R35). What costs nothing is thereby paid. `None` when they have said so before: whoever did not hear
+    /// the answer decides again.
+    ///
+    /// `evidence` is what the approval [wants](Approval::wants) and is on record; `policy` is the one that the offer names.
+    pub fn approve(
+        &self,
+        by: Reviewer<'_>,
+        approval: &Approval,
+        evidence: &BTreeMap<String, SegmentEvidence>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Change>, Refusal> {
+        let event = Event::Approved {
+            by: Some(by.subject.to_owned()),
+            email: by.email.map(str::to_owned),
+            reason: Some(approval.reason.clone()),
+        };
         if !self.decided_anew(&event)? {
             return Ok(None);
         }
@@ -619,23 +663,29 @@ impl Quote {
         if own_address || self.offer.requested_by.as_deref() == Some(by.subject) {
             return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
         }
+        let on = day_of(now, &self.offer.zone());
+        let offer = self.offer.approved(approval, evidence, policy, on)?;
+        if offer.as_submitted.is_some() && stored_size(&(&self.superseded, &offer)) > MAX_STORED_OFFERS {
+            let detail = "This quote is too large to keep its price before the discount and after. Reject it, with that reason.";
+            return Err(Refusal::new(Code::RevisionLimit, detail));
+        }
+        let total = offer.total;
         let approved = self.change(Actor::Staff, event, now, |next| {
-            next.offer.submitted_at = Some(next.offer.issued_at);
-            next.offer = next.offer.clone().issued(now);
+            next.offer = Offer { submitted_at: Some(offer.issued_at), ..offer.issued(now) };
             next.stage = Stage::Issued;
         });
         let issued = approved.and(Actor::Staff, Event::Issued { revision: self.offer.revision }, now, |_| {});
-        if self.offer.total > 0 {
+        if total > 0 {
             return Ok(Some(issued));
         }
-        let on = day_of(now, &self.offer.zone());
         let payment = PaymentId::new("nothing-to-pay", self.number.compact());
         Ok(Some(issued.and(Actor::Staff, Event::Paid { payment }, now, |next| next.stage = Stage::Paid { on })))
     }
 
     /// A person has looked, and says no (R34). `None` when they have said so before.
     pub fn reject(&self, by: Reviewer<'_>, reason: &str, now: Timestamp) -> Result<Option<Change>, Refusal> {
-        let event = Event::Rejected { by: Some(by.subject.to_owned()), reason: reason.to_owned() };
+        let (subject, email) = (Some(by.subject.to_owned()), by.email.map(str::to_owned));
+        let event = Event::Rejected { by: subject, email, reason: reason.to_owned() };
         let anew = self.decided_anew(&event)?;
         Ok(anew.then(|| self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected)))
     }
@@ -645,7 +695,7 @@ impl Quote {
     fn decided_anew(&self, decision: &Event) -> Result<bool, Refusal> {
         let this = self.offer.revision;
         let submitted = |entry: &&Entry| matches!(entry.event, Event::Submitted { revision, .. } if revision == this);
-        if self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event == *decision) {
+        if self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event.decides_like(decision)) {
             return Ok(false);
         }
         match self.stage {
@@ -712,10 +762,19 @@ impl Quote {
         }
     }
 
+    /// Whether nothing of what it sold may stand: all its money went back, or some of it before anything was delivered. What
+    /// was delivered is taken back, and so is what was being delivered while the money went (R78, R87).
+    pub fn is_void(&self) -> bool {
+        match &self.stage {
+            Stage::Refunded { .. } => true,
+            Stage::Paid { .. } => self.payments.iter().any(|payment| payment.refunded > 0),
+            Stage::InReview | Stage::Rejected | Stage::Issued | Stage::Delivered { .. } => false,
+        }
+    }
+
     /// What is to be done about the change that made this version, and since when.
     pub fn owed(&self) -> (Owed, Timestamp) {
-        let close = matches!(self.stage, Stage::Refunded { delivery: Some(_) });
-        let owed = if close || self.deliverable_since().is_some() { Owed::Fulfilment } else { Owed::Letters };
+        let owed = if self.is_void() || self.deliverable_since().is_some() { Owed::Fulfilment } else { Owed::Letters };
         (owed, self.history.last().map_or(self.offer.issued_at, |entry| entry.at))
     }
 
@@ -757,6 +816,11 @@ impl Change {
         change.next.version = self.next.version;
         change
     }
+}
+
+/// As many bytes as something has that is stored.
+fn stored_size(stored: &impl Serialize) -> usize {
+    serde_json::to_vec(stored).map_or(usize::MAX, |bytes| bytes.len())
 }
 
 /// How an offer begins: a person looks at it first, or it is issued.

@@ -3,40 +3,41 @@
 
 use jiff::civil::Date;
 
-use super::{Facts, MAX_SEGMENTS, Request, SegmentRequest, Warning};
+use super::{EVIDENCE_MISSING, Facts, Findings, MAX_SEGMENTS, Request, SegmentRequest};
 use crate::{
     Code, Policy,
     evidence::{VAT_ID, vat_id},
-    fault::Faults,
-    form::{optional_country, optional_text, required},
+    form::{list, optional_country, optional_text, required},
     party::Party,
     policy::{Proof, Statement},
     price::{ClaimStanding, SegmentClaim},
     tax::TaxClaim,
 };
 
+/// What is known when claims are judged.
+#[derive(Clone, Copy)]
+pub(super) struct Claiming<'c> {
+    pub(super) policy: &'c Policy,
+    pub(super) facts: &'c Facts,
+    /// The end customer, as far as it could be read.
+    pub(super) customer: Option<&'c Party>,
+    pub(super) today: Date,
+}
+
 impl Request {
     /// The claimed segments; `None` when one of them is no segment of the vendor's.
-    pub(super) fn segment_claims(
-        &self,
-        policy: &Policy,
-        facts: &Facts,
-        customer: Option<&Party>,
-        today: Date,
-        faults: &mut Faults,
-        warnings: &mut Vec<Warning>,
-    ) -> Option<Vec<SegmentClaim>> {
+    pub(super) fn segment_claims(&self, claiming: &Claiming<'_>, found: &mut Findings<'_>) -> Option<Vec<SegmentClaim>> {
         if self.segments.len() > MAX_SEGMENTS {
-            faults.add(Code::ValueInvalid, "/segments", format!("Claim up to {MAX_SEGMENTS} segments."));
+            found.faults.add(Code::ValueInvalid, "/segments", format!("Claim up to {MAX_SEGMENTS} segments."));
             return None;
         }
         let mut claims: Option<Vec<SegmentClaim>> = Some(Vec::new());
         for (i, claim) in self.segments.iter().enumerate() {
-            let read = claim.check(i, policy, facts, customer, today, faults, warnings);
+            let read = claim.check(i, claiming, found);
             let twice =
                 read.as_ref().zip(claims.as_ref()).is_some_and(|(it, all)| all.iter().any(|known| known.segment == it.segment));
             if twice {
-                faults.add(Code::NotExpected, format!("/segments/{i}/segment"), "This segment is claimed twice.");
+                found.faults.add(Code::NotExpected, format!("/segments/{i}/segment"), "This segment is claimed twice.");
             }
             claims = claims.zip(read).map(|(mut claims, claim)| {
                 claims.push(claim);
@@ -53,16 +54,13 @@ impl Request {
         facts: &Facts,
         buyer: &Party,
         today: Date,
-        warnings: &mut Vec<Warning>,
+        found: &mut Findings<'_>,
     ) -> Vec<TaxClaim> {
         let mut claims = Vec::new();
-        let mut warn = |code: &str, pointer: &str, detail: &str| {
-            warnings.push(Warning { code: code.to_owned(), pointer: pointer.to_owned(), detail: detail.to_owned() });
-        };
         if let Some(given) = &self.tax.vat_id {
             let verified = vat_id(given).map(|id| facts.certificates.get(&id).filter(|known| known.kind == VAT_ID));
             match verified {
-                None => warn(
+                None => found.warn(
                     "vat_id_invalid",
                     "/tax/vat_id",
                     "This is not a VAT id of the European Union: its form or its check digit is wrong. VAT is charged.",
@@ -73,7 +71,7 @@ impl Request {
                     country: known.country.clone(),
                     region: None,
                 }),
-                Some(_) => warn(
+                Some(_) => found.warn(
                     "vat_pending",
                     "/tax/vat_id",
                     "We have not confirmed yet that this VAT id is yours, so VAT is charged. Once we have, revise the quote, and it is not.",
@@ -93,7 +91,7 @@ impl Request {
                     country: known.country.clone(),
                     region: known.region.clone(),
                 }),
-                None => warn(
+                None => found.warn(
                     "certificate_not_valid",
                     "/tax/certificate",
                     "We have no certificate of this name that counts for you, here and today. Tax is charged; send us the certificate.",
@@ -105,17 +103,9 @@ impl Request {
 }
 
 impl SegmentRequest {
-    #[allow(clippy::too_many_arguments, reason = "what is known, and where to say what is wrong")]
-    fn check(
-        &self,
-        index: usize,
-        policy: &Policy,
-        facts: &Facts,
-        customer: Option<&Party>,
-        today: Date,
-        faults: &mut Faults,
-        warnings: &mut Vec<Warning>,
-    ) -> Option<SegmentClaim> {
+    fn check(&self, index: usize, claiming: &Claiming<'_>, found: &mut Findings<'_>) -> Option<SegmentClaim> {
+        let Claiming { policy, facts, customer, today } = *claiming;
+        let faults = &mut *found.faults;
         let at = |member: &str| format!("/segments/{index}/{member}");
         let Some(id) = &self.segment else { return required(faults, at("segment")) };
         let claimable = |segment: &&crate::policy::Segment| matches!(segment.proof, Proof::Evidence(_));
@@ -140,12 +130,10 @@ impl SegmentRequest {
             (false, false) => ClaimStanding::Incomplete,
         };
         if standing == ClaimStanding::Incomplete {
-            let names: Vec<_> = missing.iter().map(|statement| format!("`{}`", statement.as_str())).collect();
-            warnings.push(Warning {
-                code: "segment_evidence_missing".to_owned(),
-                pointer: format!("/segments/{index}"),
-                detail: format!("The list price applies. To claim it, say {}.", names.join(", ")),
-            });
+            let missing = list(missing.iter().map(|statement| format!("`{}`", statement.as_str())));
+            let name = &segment.name;
+            let detail = format!("There is no discount for `{id}` ({name}) yet. To claim it, also say {missing}.");
+            found.warn(EVIDENCE_MISSING, format!("/segments/{index}"), detail);
         }
         Some(SegmentClaim { segment: id.clone(), evidence, registration_number, country, document, standing })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_LINES, MAX_SEGMENTS, Request};
+use super::{MAX_LINES, MAX_SEGMENTS, Request, same_name};
 use crate::{
     Policy, Sen,
     channel::Partner,
@@ -32,7 +32,9 @@ pub struct Wanted {
 /// What is on record. What was wanted and is not here does not exist.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// The organisation of whoever signed in, if it is enrolled (R4).
+    /// The organisation of whoever signed in, as the issuer of their token names it.
+    pub organization: Option<String>,
+    /// That organisation, if it is enrolled (R4).
     pub partner: Option<Partner>,
     /// Entitlements.
     pub entitlements: BTreeMap<Sen, Entitlement>,
@@ -59,16 +61,14 @@ pub struct Holding {
     pub end: Date,
 }
 
-impl Wanted {
-    /// Everything that is named, by a text of its own: what somebody may be guessing (R28).
-    pub fn names(&self) -> Vec<String> {
-        let named = |kind: &str, names: &BTreeSet<String>| names.iter().map(|name| format!("{kind}#{name}")).collect::<Vec<_>>();
-        let entitlements = self.entitlements.iter().map(|sen| format!("sen#{}", sen.compact()));
-        let holdings = self.holdings.iter().map(|(product, licensee)| format!("holding#{product}#{licensee}"));
-        let others = [("evidence", &self.evidence), ("certificate", &self.certificates), ("site", &self.sites)];
-        entitlements.chain(holdings).chain(others.into_iter().flat_map(|(kind, names)| named(kind, names))).collect()
+impl Holding {
+    /// Whether both are about the same customer and product, of which one may be held (R106).
+    pub fn excludes(&self, other: &Self) -> bool {
+        self.product == other.product && same_name(&self.licensee, &other.licensee)
     }
+}
 
+impl Wanted {
     /// Whether nothing needs to be looked up.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::{Facts, LineRequest, MAX_LINES, Request, Warning};
+use super::{Facts, Findings, LineRequest, MAX_LINES, Request};
 use crate::{
     Code, Policy, Sen,
     calendar::term_days,
@@ -42,29 +42,29 @@ enum Read {
 
 impl Request {
     /// The priced lines; `None` when anything is wrong with one of them.
-    pub(super) fn lines(&self, judging: &Judging<'_>, faults: &mut Faults, warnings: &mut Vec<Warning>) -> Option<Vec<Line>> {
+    pub(super) fn lines(&self, judging: &Judging<'_>, found: &mut Findings<'_>) -> Option<Vec<Line>> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            faults.add(Code::LineCount, "/lines", format!("A quote has 1 to {MAX_LINES} lines."));
+            found.faults.add(Code::LineCount, "/lines", format!("A quote has 1 to {MAX_LINES} lines."));
             return None;
         }
         let mut lines = Vec::new();
         let mut faulty = false;
         let mut named = BTreeSet::new();
         for (i, asked) in self.lines.iter().enumerate() {
-            match asked.check(i, lines.len(), judging, &mut named, faults, warnings) {
+            match asked.check(i, lines.len(), judging, &mut named, found) {
                 Read::Line(line) => lines.push((i, *line)),
                 Read::Excluded => {}
                 Read::Faulty => faulty = true,
             }
         }
         if lines.is_empty() && !faulty {
-            faults.add(
+            found.faults.add(
                 Code::CotermDateInvalid,
                 "/lines",
                 "Every line ends on that date or later already: there is nothing to buy.",
             );
         }
-        faulty |= !self.agree(&lines, judging, faults);
+        faulty |= !self.agree(&lines, judging, found.faults);
         (!faulty && !lines.is_empty()).then(|| lines.into_iter().map(|(_, line)| line).collect())
     }
 
@@ -111,9 +111,9 @@ impl LineRequest {
         before: usize,
         judging: &Judging<'_>,
         named: &mut BTreeSet<Sen>,
-        faults: &mut Faults,
-        warnings: &mut Vec<Warning>,
+        found: &mut Findings<'_>,
     ) -> Read {
+        let faults = &mut *found.faults;
         let at = |member: &str| format!("/lines/{index}/{member}");
         let kind = self.kind(index, faults);
         let held = kind.filter(|kind| *kind != LineKind::New).map(|_| self.held(index, judging, named, faults));
@@ -151,11 +151,8 @@ impl LineRequest {
         if let (LineKind::Coterm, Some(held), Some(until)) = (kind, &held, until)
             && held.end >= until
         {
-            warnings.push(Warning {
-                code: "coterm_excluded".to_owned(),
-                pointer: format!("/lines/{index}"),
-                detail: format!("It ends on {} already. It is left out: nothing is shortened or credited.", held.end),
-            });
+            let detail = format!("It ends on {} already. It is left out: nothing is shortened or credited.", held.end);
+            found.warn("coterm_excluded", format!("/lines/{index}"), detail);
             return Read::Excluded;
         }
         let (source, refused) = self.source(product, judging, named);
@@ -195,12 +192,17 @@ impl LineRequest {
     ) -> Option<&'j Entitlement> {
         let at = format!("/lines/{index}/sen");
         let Some(sen) = &self.sen else { return required(faults, at) };
-        let sen = sen.parse::<Sen>().ok();
-        if sen.as_ref().is_some_and(|sen| !named.insert(sen.clone())) {
+        let Ok(sen) = sen.parse::<Sen>() else {
+            // Without its check character it names nothing of anybody's: to say so tells nobody what there is.
+            let detail = "This is not an entitlement number such as SEN-4MRX7-PQ2HVW: check it for typing errors.";
+            faults.add(Code::EntitlementNotMatched, at, detail);
+            return None;
+        };
+        if !named.insert(sen.clone()) {
             faults.add(Code::NotExpected, at, "Another line names this entitlement: order one change of it at a time.");
             return None;
         }
-        let Some(entitlement) = sen.as_ref().and_then(|sen| self.known(sen, judging)) else {
+        let Some(entitlement) = self.known(&sen, judging) else {
             let detail = "There is no such entitlement with this contact. Check its number and the technical contact's address.";
             faults.add(Code::EntitlementNotMatched, at, detail);
             return None;
@@ -272,7 +274,11 @@ impl LineRequest {
             (Some(users), _) => {
                 let positive = u32::try_from(users).ok().filter(|&users| users > 0);
                 if positive.is_none() {
-                    faults.add(Code::QuantityInvalid, at, "Give the number of users as a whole number, 1 or more.");
+                    let detail = match users {
+                        ..=0 => "Give the number of users as a whole number, 1 or more.",
+                        _ => "This number is too large.",
+                    };
+                    faults.add(Code::QuantityInvalid, at, detail);
                 }
                 positive
             }
@@ -387,7 +393,8 @@ impl LineRequest {
         };
         let self_managed = judging.policy.product(&entitlement.product).is_some_and(|it| it.deployment.is_self_managed());
         let held = held_by(entitlement, judging.channel, judging.today).filter(|held| {
-            self_managed && !product.deployment.is_self_managed() && held.end > judging.today && !entitlement.is_closed()
+            let runs = held.end > judging.today && held.lowered_from.is_none() && !entitlement.is_closed();
+            self_managed && !product.deployment.is_self_managed() && runs
         });
         match held {
             Some(held) => (Some(held), None),
@@ -397,18 +404,21 @@ impl LineRequest {
 }
 
 /// Whether this address proves knowledge of an entitlement (R28, R31): it is an accepted contact's, or an authorized
-/// contact's of the cloud site that the entitlement belongs to.
+/// contact's of the cloud site that the entitlement belongs to. A site speaks for nothing that another customer has, whatever
+/// its record names.
 pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, policy: &Policy) -> bool {
     let accepted = policy.bounds.accepted_contacts.iter().any(|accepted| match accepted {
         AcceptedContact::Technical => entitlement.technical_contact.email == *email,
-        AcceptedContact::Purchaser => entitlement.purchaser_contact.email == *email,
+        AcceptedContact::Purchaser => entitlement.issue.purchaser_contact.email == *email,
     });
-    accepted || site.is_some_and(|site| site.entitlements.contains(&entitlement.sen) && site.authorizes(email))
+    let belongs =
+        |site: &Site| site.entitlements.contains(&entitlement.sen) && same_name(&site.organization, &entitlement.licensee);
+    accepted || site.is_some_and(|site| belongs(site) && site.authorizes(email))
 }
 
 /// What a price has to know of an entitlement; `None` for one without an end, of which nothing can be renewed.
 pub(crate) fn held_by(entitlement: &Entitlement, channel: &ChannelStatus, today: Date) -> Option<Held> {
-    let seller = entitlement.partner.as_deref();
+    let seller = entitlement.issue.partner.as_deref();
     let (edition, tier) = entitlement.grade(today);
     Some(Held {
         sen: entitlement.sen.clone(),
@@ -417,7 +427,8 @@ pub(crate) fn held_by(entitlement: &Entitlement, channel: &ChannelStatus, today:
         tier,
         end: entitlement.end()?,
         same_partner: seller.zip(channel.organization()).is_some_and(|(sold, buys)| sold.eq_ignore_ascii_case(buys)),
-        discount: entitlement.discount,
+        discount: entitlement.issue.discount,
+        lowered_from: entitlement.lowered_after(today).map(|next| next.from),
         technical_contact: None,
     })
 }

@@ -10,8 +10,8 @@ use std::{fmt::Display, net::IpAddr};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use self::lines::Judging;
 pub(crate) use self::lines::{held_by, sells_government};
+use self::{claims::Claiming, lines::Judging};
 pub use self::{
     facts::{Facts, Holding, Wanted},
     lines::knows,
@@ -30,6 +30,9 @@ use crate::{
 
 /// The segment that buyers of government products must belong to (R102).
 const GOVERNMENT: &str = "government";
+
+/// The warning of a claim that does not say what it must.
+pub(crate) const EVIDENCE_MISSING: &str = "segment_evidence_missing";
 
 /// The most segments that one quote can claim.
 pub const MAX_SEGMENTS: usize = 20;
@@ -251,6 +254,27 @@ pub struct Warning {
     pub detail: String,
 }
 
+impl Warning {
+    /// A warning about what is at `pointer`.
+    pub(crate) fn new(code: &str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+/// What is found out about a request while it is judged.
+struct Findings<'f> {
+    /// What is wrong with it.
+    faults: &'f mut Faults,
+    /// What is odd, but allowed.
+    warnings: Vec<Warning>,
+}
+
+impl Findings<'_> {
+    fn warn(&mut self, code: &str, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.warnings.push(Warning::new(code, pointer, detail));
+    }
+}
+
 impl Request {
     /// Checks every rule and notes every fault; `Some` is an order without fault, as of the calendar day `today`. `facts`
     /// are what the request [wants](Self::wants) to be known.
@@ -300,10 +324,11 @@ impl Request {
             (Some(PurchasingFor::Itself), None) => Some(None),
             (None, _) => None,
         };
-        let mut warnings = Vec::new();
+        let mut found = Findings { faults, warnings: Vec::new() };
         let bill_to = reseller.as_ref().map(Option::as_ref).and_then(|reseller| reseller.or(customer.as_ref()));
-        let channel = standing(facts.partner.as_ref(), bill_to, today, &mut warnings);
-        let segments = self.segment_claims(policy, facts, customer.as_ref(), today, faults, &mut warnings);
+        let channel = standing(facts, bill_to, today, &mut found);
+        let claiming = Claiming { policy, facts, customer: customer.as_ref(), today };
+        let segments = self.segment_claims(&claiming, &mut found);
         let judging = Judging {
             policy,
             facts,
@@ -319,24 +344,25 @@ impl Request {
             contact: technical_contact.as_ref().map(|contact| &contact.email),
             licensee: customer.as_ref().map(|customer| &*customer.company),
         };
-        let lines = self.lines(&judging, faults, &mut warnings);
-        let po_number = form::optional_text(faults, "/po_number", self.po_number.as_deref(), 40);
-        let notes = form::optional_lines(faults, "/notes", self.notes.as_deref(), 2_000);
-        let locale = self.locale(policy, faults);
-        let accepted = self.accepted(purchasing_for, policy, faults);
+        let lines = self.lines(&judging, &mut found);
+        let po_number = form::optional_text(found.faults, "/po_number", self.po_number.as_deref(), 40);
+        let notes = form::optional_lines(found.faults, "/notes", self.notes.as_deref(), 2_000);
+        let locale = self.locale(policy, &mut found);
+        let accepted = self.accepted(purchasing_for, policy, found.faults);
 
         let (purchasing_for, currency, reseller, customer) = (purchasing_for?, currency?, reseller?, customer?);
         let (technical_contact, lines, (terms, reseller_agreement)) = (technical_contact?, lines?, accepted?);
         let (segments, notes) = (segments?, notes?);
         let buyer = reseller.as_ref().unwrap_or(&customer);
-        let tax_claims = self.tax_claims(policy, facts, buyer, today, &mut warnings);
+        let tax_claims = self.tax_claims(policy, facts, buyer, today, &mut found);
         let review = review(&lines, &segments, notes.as_deref());
         if reseller.as_ref().is_some_and(|reseller| reseller.contact.email == technical_contact.email) {
-            warnings.push(Warning {
-                code: "technical_contact_is_reseller".to_owned(),
-                pointer: "/customer/technical_contact/email".to_owned(),
-                detail: "The technical contact has your own address. The key goes to this person: name somebody at your customer, unless you manage the licences for them.".to_owned(),
-            });
+            found.warn(
+                "technical_contact_is_reseller",
+                "/customer/technical_contact/email",
+                "The technical contact has your own address. The key goes to this person: name somebody at your customer, unless \
+                 you manage the licences for them.",
+            );
         }
         Some(Order {
             acceptance: Acceptance { terms, reseller_agreement, by: buyer.contact.clone(), at: origin.at, ip: origin.ip },
@@ -353,7 +379,7 @@ impl Request {
             po_number: po_number?,
             notes,
             locale: locale?,
-            warnings,
+            warnings: found.warnings,
         })
     }
 
@@ -372,14 +398,21 @@ impl Request {
         currency
     }
 
-    /// Any language tag is welcome: what the vendor does not speak is answered in the vendor's default (R115).
-    fn locale(&self, policy: &Policy, faults: &mut Faults) -> Option<String> {
-        let Some(tag) = &self.locale else { return Some(policy.wording.default_language().to_owned()) };
-        let plain = (2..=35).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !plain {
-            faults.add(Code::ValueInvalid, "/locale", "Give a language tag such as `en` or `ja-JP`, or leave it out.");
+    /// Any language tag is welcome: what the vendor does not speak is answered in the vendor's default (R115), with a warning.
+    fn locale(&self, policy: &Policy, found: &mut Findings<'_>) -> Option<String> {
+        let default = policy.wording.default_language();
+        let Some(tag) = &self.locale else { return Some(default.to_owned()) };
+        if !(2..=35).contains(&tag.len()) || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            found.faults.add(Code::ValueInvalid, "/locale", "Give a language tag such as `en` or `ja-JP`, or leave it out.");
+            return None;
         }
-        plain.then(|| policy.wording.negotiate(tag).to_owned())
+        let offered = policy.wording.offered(tag);
+        if offered.is_none() {
+            let languages = form::list(policy.wording.languages().map(|language| format!("`{language}`")));
+            let detail = format!("There are no texts in this language: you are answered in `{default}`. There are: {languages}.");
+            found.warn("locale_not_offered", "/locale", detail);
+        }
+        Some(offered.unwrap_or(default).to_owned())
     }
 
     fn accepted(
@@ -446,19 +479,19 @@ impl AddressRequest {
 
 /// The standing of whoever is billed. A member buys at its price for itself: who is signed in for one organisation, and has
 /// another one billed, sells as anybody does (R36, R55).
-fn standing(partner: Option<&Partner>, bill_to: Option<&Party>, today: Date, warnings: &mut Vec<Warning>) -> ChannelStatus {
-    let (Some(partner), Some(bill_to)) = (partner, bill_to) else { return ChannelStatus::Unaffiliated };
-    if same_name(&partner.name, &bill_to.company) {
-        return partner.status(today);
-    }
-    warnings.push(Warning {
-        code: "channel_not_applied".to_owned(),
-        pointer: "/purchasing_for".to_owned(),
-        detail: format!(
-            "You are signed in for {}, and another organisation is billed: there is no programme discount.",
-            partner.name
-        ),
-    });
+fn standing(facts: &Facts, bill_to: Option<&Party>, today: Date, found: &mut Findings<'_>) -> ChannelStatus {
+    let why = match (&facts.partner, &facts.organization, bill_to) {
+        (None, None, _) | (_, _, None) => return ChannelStatus::Unaffiliated,
+        (Some(Partner { name, .. }), _, Some(bill_to)) if !same_name(name, &bill_to.company) => {
+            format!("You are signed in for {name}, and another organisation is billed")
+        }
+        (Some(partner), _, Some(_)) => match partner.status(today) {
+            ChannelStatus::Unaffiliated => format!("{} is in no programme today", partner.name),
+            member => return member,
+        },
+        (None, Some(organization), Some(_)) => format!("You are signed in for {organization}, which is in no programme"),
+    };
+    found.warn("channel_not_applied", "/purchasing_for", format!("{why}: there is no programme discount."));
     ChannelStatus::Unaffiliated
 }
 

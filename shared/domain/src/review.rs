@@ -1,0 +1,136 @@
+//! What a person says yes to who has looked at an order (R34): with the discounts that are proven by now, and knowingly
+//! without those that are not (R58).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+
+use crate::{
+    Code, Policy, Quote, Refusal,
+    evidence::SegmentEvidence,
+    fault::Faults,
+    method,
+    price::{ClaimStanding, SegmentClaim},
+    quote::{Offer, Stage},
+    request::{EVIDENCE_MISSING, Warning},
+};
+
+/// A yes, as it was sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approval {
+    /// Why.
+    pub reason: String,
+    /// References of recorded evidence, each of which proves a claim of the order.
+    pub evidence: Vec<String>,
+    /// Whether the order is issued without the discounts that nothing proves.
+    pub list_price: bool,
+}
+
+impl Approval {
+    /// The evidence to look up before this is said about `offer`: what the decision names, and what the claims name.
+    pub fn wants(&self, offer: &Offer) -> BTreeSet<String> {
+        let claimed = offer.segments.iter().filter_map(|claim| claim.evidence.as_ref());
+        self.evidence.iter().chain(claimed).cloned().collect()
+    }
+
+    /// The claims of `offer` as they stand after this is said on a day: proven, or knowingly declined. An incomplete claim may
+    /// be proven as well; who names no evidence for it leaves it as it is.
+    fn judge(&self, offer: &Offer, known: &BTreeMap<String, SegmentEvidence>, on: Date) -> Result<Vec<SegmentClaim>, Refusal> {
+        let proves =
+            |evidence: &SegmentEvidence, claim: &SegmentClaim| evidence.proves(&claim.segment, &offer.customer.company, on);
+        let mut faults = Faults::default();
+        for (i, reference) in self.evidence.iter().enumerate() {
+            let detail = match known.get(reference) {
+                Some(evidence) if offer.segments.iter().any(|claim| proves(evidence, claim)) => continue,
+                Some(_) => "It proves no claim of this order today: compare its segment, organisation and days with the order's.",
+                None => "There is no such evidence on record. Record it first: `PUT /v1/desk/evidence/{id}`.",
+            };
+            faults.add(Code::ValueInvalid, format_args!("/evidence/{i}"), detail);
+        }
+        let mut claims = offer.segments.clone();
+        for claim in claims.iter_mut().filter(|claim| claim.standing != ClaimStanding::Proven) {
+            let named = self.evidence.iter().chain(&claim.evidence).filter_map(|reference| known.get(reference));
+            let proof = named.into_iter().find(|evidence| proves(evidence, claim)).map(|evidence| evidence.id.clone());
+            match (proof, claim.standing) {
+                (Some(proof), _) => (claim.standing, claim.evidence) = (ClaimStanding::Proven, Some(proof)),
+                (None, ClaimStanding::Pending) if self.list_price => claim.standing = ClaimStanding::Declined,
+                (None, ClaimStanding::Pending) => {
+                    let detail = format!(
+                        "Nothing proves the claim of `{}`. Name its evidence once it is recorded, or set `list_price` to `true`: \
+                         the quote is then issued without this discount, and says so.",
+                        claim.segment
+                    );
+                    faults.add(Code::EvidencePending, "/evidence", detail);
+                }
+                (None, _) => {}
+            }
+        }
+        if self.list_price && !claims.iter().any(|claim| claim.standing == ClaimStanding::Declined) {
+            faults.add(Code::NotExpected, "/list_price", "No claim of this order would be declined: leave it out.");
+        }
+        faults.into_result(Some(claims))
+    }
+}
+
+impl Quote {
+    /// The day by which a person is to look at it (R33), as long as one is.
+    pub fn awaits_review_by(&self) -> Option<Date> {
+        let waits = matches!(self.stage, Stage::InReview);
+        waits.then(|| self.offer.review_due.unwrap_or_else(|| self.offer.issued_on()))
+    }
+}
+
+impl Offer {
+    /// It, as a person says yes to it on a day, given the evidence that the yes [wants](Approval::wants). Discounts that are
+    /// proven by now change its price, of the same day and under `policy`; buyers are warned of those that are declined.
+    pub(crate) fn approved(
+        &self,
+        approval: &Approval,
+        evidence: &BTreeMap<String, SegmentEvidence>,
+        policy: &Policy,
+        on: Date,
+    ) -> Result<Self, Refusal> {
+        let segments = approval.judge(self, evidence, on)?;
+        if segments == self.segments {
+            return Ok(self.clone());
+        }
+        let is_proven = |claim: &SegmentClaim| claim.standing == ClaimStanding::Proven;
+        let another_price = segments.iter().map(is_proven).ne(self.segments.iter().map(is_proven));
+        let warnings = warnings(&self.warnings, &segments);
+        let mut approved = Self { as_submitted: Some(Box::new(self.clone())), segments, warnings, ..self.clone() };
+        if another_price {
+            approved.price_again(policy)?;
+        }
+        Ok(approved)
+    }
+
+    /// Takes the price that its claims have by now.
+    fn price_again(&mut self, policy: &Policy) -> Result<(), Refusal> {
+        let (lines, assessment) =
+            self.priced_again(policy).map_err(|unavailable| Refusal::new(unavailable.code, unavailable.detail))?;
+        self.net = lines.iter().map(|line| line.amount).sum();
+        self.total = self.net + assessment.taxes.iter().map(|tax| tax.amount).sum::<i64>();
+        self.methods = method::methods(policy, self.currency, &lines, self.net, self.total);
+        (self.lines, self.taxes, self.tax_notes, self.situs) = (lines, assessment.taxes, assessment.notes, assessment.situs);
+        self.policy_version.clone_from(&policy.version);
+        Ok(())
+    }
+
+    /// The segments that were claimed, and that a person did not find proven.
+    pub fn declined(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter(|claim| claim.standing == ClaimStanding::Declined).map(|claim| &*claim.segment)
+    }
+}
+
+/// What the buyer should know after the claims were judged, which are in the order of the request.
+fn warnings(before: &[Warning], claims: &[SegmentClaim]) -> Vec<Warning> {
+    let at = |i: usize| format!("/segments/{i}");
+    let standing = |standing| claims.iter().enumerate().filter(move |(_, claim)| claim.standing == standing);
+    let proven: Vec<_> = standing(ClaimStanding::Proven).map(|(i, _)| at(i)).collect();
+    let kept = before.iter().filter(|warning| warning.code != EVIDENCE_MISSING || !proven.contains(&warning.pointer));
+    let declined = standing(ClaimStanding::Declined).map(|(i, claim)| {
+        let detail = format!("We could not verify the claim of `{}`: this quote is without its discount.", claim.segment);
+        Warning::new("segment_declined", at(i), detail)
+    });
+    kept.cloned().chain(declined).collect()
+}
