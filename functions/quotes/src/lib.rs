@@ -5,7 +5,7 @@ mod limits;
 mod lookup;
 mod published;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Json, Router,
@@ -30,7 +30,7 @@ use runtime::{
 };
 use store::{Commit, Created, Store};
 
-use crate::idempotency::IdempotencyKey;
+use crate::{idempotency::IdempotencyKey, limits::Tally};
 
 /// How often a decision is taken again when others change the same quote.
 const ATTEMPTS: u32 = 5;
@@ -43,19 +43,19 @@ pub struct Quotes {
     minter: Minter,
     verifier: Verifier,
     clock: Clock,
+    /// The letters that were asked for here.
+    letters: Mutex<Tally>,
 }
 
 impl Quotes {
-    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS`, `NUMBER_KEY`, `OIDC_ISSUER` and `OIDC_AUDIENCE`.
-    /// Refuses to start on any mistake.
+    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS`, `NUMBER_KEY` and what [`Verifier::read`] does. Refuses to
+    /// start on any mistake.
     pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
-        let (number_key, issuer, audience) =
-            configuration.read(|c| (c.secret("NUMBER_KEY"), c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE")))?;
+        let (number_key, verifier) = configuration.read(|c| (c.secret("NUMBER_KEY"), Verifier::read(c, clock.clone())))?;
         let minter = Minter::new(number_key.expose().as_bytes());
-        let verifier = Verifier::new(issuer, audience, clock.clone());
         let policies = Policies::new(&vendor, store.clone(), clock.clone())?;
-        Ok(Arc::new(Self { store, policies, links, minter, verifier, clock }))
+        Ok(Arc::new(Self { store, policies, links, minter, verifier, clock, letters: Mutex::default() }))
     }
 
     /// Asks ahead of the first request which policy is in force. A failure is logged, and the first request asks again.
@@ -68,7 +68,7 @@ impl Quotes {
         let policy = self.policies.current().await?;
         let wanted = body.request.wants(&policy);
         // Whoever names something may be guessing (R28).
-        self.admit(&wanted.names(), ip, caller).await?;
+        self.admit_question(&wanted, ip, caller).await?;
         let organization = caller.and_then(|caller| caller.organization.as_deref());
         let facts = self.store.facts(&wanted, organization).await?;
         let issue = Issue {
@@ -77,6 +77,13 @@ impl Quotes {
             link_keys: self.links.keys(),
         };
         Ok(Offer::make(&body.request, body.faults.clone(), &facts, &policy, &issue)?)
+    }
+
+    /// The offer that a body with this hash asks for, and that may be sent to whoever asks (R22).
+    async fn offer_to_send(&self, body: &QuoteBody, hash: &str, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
+        let offer = self.offer(body, hash, ip, caller).await?;
+        self.admit_letter(offer.requester(), ip, caller).await?;
+        Ok(offer)
     }
 
     /// Whoever signed in. Anyone may quote; members of a programme say who they are, and pay less.
@@ -114,14 +121,15 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
     let key = IdempotencyKey::read(&headers, caller.as_ref())?;
     let body = QuoteBody::read(&body)?;
     let request_hash = idempotency::hash(&body.canonical);
-    let mut offer = match quotes.offer(&body, &request_hash, ip, caller.as_ref()).await {
+    let mut offer = match quotes.offer_to_send(&body, &request_hash, ip, caller.as_ref()).await {
         Ok(offer) => offer,
-        // The policy, or what the customer has, may have moved on since the request was first answered: the answer stands.
-        Err(Failure::Refused(refusal)) => {
-            let Some(key) = key else { return Err(refusal.into()) };
+        // The policy, or what the customer has, may have moved on since the request was first answered, or much was asked for
+        // meanwhile: the answer stands.
+        Err(refused @ (Failure::Refused(_) | Failure::TooMany { .. })) => {
+            let Some(key) = key else { return Err(refused) };
             let first = quotes.store.quote(&key.number(&quotes.minter, 0)).await?;
             let replay = first.and_then(|first| quotes.replay(&first, &key, &request_hash));
-            return replay.ok_or_else(|| refusal.into());
+            return replay.ok_or(refused);
         }
         Err(failure) => return Err(failure),
     };
@@ -175,6 +183,7 @@ async fn revise(
     let Some(change) = quote.revise(offer)? else {
         return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
     };
+    quotes.admit_letter(change.next.offer.requester(), ip, caller.as_ref()).await?;
     match quotes.store.commit(&change).await? {
         Commit::Committed => {
             let quote = change.next;

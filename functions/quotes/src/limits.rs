@@ -1,61 +1,223 @@
-//! How often anybody may ask about what is on record: a SEN and an address are proof of knowledge, so nobody may try many (R28), and nor
-//! may anybody try references of evidence or certificates.
+//! How often anybody may ask. A SEN and an address are proof of knowledge, so nobody may try many (R28), and nor may anybody
+//! try references of evidence or certificates. A quote is a letter in the vendor's name to whatever address was typed (R22),
+//! so nobody may have many written.
 
-use domain::{Code, Refusal};
+mod tally;
+
+use std::{net::IpAddr, sync::PoisonError};
+
+use domain::{
+    evidence::vat_id,
+    party::{Contact, Email},
+    request::Wanted,
+};
 use jiff::{SignedDuration, Timestamp};
-use runtime::{Reply, SourceIp, identity::Caller};
+use runtime::{Failure, Reply, SourceIp, identity::Caller};
 
+use self::tally::Verdict;
 use crate::Quotes;
 
-/// A window of counting.
-const WINDOW: SignedDuration = SignedDuration::from_secs(60);
-/// How often one thing may be named in a window, and how many one address and one caller may name: an order of a hundred
-/// renewals is possible twice.
-const PER_NAME: u32 = 20;
+pub(crate) use self::tally::Tally;
+
+/// For how long questions are counted together.
+const QUESTIONS: SignedDuration = SignedDuration::from_mins(1);
+/// How many things one source address and one caller may name: an order of a hundred renewals is possible twice.
 const PER_ADDRESS: u32 = 200;
 const PER_CALLER: u32 = 400;
+/// How often one asker may name the same thing, and how often all together may. The second is that much higher because
+/// whoever uses it up shuts out all others as well.
+const PER_NAME_AND_ASKER: u32 = 20;
+const PER_NAME: u32 = 200;
+
+/// For how long letters are counted together.
+const LETTERS: SignedDuration = SignedDuration::from_hours(1);
+/// How many quotes nobody in particular may have sent to one mailbox, and ask for from one source address.
+const TO_MAILBOX: u32 = 30;
+const FROM_ADDRESS: u32 = 60;
+/// How many somebody who signed in may have sent to one mailbox, and ask for: they can be told apart, and held to account.
+const TO_MAILBOX_SIGNED_IN: u32 = 300;
+const BY_CALLER: u32 = 600;
+/// How many of each a process lets pass by itself, so that ordinary quotes cost no write more. What all processes let pass
+/// is more than the limit by no more than this, times the processes.
+const FEW: u32 = 5;
+
+/// Something that is counted: of whom, and how much of it may be.
+struct Bucket {
+    what: &'static str,
+    whom: String,
+    uses: u32,
+    most: u32,
+}
+
+impl Bucket {
+    fn new(what: &'static str, whom: impl Into<String>, most: u32) -> Self {
+        Self { what, whom: whom.into(), uses: 1, most }
+    }
+}
 
 impl Quotes {
-    /// Counts a question about everything that is named, each of it; nothing is no question. It is counted whether or not
-    /// there are such things, so that the limit tells nothing either.
-    pub(crate) async fn admit(&self, names: &[String], ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
-        if names.is_empty() {
+    /// Counts a question about everything that is named; nothing is no question. It is counted whether or not there are
+    /// such things, so that the limit tells nothing either.
+    pub(crate) async fn admit_question(&self, wanted: &Wanted, ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
+        let provable = provable(wanted);
+        let all = u32::try_from(provable.len() + references(wanted)).unwrap_or(u32::MAX);
+        if all == 0 {
             return Ok(());
         }
-        let all = u32::try_from(names.len()).unwrap_or(u32::MAX);
-        let (window, until) = window(self.clock.now());
-        let address = ip.0.map(|ip| ("address", ip.to_string(), all, PER_ADDRESS));
-        let person = caller.map(|caller| ("caller", caller.subject.clone(), all, PER_CALLER));
-        let about = names.iter().map(|name| ("name", name.clone(), 1, PER_NAME));
-        for (what, whom, uses, most) in address.into_iter().chain(person).chain(about) {
-            // An address is a person's: what is stored of it is a keyed hash, for minutes.
-            let bucket = format!("{what}#{}#{window}", self.minter.seal(what, &whom));
-            if !self.store.allow(&bucket, uses, most, until).await? {
-                let detail = "You have named too many entitlements or references. Wait a minute, and ask again.";
-                return Err(Refusal::new(Code::TooManyRequests, detail).into());
+        let address = ip.0.map(|ip| Bucket { uses: all, ..Bucket::new("address", network(ip), PER_ADDRESS) });
+        let person = caller.map(|caller| Bucket { uses: all, ..Bucket::new("caller", &caller.subject, PER_CALLER) });
+        let asker = caller.map(|caller| format!("caller {}", caller.subject)).or_else(|| ip.0.map(network));
+        let by_asker =
+            |name: &String| asker.as_ref().map(|asker| Bucket::new("asker", format!("{name} {asker}"), PER_NAME_AND_ASKER));
+        let by_all = |name: &String| Bucket::new("name", name, PER_NAME);
+        let about = provable.iter().flat_map(|name| by_asker(name).into_iter().chain([by_all(name)]));
+        let window = Window::of(self.clock.now(), QUESTIONS);
+        for bucket in address.into_iter().chain(person).chain(about) {
+            if !self.store_allows(&bucket, &window).await? {
+                let detail = "You have named too many entitlements, sites or references. Wait a minute, and ask again.";
+                return Err(window.too_many(detail));
             }
         }
         Ok(())
     }
+
+    /// Counts a quote that is about to be issued, and whose letter is about to be sent. The first few cost nothing; the table
+    /// is asked about the others.
+    pub(crate) async fn admit_letter(&self, to: &Contact, ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
+        let mailbox = |most| Bucket::new("letters_to", mailbox(&to.email), most);
+        let buckets = match caller {
+            // An office of many people may have one source address.
+            Some(caller) => [Some(mailbox(TO_MAILBOX_SIGNED_IN)), Some(Bucket::new("letters_by", &caller.subject, BY_CALLER))],
+            None => [Some(mailbox(TO_MAILBOX)), ip.0.map(|ip| Bucket::new("letters_from", network(ip), FROM_ADDRESS))],
+        };
+        let window = Window::of(self.clock.now(), LETTERS);
+        for bucket in buckets.into_iter().flatten() {
+            let here = self.letters.lock().unwrap_or_else(PoisonError::into_inner).count(&self.name(&bucket), window.number);
+            let allowed = match Verdict::of(here, FEW, bucket.most) {
+                Verdict::Admit => true,
+                Verdict::Ask => self.store_allows(&bucket, &window).await?,
+                Verdict::Refuse => false,
+            };
+            if !allowed {
+                let detail = "Too many quotes were asked for within this hour: from where you are, or to be sent to this address. \
+                              Ask again when it is over. Whoever signs in may ask for more.";
+                return Err(window.too_many(detail));
+            }
+        }
+        Ok(())
+    }
+
+    async fn store_allows(&self, bucket: &Bucket, window: &Window) -> Reply<bool> {
+        let name = format!("{}#{}", self.name(bucket), window.number);
+        Ok(self.store.allow(&name, bucket.uses, bucket.most, window.forgotten).await?)
+    }
+
+    /// What a bucket is called. Addresses are people's: what is kept of them is a keyed hash, for no longer than two windows.
+    fn name(&self, bucket: &Bucket) -> String {
+        format!("{}#{}", bucket.what, self.minter.seal(bucket.what, &bucket.whom))
+    }
 }
 
-/// The number of the window that an instant is in, and when its counters may be forgotten: the same for the whole window.
-fn window(now: Timestamp) -> (i64, Timestamp) {
-    let number = now.as_second().div_euclid(WINDOW.as_secs());
-    let forgotten = (number + 2).saturating_mul(WINDOW.as_secs());
-    (number, Timestamp::from_second(forgotten).unwrap_or(Timestamp::MAX))
+/// What somebody can prove to know, with an address: whoever guesses names it again and again.
+fn provable(wanted: &Wanted) -> Vec<String> {
+    let entitlements = wanted.entitlements.iter().map(|sen| format!("sen {}", sen.compact()));
+    entitlements.chain(wanted.sites.iter().map(|host| format!("site {host}"))).collect()
+}
+
+/// How many references are named that tell something if they exist. They are counted against who asks and never by name, or
+/// anybody could shut out those whose they are. A VAT id is public, and every order of its owner's names it: it is no guess.
+fn references(wanted: &Wanted) -> usize {
+    let certificates = wanted.certificates.iter().filter(|reference| vat_id(reference).is_none());
+    wanted.evidence.len() + wanted.holdings.len() + certificates.count()
+}
+
+/// Where a request comes from. Whoever has one address of IPv6 has all of its network.
+fn network(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// The mailbox behind an address, without case and without what its owner may add behind a `+` (RFC 5233): all of these
+/// letters are for one person.
+fn mailbox(email: &Email) -> String {
+    let address = email.as_str().to_ascii_lowercase();
+    let Some((local, domain)) = address.rsplit_once('@') else { return address };
+    let owner = local.split_once('+').map_or(local, |(owner, _)| owner);
+    format!("{owner}@{domain}")
+}
+
+/// A window of time in which uses are counted together.
+struct Window {
+    number: i64,
+    /// When it is over, in seconds.
+    ends_in: i64,
+    /// When its counters are of no use: the same for the whole window.
+    forgotten: Timestamp,
+}
+
+impl Window {
+    fn of(now: Timestamp, length: SignedDuration) -> Self {
+        let (second, length) = (now.as_second(), length.as_secs());
+        let number = second.div_euclid(length);
+        let forgotten = Timestamp::from_second((number + 2).saturating_mul(length)).unwrap_or(Timestamp::MAX);
+        Self { number, ends_in: length - second.rem_euclid(length), forgotten }
+    }
+
+    fn too_many(&self, detail: &str) -> Failure {
+        Failure::TooMany { detail: detail.to_owned(), seconds: self.ends_in }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::number::Minter;
+
     use super::*;
 
     #[test]
     fn r28_everything_in_a_window_is_counted_together_and_kept_until_it_is_over() {
-        let at = |text: &str| window(text.parse().expect("an instant"));
-        let first = at("2026-11-22T10:00:00Z");
-        assert_eq!(at("2026-11-22T10:00:59.999Z"), first);
-        assert_ne!(at("2026-11-22T10:01:00Z").0, first.0);
-        assert_eq!(first.1, "2026-11-22T10:02:00Z".parse().expect("an instant"));
+        let at = |text: &str| Window::of(text.parse().expect("an instant"), QUESTIONS);
+        let (first, last) = (at("2026-11-22T10:00:00Z"), at("2026-11-22T10:00:59.999Z"));
+        assert_eq!((last.number, last.forgotten), (first.number, first.forgotten));
+        assert_eq!((first.ends_in, last.ends_in), (60, 1));
+        assert_eq!(at("2026-11-22T10:01:00Z").number, first.number + 1);
+        assert_eq!(first.forgotten, "2026-11-22T10:02:00Z".parse().expect("an instant"));
+    }
+
+    #[test]
+    fn r28_only_what_an_address_proves_is_counted_by_name_and_a_vat_id_not_at_all() {
+        let minter = Minter::new(b"test");
+        let sen = minter.sen(&minter.quote_from_seed("one"), 1, 0);
+        let wanted = Wanted {
+            entitlements: [sen.clone()].into(),
+            sites: ["acme.cloud.example".to_owned()].into(),
+            evidence: ["EV-1".to_owned()].into(),
+            certificates: ["DE136695976".to_owned(), "RESALE-1".to_owned()].into(),
+            holdings: [("gov".to_owned(), "Example Agency".to_owned())].into(),
+        };
+        assert_eq!(provable(&wanted), [format!("sen {}", sen.compact()), "site acme.cloud.example".to_owned()]);
+        assert_eq!(references(&wanted), 3, "the evidence, the resale certificate and the agency's subscription");
+    }
+
+    #[test]
+    fn r22_addresses_of_one_mailbox_are_one() {
+        let mailbox = |text: &str| mailbox(&Email::parse(text).expect("an address"));
+        assert_eq!(mailbox("Rita+Quotes+1@Reseller.Example"), mailbox("rita@reseller.example"));
+        assert_ne!(mailbox("rita@reseller.example"), mailbox("rita@another.example"));
+        assert_ne!(mailbox("rita.b@reseller.example"), mailbox("ritab@reseller.example"), "dots matter to most");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_place_and_an_address_of_ipv4_is() {
+        let network = |ip: &str| network(ip.parse().expect("an address"));
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }
 }

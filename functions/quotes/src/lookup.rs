@@ -37,7 +37,7 @@ pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, head
         Subject::Sen(sen) => drop(wanted.entitlements.insert(sen)),
         Subject::Site(host) => drop(wanted.sites.insert(host)),
     }
-    quotes.admit(&wanted.names(), ip, caller.as_ref()).await?;
+    quotes.admit_question(&wanted, ip, caller.as_ref()).await?;
     let organization = caller.as_ref().and_then(|caller| caller.organization.as_deref());
     let mut facts = quotes.store.facts(&wanted, organization).await?;
     let site = facts.sites.values().next().filter(|site| site.authorizes(&body.email)).cloned();

@@ -3,6 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+/// What is replaced by another four digits in every event that is handed out: each is of somebody else, for `quotes` counts
+/// what one of them asks for.
+pub(crate) const WHO: &str = "%who";
+
 /// A `POST` of JSON through an API Gateway HTTP API, payload format 2.0.
 pub(crate) fn post(path: &str, body: &str) -> Value {
     let mut event = request("POST", path, "");
@@ -47,7 +51,7 @@ fn request(method: &str, path: &str, query: &str) -> Value {
                 "method": method,
                 "path": path,
                 "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
+                "sourceIp": format!("2001:db8:0:{WHO}::1"),
                 "userAgent": "bench",
             },
             "requestId": "JKJaXmPLvHcESHA=",

@@ -23,6 +23,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::events;
+
 /// What a process is asked, and what it must answer.
 pub(crate) struct Invocation {
     event: String,
@@ -164,7 +166,7 @@ impl Desk {
         let mut invocations = self.invocations.lock().unwrap_or_else(PoisonError::into_inner);
         invocations.left = invocations.left.checked_sub(1)?;
         invocations.count += 1;
-        let event = invocations.event.clone();
+        let event = invocations.event.replace(events::WHO, &format!("{:04x}", invocations.count & 0xffff));
         invocations.asked = Some(Instant::now());
         Some((invocations.count, event))
     }

@@ -1,0 +1,199 @@
+//! How much anybody may ask for: a quote is a letter in the vendor's name to whatever address was typed (R22), and a number is
+//! a proof of knowledge (R28). Whoever asks for too much waits, and nobody else does.
+
+use std::path::Path;
+
+use axum::{Router, body::Body, http::Request};
+use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
+use quotes::Quotes;
+use runtime::{Configuration, clock::MovableClock};
+use serde_json::{Value, json};
+use tests::{Answer, NOW, World, example, plain_vendor, sen, with};
+use tower::ServiceExt;
+
+const LOOKUP: &str = "/v1/entitlements/lookup";
+const QUOTES: &str = "/v1/quotes";
+const RITA: &str = "rita@reseller.example";
+const TINA: &str = "tina@customer.example";
+
+/// An order whose letter is for this address. A person looks at it first, so that its letter has no PDF, and tests are fast.
+fn order_for(email: &str) -> Value {
+    let claim = json!([{"segment": "academic", "document": "mine.pdf"}]);
+    with(&example(), [("/reseller/contact/email", json!(email)), ("/segments", claim)])
+}
+
+/// That nothing is answered but to wait: so many seconds.
+#[track_caller]
+fn assert_too_many(answer: &Answer, seconds: &str) {
+    answer.problem(429, "too_many_requests");
+    assert_eq!(answer.header("retry-after"), seconds);
+}
+
+#[tokio::test]
+async fn r22_nobody_can_have_more_than_thirty_letters_an_hour_sent_to_one_mailbox() {
+    let mut world = World::new().await;
+    let first = world.post_with_key("first", order_for(RITA).to_string()).await;
+    let revisable = world.quote(&example()).await;
+    for _ in 2..30 {
+        world.quote(&order_for(RITA)).await;
+    }
+    assert_eq!(world.letters().await.0.len(), 30);
+    let before = world.recorded().await;
+
+    // However the address is written, and whoever else is in the order.
+    for email in [RITA, "RITA@Reseller.example", "rita+quotes@reseller.example"] {
+        assert_too_many(&world.post(QUOTES, &order_for(email)).await, "3600");
+    }
+    let revisions = revisable.link().replace("?", "/revisions?");
+    assert_too_many(&world.post(&revisions, &with(&example(), [("/lines/1/users", json!(50))])).await, "3600");
+    assert_eq!(world.recorded().await, before, "nothing is stored");
+    world.letters().await.none();
+
+    // What sends no letter is answered.
+    world.post("/v1/quotes/preview", &order_for(RITA)).await.expect(200);
+    assert_eq!(world.post(&revisions, &example()).await.expect(200)["revision"], 1, "the same revision is no new one");
+    let again = world.post_with_key("first", order_for(RITA).to_string()).await;
+    assert_eq!((again.expect(201), again.header("idempotency-replayed")), (first.expect(201), "true"));
+    assert_eq!(world.recorded().await, before);
+    world.letters().await.none();
+
+    // Nobody else waits: not another mailbox, and not whoever signs in.
+    world.quote(&order_for("bob@reseller.example")).await;
+    let token = world.token(RITA, None).await;
+    world.post_as(&token, QUOTES, &order_for(RITA)).await.expect(201);
+
+    world.set_clock("2026-11-22T10:59:59Z").await;
+    assert_too_many(&world.post(QUOTES, &order_for(RITA)).await, "1");
+    world.set_clock("2026-11-22T11:00:00Z").await;
+    world.quote(&order_for(RITA)).await;
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r22_nobody_can_have_more_than_sixty_letters_an_hour_sent_from_one_source_address() {
+    let mut world = World::new().await;
+    for n in 0..60 {
+        world.quote(&order_for(&format!("rita{n}@reseller.example"))).await;
+    }
+    world.ignore_letters().await;
+    let before = world.recorded().await;
+    assert_too_many(&world.post(QUOTES, &order_for("another@reseller.example")).await, "3600");
+    assert_eq!(world.recorded().await, before, "nothing is stored");
+    world.letters().await.none();
+
+    // An office of many people may have one address: whoever signs in is counted by who they are.
+    let token = world.token("another@reseller.example", None).await;
+    world.post_as(&token, QUOTES, &order_for("another@reseller.example")).await.expect(201);
+    world.set_clock("2026-11-22T11:00:00Z").await;
+    world.quote(&order_for("another@reseller.example")).await;
+    world.ignore_letters().await;
+
+    let counters: Vec<_> = world.stored().await.into_keys().filter(|key| key.starts_with("LIMIT#")).collect();
+    assert!(!counters.is_empty() && counters.iter().all(|key| !key.contains("127.0.0.1") && !key.contains('@')), "{counters:?}");
+    world.close().await;
+}
+
+/// The first five are counted in memory alone, so that an ordinary quote costs no write more; what is beyond them is counted
+/// for all processes together.
+#[tokio::test]
+async fn another_process_lets_five_letters_more_pass_and_knows_of_the_others() {
+    let mut world = World::new().await;
+    for _ in 0..5 {
+        world.quote(&order_for(RITA)).await;
+    }
+    let counters = async |world: &World| world.stored().await.into_keys().filter(|key| key.starts_with("LIMIT#letters")).count();
+    assert_eq!(counters(&world).await, 0, "a few letters cost no write");
+    for _ in 5..30 {
+        world.quote(&order_for(RITA)).await;
+    }
+    assert_too_many(&world.post(QUOTES, &order_for(RITA)).await, "3600");
+    assert_eq!(counters(&world).await, 2, "one of the mailbox, and one of the source address");
+
+    world.restart().await;
+    for _ in 0..5 + 5 {
+        world.quote(&order_for(RITA)).await;
+    }
+    assert_too_many(&world.post(QUOTES, &order_for(RITA)).await, "3600");
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+/// A VAT id is public, and in every order of its owner's; a reference is not, and stands in many orders all the same.
+#[tokio::test]
+async fn nobody_is_shut_out_by_having_a_vat_id_or_a_certificate_named() {
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    let vat = with(&example(), [("/tax", json!({"vat_id": "DE136695976"}))]);
+    let before = world.stored().await;
+    for _ in 0..25 {
+        world.post("/v1/quotes/preview", &vat).await.expect(200);
+    }
+    assert_eq!(world.stored().await, before, "naming a VAT id is no question");
+
+    let references = [
+        ("/tax", json!({"vat_id": "DE136695976", "certificate": "RESALE-1"})),
+        ("/segments", json!([{"segment": "academic", "evidence": "EV-1"}])),
+    ];
+    let claims = with(&example(), references);
+    // Whether there are such references is told from one source address two hundred times a minute, two at a time here.
+    for _ in 0..100 {
+        let answer = world.post("/v1/quotes/preview", &claims).await;
+        assert_ne!(answer.status, 429, "{}", answer.text());
+    }
+    assert_too_many(&world.post("/v1/quotes/preview", &claims).await, "60");
+    world.post("/v1/quotes/preview", &vat).await.expect(200);
+    world.close().await;
+}
+
+/// The function as it is asked on AWS, where the gateway says from which address.
+struct Gateway(Router);
+
+impl Gateway {
+    fn before(world: &World, vendor: &Path) -> Self {
+        let configuration = Configuration::from_pairs([
+            ("VENDOR_DIR", vendor.to_str().unwrap()),
+            ("PUBLIC_URL", "https://api.vendor.example"),
+            ("PAYMENT_URL", "https://pay.vendor.example"),
+            ("LINK_KEYS", "k1:0123456789abcdef"),
+            ("NUMBER_KEY", "a key of the tests"),
+            ("OIDC_ISSUER", "https://issuer.example"),
+            ("OIDC_AUDIENCE", "sellthrough"),
+        ]);
+        let clock = MovableClock::at(NOW.parse().unwrap());
+        Self(quotes::routes(Quotes::start(&configuration, world.home().store().clone(), clock.clock()).unwrap()))
+    }
+
+    /// The status of a lookup from a source address.
+    async fn look_up(&self, source: &str, sen: &str, email: &str) -> u16 {
+        let asked = json!({"sen": sen, "email": email, "currency": "USD"});
+        let mut request = Request::post(LOOKUP).body(Body::from(asked.to_string())).unwrap();
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.http.source_ip = Some(source.to_owned());
+        request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
+        self.0.clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+}
+
+#[tokio::test]
+async fn r28_whoever_guesses_about_a_number_shuts_out_nobody_else() {
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    let held = world.import("tracker-data-center", 500, "2027-01-01").await;
+    let gateway = Gateway::before(&world, vendor.path());
+    for n in 0..20 {
+        assert_eq!(gateway.look_up("192.0.2.1", &held, &format!("guess{n}@elsewhere.example")).await, 422);
+    }
+    assert_eq!(gateway.look_up("192.0.2.1", &held, TINA).await, 429, "from this address no more");
+    assert_eq!(gateway.look_up("198.51.100.1", &held, TINA).await, 200, "but whoever knows it, from theirs");
+
+    // Many who guess together are stopped in the end, or whoever has many addresses could guess without end.
+    let mut answered = 21;
+    for n in 0..200 {
+        let guess = gateway.look_up(&format!("203.0.113.{n}"), &held, "guess@elsewhere.example").await;
+        answered += u32::from(guess == 422);
+    }
+    assert_eq!(answered, 200);
+    assert_eq!(gateway.look_up("203.0.113.250", &sen("another"), TINA).await, 422, "about another number, they may ask");
+    world.close().await;
+}
