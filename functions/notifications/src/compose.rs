@@ -125,7 +125,11 @@ impl Correspondence<'_> {
         let parties = self.offer.reseller.as_ref().map(|reseller| {
             self.fill("letter.quote.customer", &[("company", &reseller.company), ("licensee", &self.offer.customer.company)])
         });
-        let paragraphs = [Some(body), parties, Some(self.text(invitation))].into_iter().flatten().collect();
+        let declined = self.offer.declined().map(|segment| {
+            let name = self.policy.segment(segment).map_or(segment, |segment| &segment.name);
+            self.fill("letter.quote.declined", &[("segment", name)])
+        });
+        let paragraphs = std::iter::once(body).chain(parties).chain(declined).chain([self.text(invitation)]).collect();
         let mut letter = self.letter(&to, subject, paragraphs);
         letter.action = Some(Action { label: self.text(label), url });
         let private = if self.offer.reseller.is_some() { "letter.quote.private_reseller" } else { "letter.quote.private" };

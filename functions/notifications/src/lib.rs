@@ -69,12 +69,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether trying the same again can only fail again: the letter cannot be written, or the mail service refuses the
-    /// message itself.
+    /// Whether trying the same again can only fail again: the letter cannot be written, or the mail service cannot read it.
+    ///
+    /// `MessageRejected` is none of these: SES answers it also for what the account lacks, such as a verified domain.
     fn is_final(&self) -> bool {
         match self {
             Self::Letter(..) => true,
-            Self::Mail(code) => matches!(&**code, "MessageRejected" | "InvalidParameterValue"),
+            Self::Mail(code) => code == "InvalidParameterValue",
             Self::Record(_) | Self::Store(_) => false,
         }
     }
@@ -128,7 +129,7 @@ impl Notifications {
 
     /// One letter that can never be sent must not hold up everybody else's. Its note says why it was not.
     async fn set_aside(&self, quote: &Quote, entry: &Entry, role: &str, failure: &Failure) -> Result<(), Failure> {
-        tracing::error!(quote = %quote.number, role, %failure, "a letter that can never be sent was set aside");
+        tracing::error!(must_decide = "letter_set_aside", quote = %quote.number, role, %failure, "set aside: it can never be sent");
         let note = LetterNote::SetAside { reason: failure.to_string() };
         Ok(self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?)
     }

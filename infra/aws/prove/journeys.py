@@ -307,10 +307,20 @@ def what_the_desk_does(world: World):
     again = world.ask("POST", "/v1/quotes", wanted, world.issuer.token(RITA, AGGREGATOR))
     assert "subscription_exists" in json.dumps(again.expect(422))
 
-    large = world.quote(order(*[new("tracker-data-center", 500, 36) for _ in range(20)]))
+    claim = {"segment": "government", "country": "US", "document": "mine.pdf"}
+    large = world.quote(order(*[new("tracker-data-center", 500, 36) for _ in range(20)], segments=[claim]))
     assert large["status"] == "in_review", large["total"]
-    world.desk("POST", f"quotes/{large['number']}/approve", {"reason": "Looked at.", "revision": large["revision"]}).expect(200)
-    assert world.see(large)["status"] == "issued"
+    until(lambda: large["number"] in waiting(world), "staff find what waits for them")
+    decision = {"reason": "Looked at.", "revision": large["revision"], "evidence": ["EV-1"]}
+    world.desk("POST", f"quotes/{large['number']}/approve", decision).expect(200)
+    issued = world.see(large)
+    assert issued["status"] == "issued" and issued["net"] < large["net"], "the discount is proven by now"
+    until(lambda: large["number"] not in waiting(world), "what is decided waits no more")
+
+
+def waiting(world: World) -> list[str]:
+    """The numbers of the quotes that wait for a person."""
+    return [quote["number"] for quote in world.desk("GET", "reviews").expect(200)["quotes"]]
 
 
 def a_policy_that_cannot_be_read(world: World):

@@ -247,21 +247,27 @@ def enrolled(name: int) -> dict:
     return {"name": f"Somebody {name}", "memberships": []}
 
 
+def small_quote(world: World) -> dict:
+    """One of many in an hour, as only somebody who has signed in may have them sent."""
+    wanted = order(new("tracker-server", 20, None))
+    return world.ask("POST", "/v1/quotes", wanted, world.issuer.token(RITA)).expect(201)
+
+
 def is_told(world: World, seconds: float) -> bool:
     """Whether a new quote's letter comes in this time."""
-    quote = world.quote(order(new("tracker-server", 20, None)))
+    quote = small_quote(world)
     return comes(lambda: any(quote["number"] in letter["Subject"] for letter in world.mailbox.to(RITA)), seconds)
 
 
 def is_noted(world: World, seconds: float) -> bool:
     """Whether it is noted in this time that a new quote's letter was sent, and that no other is owed."""
-    quote = world.quote(order(new("tracker-server", 20, None)))
+    quote = small_quote(world)
     return comes(lambda: "owed" not in journeys.stored(world, quote), seconds)
 
 
 def is_delivered(world: World, seconds: float) -> bool:
     """Whether a paid quote is delivered in this time."""
-    quote = world.quote(order(new("tracker-server", 20, None)))
+    quote = small_quote(world)
     world.pay(quote).expect(200)
     return comes(lambda: world.see(quote).get("invoice"), seconds)
 
@@ -277,7 +283,7 @@ def is_done(does) -> bool:
 def is_reminded(world: World) -> bool:
     """Whether a paid quote that nobody has delivered for hours is brought to mind."""
     keys, key = world.cloud.client("kms"), world.stack.names["LicenseKey"]
-    quote = world.quote(order(new("tracker-server", 20, None)))
+    quote = small_quote(world)
     keys.disable_key(KeyId=key)
     world.pay(quote).expect(200)
     journeys.grown_old(world, quote)
