@@ -82,6 +82,17 @@ export class Home {
     return (await fetch(quote.links.self)).json();
   }
 
+  /** A person at the vendor's desk looks at the order, and says no. */
+  async reject(order, reason) {
+    const identity = { email: 'dana@vendor.example', groups: ['vendor-staff'] };
+    const headers = { 'content-type': 'application/json' };
+    const token = await fetch(`${this.url}/local/tokens`, { method: 'POST', headers, body: JSON.stringify(identity) });
+    headers.authorization = `Bearer ${(await token.json()).access_token}`;
+    const body = JSON.stringify({ reason, revision: order.revision });
+    const answer = await fetch(`${this.url}/v1/desk/quotes/${order.number}/reject`, { method: 'POST', headers, body });
+    assert.equal(answer.status, 200, await answer.text());
+  }
+
   /** The letters of a quote, once there are `count` of them, oldest first. */
   async letters(quote, count) {
     const readers = Object.values(quote.readers);

@@ -233,6 +233,25 @@ describe('the payment form', () => {
     }
   });
 
+  story('says that an order is looked at first, and then why it was rejected (R32, R34)', async (page) => {
+    const reason = 'We do not sell <b>that</b> much at once.';
+    const order = await home.quote((request) => {
+      request.lines = Array.from({ length: 100 }, () => ({ ...request.lines[0], users: 2000, term_months: 12 }));
+    });
+    assert.equal(order.status, 'in_review');
+    const form = `${home.url}/pay/${order.number}${new URL(order.links.self).search}`;
+    const shown = async (text) => {
+      await page.goto(form);
+      await status(page).getByText(text).waitFor();
+      assert.doesNotMatch(await page.locator('main').innerText(), /Valid through|first page/);
+      await paysNothing(page);
+      assert.deepEqual(await barriers(page), []);
+    };
+    await shown(`You will hear from us by ${order.review_due}.`);
+    await home.reject(order, reason);
+    await shown(reason);
+  });
+
   story('takes PayPal and no card for Australian dollars (R69)', async (page) => {
     const quote = await home.quote((request) => {
       request.currency = 'AUD';

@@ -1,4 +1,5 @@
-//! The first page of a quote, read back as its reader finds it (R23), against the vendor's own words.
+//! The first page of a quote (R23) and the lines of an invoice, read back as their reader finds them, against the vendor's
+//! own words.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -72,10 +73,11 @@ async fn assert_page_1(world: &World, language: &str, request: &Value, amounts: 
     }
     let texts = ["Example Software Ltd", "1 Example Street", "London EX1 1EX"].into_iter();
     let texts = texts.chain(["Example Reseller GmbH", "Beispielweg 1", "10115 Berlin"]);
-    let texts = texts.chain(["Example Customer Inc.", "2 Sample Avenue", "94105 San Francisco, US-CA"]);
-    wanted.extend(texts.map(str::to_owned));
+    let texts = texts.chain(["Example Customer Inc.", "2 Sample Avenue", "San Francisco, CA 94105"]);
+    let [germany, america] = if language == "ja" { ["ドイツ", "アメリカ合衆国"] } else { ["Germany", "United States"] };
+    wanted.extend(texts.chain([germany, america]).map(str::to_owned));
     let vat =
-        [("name", "VAT"), ("rate", "19 %"), ("jurisdiction", "DE")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        [("name", "VAT"), ("rate", "19 %"), ("jurisdiction", germany)].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let labels =
         [words.text("total", "net").to_owned(), words.fill("total", "tax", &vat.into()), words.text("total", "gross").to_owned()];
     wanted.extend(labels.iter().zip(amounts).map(|(label, amount)| format!("{label}{amount}")));
@@ -129,6 +131,104 @@ async fn r23_page_1_holds_with_a_hundred_lines_and_all_of_them_follow() {
     for (i, page) in pages.iter().enumerate() {
         assert!(page.contains(&format!("Page{}of{}", i + 1, pages.len())), "page {} is not numbered:\n{page}", i + 1);
     }
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+/// The invoice of a quote that is paid now.
+async fn invoice(world: &World, quote: &Quote) -> String {
+    world.pay(quote).await;
+    world.settled().await;
+    let link = quote.document().replace("document.pdf", "invoice.pdf");
+    pdf::pages(&world.get(&link).await.body).concat()
+}
+
+#[track_caller]
+fn assert_says(invoice: &str, wanted: &[String]) {
+    let missing = pdf::missing(invoice, wanted.iter().map(String::as_str));
+    assert!(missing.is_empty(), "the invoice lacks {missing:#?}\n\n{invoice}");
+}
+
+/// What is new is covered from the day of the payment (R81, R95), and what was off from then on, too (R80).
+#[tokio::test]
+async fn r99_an_invoice_says_which_days_every_line_covers_and_by_which_number_it_is_known() {
+    for language in ["en", "ja"] {
+        let mut world = World::new().await;
+        let words = Words::of(language);
+        let renewed = [
+            ("tracker-data-center", 500, "2027-02-01", ("dates", "2027-02-01", "2028-01-31")),
+            ("tracker-server", 25, "2027-03-01", ("maintenance", "2027-03-01", "2028-02-29")),
+            ("tracker-cloud", 300, "2026-11-01", ("dates", "2026-11-25", "2027-11-24")),
+        ];
+        let mut order = with(&example(), [("/locale", json!(language))]);
+        let mut wanted = Vec::new();
+        let covers = |(key, start, through): (&str, &str, &str)| {
+            let days = [("start", start), ("through", through)].map(|(name, day)| (name.to_owned(), day.to_owned()));
+            words.fill("line", key, &days.into())
+        };
+        for (product, tier, end, days) in renewed {
+            let sen = world.import(product, tier, end).await;
+            order["lines"].as_array_mut().unwrap().push(json!({"kind": "renewal", "sen": sen, "term_months": 12}));
+            wanted.push(words.0["line"]["kind"]["renewal"].as_str().unwrap().replace("{sen}", &sen));
+            wanted.push(covers(days));
+        }
+        let quote = world.quote(&order).await;
+
+        world.set_clock("2026-11-25T10:00:00Z").await;
+        let invoice = invoice(&world, &quote).await;
+        let paid = world.see(&quote).await;
+        let delivered = ["licenses", "subscriptions"].map(|kind| paid.0[kind].as_array().unwrap().clone()).concat();
+        for one in delivered.iter().filter(|one| one["line"].as_u64() <= Some(3)) {
+            let number = BTreeMap::from([("sen".to_owned(), one["sen"].as_str().unwrap().to_owned())]);
+            wanted.push(words.fill("line", "sen", &number));
+        }
+        wanted.push(covers(("maintenance", "2026-11-25", "2027-11-24")));
+        wanted.push(words.text("paid", "card").to_owned());
+        wanted.push("−USD".to_owned());
+        assert_eq!(wanted.len(), 2 * 3 + 3 + 3, "{wanted:#?}");
+        assert_says(&invoice, &wanted);
+        assert_eq!(invoice.matches("2027-11-24").count(), 4, "three new lines, and the cloud that was off:\n{invoice}");
+        world.ignore_letters().await;
+        world.close().await;
+    }
+}
+
+/// Of two renewals that were quoted for the same time, the one that is paid second begins later than it was quoted.
+#[tokio::test]
+async fn an_invoice_says_nothing_wrong_about_a_renewal_that_was_moved_by_another() {
+    let mut world = World::new().await;
+    let sen = world.import("tracker-data-center", 500, "2027-02-01").await;
+    let order = with(&example(), [("/lines", json!([{"kind": "renewal", "sen": sen, "term_months": 12}]))]);
+    let (one, other) = (world.quote(&order).await, world.quote(&order).await);
+    let (first, second) = (invoice(&world, &one).await, invoice(&world, &other).await);
+    assert_says(&first, &["Covers 2027-02-01 through 2028-01-31".to_owned()]);
+    assert_says(&second, &["Runs through 2029-01-31".to_owned()]);
+    assert!(!second.contains("2027-02-01"), "{second}");
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r115_a_japanese_document_calls_places_taxes_and_discounts_as_people_in_japan_do_and_the_rest_as_it_is_called() {
+    let mut world = World::new().await;
+    let address = json!({
+        "street": "丸の内1丁目1番1号", "city": "千代田区", "postal_code": "100-0005", "region": "JP-13", "country": "JP",
+    });
+    let order = with(
+        &example_of("tracker-cloud", 15),
+        [("/locale", json!("ja")), ("/currency", json!("JPY")), ("/reseller/address", address)],
+    );
+    world.enrol("Example Reseller GmbH", "partner/gold", None).await;
+    let token = world.token("rita@reseller.example", Some("Example Reseller GmbH")).await;
+    let quote = Quote(world.post_as(&token, "/v1/quotes", &order).await.expect(201));
+    let page = &pdf::pages(&world.get(quote.document()).await.body)[0];
+    let wanted = [
+        "〒100-0005東京都千代田区丸の内1丁目1番1号日本",
+        "消費税 10 % (日本)",
+        "Tracker Cloud (年間契約)",
+        "ソリューションパートナー: 15 % 割引−JPY",
+    ];
+    assert_eq!(pdf::missing(page, wanted), [""; 0], "{page}");
     world.ignore_letters().await;
     world.close().await;
 }

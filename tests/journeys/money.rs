@@ -1,7 +1,9 @@
-//! Prices, taxes and payment methods, as the worked examples have them (E1–E4, E19–E25, R69, R70, R74).
+//! Prices, taxes and payment methods, as the worked examples have them (E1–E4, E19–E25, R69, R70, R74), and the form that
+//! takes a payment (R32, R63).
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{NOW, World, example_of, stripe::Payment, vendor_with, with};
+use tests::{NOW, Quote, World, example, example_of, stripe::Payment, vendor_with, with};
 
 /// The net of so many users of a product for so many months, previewed; or the code of the refusal.
 async fn net(world: &World, product: &str, users: i64, months: i64) -> Result<i64, String> {
@@ -167,5 +169,48 @@ async fn tax_follows_the_billing_address_and_is_rounded_once_per_rate() {
     let yen = with(&example_of("tracker-cloud", 15), [("/currency", json!("JPY")), ("/reseller/address", address("JP", None))]);
     let yen = world.post("/v1/quotes/preview", &yen).await.expect(200);
     assert_eq!((&yen["net"], &yen["tax"], &yen["total"]), (&json!(147_000), &json!(14_700), &json!(161_700)));
+    world.close().await;
+}
+
+/// What the payment form says of a quote, whether or not it has a link to it.
+async fn payment_form(world: &World, quote: &Quote) -> String {
+    let page = world.get(&format!("/pay/{}?secret={}", quote.number(), quote.secret())).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    page.text().to_owned()
+}
+
+#[tokio::test]
+async fn r32_the_payment_form_of_an_order_in_review_promises_no_quote_and_a_rejected_one_says_why() {
+    let vendor = vendor_with(&[("vendor.toml", "above = { USD = 1000000000 }", "above = { USD = 1 }")]);
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let order = world.quote(&example()).await;
+    assert_eq!((&order.0["status"], &order.0["review_due"]), (&json!("in_review"), &json!("2026-06-04")));
+    let says_too_much = |form: &str| ["Valid through", "first page", "<form"].into_iter().find(|text| form.contains(text));
+
+    let form = payment_form(&world, &order).await;
+    assert!(form.contains("reviews this order") && form.contains("2026-06-04"), "{form}");
+    assert_eq!(says_too_much(&form), None, "{form}");
+
+    let decision = json!({"reason": "We do not sell to <nobody>.", "revision": 1});
+    world.desk(Method::POST, &format!("quotes/{}/reject", order.number()), &decision).await.expect(200);
+    let form = payment_form(&world, &order).await;
+    assert!(form.contains("nothing to pay") && form.contains("We do not sell to &lt;nobody&gt;."), "{form}");
+    assert!(!form.contains("2026-06-04"), "nobody looks at it any more: {form}");
+    assert_eq!(says_too_much(&form), None, "{form}");
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r63_the_payment_form_pays_only_when_it_is_told_to() {
+    let mut world = World::new().await;
+    let quote = world.quote(&example()).await;
+    for nothing in ["", "outcome=", "outcome", "outcome=paid&outcome=declined", "paid"] {
+        let pressed = world.send(world.request(Method::POST, quote.pay()).body(nothing)).await;
+        assert_eq!(pressed.problem(422, "value_invalid")["errors"][0]["pointer"], "/outcome", "{nothing:?}");
+    }
+    assert_eq!(world.see(&quote).await.0, quote.0, "nothing was paid");
+    world.pay(&quote).await;
+    world.ignore_letters().await;
     world.close().await;
 }

@@ -83,9 +83,9 @@ impl World {
         Self { routes, clock, now: Cell::new(now), _engine: engine, _data: data }
     }
 
-    /// A minute later what was asked too often may be asked again.
+    /// An hour later what was asked too often may be asked again.
     fn later(&self) {
-        self.now.set(self.now.get() + SignedDuration::from_mins(1));
+        self.now.set(self.now.get() + SignedDuration::from_hours(1));
         self.clock.set(self.now.get());
     }
 

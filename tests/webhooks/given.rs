@@ -253,6 +253,25 @@ impl Paying {
         self.event("charge.refunded", 3_600, charge)
     }
 
+    /// The payer's bank withdrew so much, in a dispute of this name.
+    pub(crate) fn withdrawn(&self, dispute: &str, amount: i64) -> Value {
+        self.event("charge.dispute.funds_withdrawn", 7_200, self.dispute(dispute, amount, "needs_response"))
+    }
+
+    /// The dispute is won, and the money is back.
+    pub(crate) fn reinstated(&self, dispute: &str, amount: i64) -> Value {
+        self.event("charge.dispute.funds_reinstated", 86_400, self.dispute(dispute, amount, "won"))
+    }
+
+    fn dispute(&self, dispute: &str, amount: i64, status: &str) -> Value {
+        json!({
+            "id": format!("dp_{dispute}_{}", self.intent), "object": "dispute", "amount": amount, "currency": self.currency,
+            "charge": format!("ch_{}", self.intent), "payment_intent": self.intent, "reason": "fraudulent", "status": status,
+            "balance_transactions": [{"id": "txn_example", "object": "balance_transaction", "amount": -amount}],
+            "evidence": {}, "metadata": {}, "is_charge_refundable": false,
+        })
+    }
+
     /// Any event; `after` is in seconds after the payment.
     pub(crate) fn event(&self, kind: &str, after: i64, object: Value) -> Value {
         json!({

@@ -84,6 +84,75 @@ async fn a_part_that_went_back_leaves_the_quote_paid() {
     assert_eq!(world.stored(&quote.number).await.status(noon()), Status::Refunded, "a charge need not name its quote");
 }
 
+/// R78: a chargeback, or a bank debit that comes back, is money that went back, whoever took it.
+#[tokio::test]
+async fn r78_what_the_payer_s_bank_withdraws_is_gone_and_nothing_is_delivered_for_it() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    world.tell(&paying.succeeded()).await;
+    assert!(world.stored(&quote.number).await.deliverable_since().is_some());
+    for (event, outcome) in [
+        (paying.withdrawn("one", 100), "noted"),
+        (paying.withdrawn("one", 100), "known"),
+        (paying.refunded(300), "noted"),
+        (paying.withdrawn("other", 50), "noted"),
+        (paying.refunded(300), "known"),
+    ] {
+        assert_eq!(world.tell(&event).await.outcome(), outcome, "{event}");
+    }
+    let in_part = world.stored(&quote.number).await;
+    assert_eq!((in_part.payments[0].refunded, in_part.status(noon())), (450, Status::Paid));
+    assert_eq!(in_part.deliverable_since(), None, "no key for a payment of which some is gone");
+
+    world.tell(&paying.withdrawn("rest", paying.amount - 450)).await;
+    let gone = world.stored(&quote.number).await;
+    assert_eq!((gone.payments[0].refunded, gone.stage), (paying.amount, Stage::Refunded { delivery: None }));
+    let receipt = world.receipt(&paying).await.expect("a receipt");
+    assert_eq!((receipt.refunded, receipt.withdrawn.len(), receipt.gone()), (300, 3, paying.amount));
+}
+
+#[tokio::test]
+async fn r78_a_dispute_told_before_its_payment_waits_for_it() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    assert_eq!(world.tell(&paying.withdrawn("early", paying.amount)).await.outcome(), "noted");
+    assert_eq!(world.receipt(&paying).await.expect("a receipt").whereabouts, Whereabouts::Awaited);
+    assert_eq!(world.stored(&quote.number).await, quote, "a dispute alone changes no quote");
+
+    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    assert_eq!(world.stored(&quote.number).await.stage, Stage::Refunded { delivery: None }, "so that no key is issued for it");
+}
+
+#[tokio::test]
+async fn a_dispute_over_unapplied_money_is_noted_with_it() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying { amount: 100, ..Paying::of(&quote) };
+    assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
+    assert_eq!(world.tell(&paying.withdrawn("one", 100)).await.outcome(), "noted");
+    assert_eq!(world.receipt(&paying).await.expect("a receipt").gone(), 100);
+    assert_eq!(world.stored(&quote.number).await, quote);
+}
+
+/// What it had paid for was taken back by then, and may be sold anew: nothing is undone by itself.
+#[tokio::test]
+async fn money_that_a_won_dispute_brings_back_is_left_to_a_person() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    for event in [paying.succeeded(), paying.withdrawn("one", paying.amount)] {
+        world.tell(&event).await;
+    }
+    let before = world.table().await;
+    for _ in 0..2 {
+        let answer = world.tell(&paying.reinstated("one", paying.amount)).await;
+        assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "undecided"));
+    }
+    assert_eq!(world.table().await, before);
+}
+
 #[tokio::test]
 async fn e27_another_amount_pays_nothing() {
     let world = World::new().await;
@@ -298,6 +367,8 @@ async fn events_without_use_are_acknowledged_and_nothing_is_stored() {
         paying.completed_unpaid(),
         paying.event("payment_intent.created", 0, paying.succeeded()["data"]["object"].clone()),
         paying.event("charge.succeeded", 0, paying.refunded(0)["data"]["object"].clone()),
+        // A dispute that is only asked about takes nothing; one that does is told again when it has.
+        paying.event("charge.dispute.created", 0, paying.withdrawn("one", 100)["data"]["object"].clone()),
         paying.event("customer.created", 0, json!({"id": "cus_1", "object": "customer", "email": null})),
         paying.event("something.that.stripe.invents.later", 0, json!(null)),
     ];
@@ -320,6 +391,10 @@ async fn a_genuine_event_that_cannot_be_read_is_not_acknowledged_and_nothing_is_
         *event.pointer_mut(pointer).expect("a member") = value;
         event
     };
+    let without = |member: &str, mut event: Value| {
+        event["data"]["object"].as_object_mut().expect("an object").remove(member).expect("it is there");
+        event
+    };
     let unreadable = [
         json!([]),
         json!({"type": "payment_intent.succeeded", "livemode": true}),
@@ -329,6 +404,10 @@ async fn a_genuine_event_that_cannot_be_read_is_not_acknowledged_and_nothing_is_
         with("/data/object/amount_received", json!("4998000")),
         with("/created", json!(i64::MAX)),
         with("/data/object/id", json!(7)),
+        without("payment_intent", without("charge", paying.withdrawn("one", 100))),
+        without("amount", paying.withdrawn("one", 100)),
+        without("id", paying.withdrawn("one", 100)),
+        paying.withdrawn("one", -1),
     ];
     for event in unreadable {
         let answer = world.tell(&event).await;

@@ -137,7 +137,11 @@ async fn both_secrets_count_while_one_rotates_and_no_third() {
 /// `stripe.WebhookSignature._compute_signature(f"1780315200.{body}", secret)`.
 #[tokio::test]
 async fn signatures_of_stripe_s_own_library_are_accepted() {
-    let known = r#"{"id":"evt_1PracticeVector","object":"event","type":"payment_intent.succeeded","livemode":true,"created":1780315200,"data":{"object":{"id":"pi_vector","object":"payment_intent","amount_received":1,"currency":"usd"}}}"#;
+    let known = concat!(
+        r#"{"id":"evt_1PracticeVector","object":"event","type":"payment_intent.succeeded","livemode":true,"#,
+        r#""created":1780315200,"data":{"object":{"id":"pi_vector","object":"payment_intent","amount_received":1,"#,
+        r#""currency":"usd"}}}"#,
+    );
     let vectors = [
         (SECRET, known, "2cd9b5b7c615d6c77417999feb24d94f42dd61266873e9791c15f57fc72263a4"),
         (NEXT, known, "52e0767a49f67fc431454fef359a47437cb4028ff0dc3375a8e6f5a23e98c130"),
@@ -162,7 +166,10 @@ async fn through_the_gateway(world: &World, signature: &str, body: &str, base64:
         "headers": {"content-type": "application/json; charset=utf-8", "host": "api.example.com", "stripe-signature": signature},
         "requestContext": {
             "accountId": "000000000000", "apiId": "example", "domainName": "api.example.com", "domainPrefix": "api",
-            "http": {"method": "POST", "path": "/webhooks/stripe", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "Stripe/1.0"},
+            "http": {
+                "method": "POST", "path": "/webhooks/stripe", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                "userAgent": "Stripe/1.0",
+            },
             "requestId": "the-gateway-s-id", "routeKey": "POST /webhooks/stripe", "stage": "$default",
             "time": "10/Jun/2026:12:00:00 +0000", "timeEpoch": 1_781_092_800_000_i64,
         },

@@ -62,8 +62,10 @@ enum Outcome {
     Applied,
     /// The money is kept, with the reason why it pays nothing.
     Unapplied,
-    /// A refund or a failed attempt is noted.
+    /// Money that went back, or a failed attempt, is noted.
     Noted,
+    /// Money that had gone back is here again: a person decides what becomes of the quote.
+    Undecided,
     /// It was all known.
     Known,
     /// We have no use for this event.
@@ -76,6 +78,15 @@ async fn hear_stripe(State(payments): State<Arc<Payments>>, headers: HeaderMap, 
     payments.secrets.verify(headers.get(stripe::SIGNATURE), &body, now)?;
     let told = match stripe::read(&body, payments.accept_test_mode)? {
         Heard::Told(told) => told,
+        Heard::Reinstated(payment) => {
+            let payment = payment.as_str();
+            tracing::error!(
+                must_decide = "money_reinstated",
+                payment,
+                "money of a lost payment is reinstated: somebody must decide"
+            );
+            return Ok(heeded(Outcome::Undecided, None));
+        }
         Heard::Ignored => return Ok(heeded(Outcome::Ignored, None)),
     };
     for _ in 0..ATTEMPTS {
@@ -105,7 +116,8 @@ fn reply(told: &Told, settlement: &Settlement) -> axum::response::Response {
     let whereabouts = settlement.receipt.as_ref().map(|receipt| &receipt.whereabouts);
     match (&told.news, whereabouts) {
         (News::Succeeded { .. }, Some(Whereabouts::Unapplied { reason, .. })) => {
-            tracing::warn!(payment = told.payment.as_str(), ?reason, "money that pays nothing is kept as unapplied");
+            let payment = told.payment.as_str();
+            tracing::warn!(must_decide = "money_unapplied", payment, ?reason, "money that pays nothing is kept as unapplied");
             heeded(Outcome::Unapplied, Some(*reason))
         }
         (News::Succeeded { .. }, Some(_)) => heeded(Outcome::Applied, None),

@@ -78,6 +78,8 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 pub enum Heard {
     /// Money moved, or was tried to.
     Told(Told),
+    /// A dispute over this payment ended well: money that had gone back is here again.
+    Reinstated(PaymentId),
     /// Nothing that we act on, or a test where only real money counts.
     Ignored,
 }
@@ -149,6 +151,26 @@ struct Charge {
     metadata: Option<Metadata>,
 }
 
+/// `dispute`: a chargeback, or a bank debit that came back
+#[derive(Deserialize)]
+struct Dispute {
+    id: String,
+    charge: Option<Expandable>,
+    payment_intent: Option<Expandable>,
+    amount: i64,
+    currency: String,
+}
+
+impl Dispute {
+    /// The disputed payment, as the events of its success name it.
+    fn payment(&self) -> Result<PaymentId, Refusal> {
+        let payment = self.payment_intent.as_ref().or(self.charge.as_ref());
+        payment
+            .map(|payment| PaymentId::new("stripe", payment.id()))
+            .ok_or_else(|| Refusal::new(Code::ValueInvalid, "The event's dispute names neither a payment nor a charge."))
+    }
+}
+
 #[derive(Deserialize, Default)]
 struct Metadata {
     quote_number: Option<String>,
@@ -172,12 +194,14 @@ impl Expandable {
 }
 
 /// The events that we act on.
-const HEEDED: [&str; 5] = [
+const HEEDED: [&str; 7] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
     "charge.refunded",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
 ];
 
 /// Reads a genuine event. `Err` means that it has not the form that Stripe documents: it is not acknowledged, so that
@@ -230,6 +254,13 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
                 news,
             )
         }
+        "charge.dispute.funds_withdrawn" => {
+            let dispute = of::<Dispute>(object)?;
+            let (payment, money) = (dispute.payment()?, money(dispute.amount, &dispute.currency)?);
+            // A dispute does not say what the payment was for: its receipt does.
+            Ok(Heard::Told(Told { payment, at, reference: None, news: News::Withdrawn { dispute: dispute.id, money } }))
+        }
+        "charge.dispute.funds_reinstated" => Ok(Heard::Reinstated(of::<Dispute>(object)?.payment()?)),
         _ => Ok(Heard::Ignored),
     }
 }
@@ -288,6 +319,7 @@ fn methods(types: &[String]) -> Vec<Method> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 mod tests {
     use super::*;
 
@@ -315,9 +347,23 @@ mod tests {
             .to_string()
         };
         assert_eq!(read(event("unpaid").as_bytes(), false), Ok(Heard::Ignored));
-        assert!(
-            matches!(read(event("paid").as_bytes(), false), Ok(Heard::Told(told)) if told.payment == PaymentId::new("stripe", "pi_1"))
-        );
+        assert!(matches!(read(event("paid").as_bytes(), false), Ok(Heard::Told(told)) if told.payment.as_str() == "stripe:pi_1"));
+    }
+
+    #[test]
+    fn a_dispute_is_over_the_payment_or_else_its_charge_expanded_or_not() {
+        let event = |dispute: serde_json::Value| {
+            let mut event = serde_json::json!({
+                "id": "evt_1", "type": "charge.dispute.funds_reinstated", "created": 1_780_000_000, "livemode": true,
+                "data": {"object": {"id": "dp_1", "object": "dispute", "amount": 100, "currency": "usd", "status": "won"}}
+            });
+            event["data"]["object"].as_object_mut().unwrap().extend(dispute.as_object().unwrap().clone());
+            read(event.to_string().as_bytes(), false)
+        };
+        let of = |payment: &str| Ok(Heard::Reinstated(PaymentId::new("stripe", payment)));
+        assert_eq!(event(serde_json::json!({"charge": "ch_1", "payment_intent": "pi_1"})), of("pi_1"));
+        assert_eq!(event(serde_json::json!({"charge": {"id": "ch_1"}, "payment_intent": null})), of("ch_1"));
+        assert!(event(serde_json::json!({})).is_err());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use contract::Problem;
+use domain::Code;
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
 
 use tokio::net::TcpListener;
@@ -28,8 +30,7 @@ pub(crate) async fn stand(
 ) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !is_this_machine(host) {
-        return (StatusCode::MISDIRECTED_REQUEST, "This is a home for one machine: use its address, or localhost.\n")
-            .into_response();
+        return misdirected();
     }
     let mut context = ApiGatewayV2httpRequestContext::default();
     context.http.source_ip = Some(caller.ip().to_string());
@@ -39,6 +40,16 @@ pub(crate) async fn stand(
     if writes {
         gauge.nudge();
     }
+    response
+}
+
+/// Under a foreign name there is nothing here; the shell around this writes the problem.
+fn misdirected() -> Response {
+    let problem = Problem::new(Code::NotFound, "This is a home for one machine: use its address, or localhost.");
+    let status = StatusCode::MISDIRECTED_REQUEST;
+    let problem = Problem { status: status.as_u16(), title: "Misdirected request", ..problem };
+    let mut response = status.into_response();
+    response.extensions_mut().insert(problem);
     response
 }
 

@@ -9,11 +9,9 @@ use std::{
 
 use aws_config::{Region, SdkConfig};
 use axum::{Router, middleware};
-use contract::Links;
 use deadlines::{Deadlines, Round};
 use desk::Desk;
 use documents::Documents;
-use domain::link::LinkKeys;
 use issuance::Issuance;
 use jiff::{SignedDuration, Timestamp};
 use licenses::Licenses;
@@ -21,7 +19,7 @@ use licensing::FileSigner;
 use notifications::Notifications;
 use payments::Payments;
 use quotes::Quotes;
-use runtime::{Configuration, Policies, StartError, Vendor, clock::MovableClock, shell};
+use runtime::{Configuration, Policies, StartError, Vendor, clock::MovableClock, secret::Secret, shell};
 use store::Store;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -85,101 +83,72 @@ struct WebhookSecret {
     own: bool,
 }
 
+impl WebhookSecret {
+    fn given_or_own(given: Option<Secret>, data: &Path) -> Result<Self, StartError> {
+        if let Some(given) = given {
+            return Ok(Self { secret: given.expose().to_owned(), own: false });
+        }
+        let secret = secrets::kept(data, "stripe-webhook-secret", || format!("whsec_{}", secrets::fresh()))?;
+        Ok(Self { secret, own: true })
+    }
+}
+
 impl Home {
     /// Starts everything; `Ok` means that requests are answered from now on. A home that was killed starts where it was.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings { listen, data, vendor, now, environment } = settings;
-        let named =
+        let (stripe_secret, other_engine) =
             environment.read(|c| (c.optional_secret("STRIPE_WEBHOOK_SECRET"), c.optional("AWS_ENDPOINT_URL_DYNAMODB")))?;
-        let (stripe_secret, other_engine) = named;
-
-        if !listen.ip().is_loopback() {
-            let why = "this home shows every letter to whoever reaches it, so it is for this machine alone";
-            return Err(format!("it does not listen on {listen}: {why}. Use 127.0.0.1 or [::1]").into());
-        }
-        let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+        let listener = on_this_machine(listen).await?;
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
 
-        let (engine, config) = match other_engine {
-            Some(endpoint) => (None, sdk_config(&environment, &endpoint)?),
-            None => {
-                let engine = Engine::start(&data).await?;
-                let config = sdk_config(&Configuration::default(), engine.endpoint())?;
-                (Some(Arc::new(engine)), config)
-            }
-        };
+        let (engine, config) = table_engine(other_engine, &environment, &data).await?;
         let store = Store::new(aws_sdk_dynamodb::Client::new(&config), TABLE);
         store.create_table().await?;
 
         let clock = now.map_or_else(MovableClock::following_system, MovableClock::at);
-        let webhook_secret = match stripe_secret {
-            Some(secret) => WebhookSecret { secret: secret.expose().to_owned(), own: false },
-            None => {
-                let secret = secrets::kept(&data, "stripe-webhook-secret", || format!("whsec_{}", secrets::fresh()))?;
-                WebhookSecret { secret, own: true }
-            }
-        };
-        let link_keys = secrets::kept(&data, "link-keys", || format!("k1:{}", secrets::fresh()))?;
-        let number_key = secrets::kept(&data, "number-key", secrets::fresh)?;
+        let webhook_secret = WebhookSecret::given_or_own(stripe_secret, &data)?;
         let issuer = {
             let clock = clock.clock();
             Issuer::open(&data, &url, Arc::new(move || clock.now()))?
         };
-        let pay = format!("{url}/pay");
         let configuration = Configuration::from_pairs([
             ("TABLE_NAME", TABLE),
             ("VENDOR_DIR", &*vendor.to_string_lossy()),
             ("PUBLIC_URL", &url),
-            ("PAYMENT_URL", &pay),
-            ("LINK_KEYS", &link_keys),
-            ("NUMBER_KEY", &number_key),
+            ("PAYMENT_URL", &format!("{url}/pay")),
+            ("LINK_KEYS", &secrets::kept(&data, "link-keys", || format!("k1:{}", secrets::fresh()))?),
+            ("NUMBER_KEY", &secrets::kept(&data, "number-key", secrets::fresh)?),
             ("STRIPE_WEBHOOK_SECRET", &webhook_secret.secret),
             ("STRIPE_ACCEPT_TEST_MODE", "true"),
             ("OIDC_ISSUER", issuer.url()),
             ("OIDC_AUDIENCE", issuer::AUDIENCE),
         ]);
-
+        let (folder, links) = Vendor::with_links(&configuration)?;
         // Here the folder is what the vendor edits: a changed one counts from the next start on.
-        Policies::new(&Vendor::open(&vendor)?, store.clone(), clock.clock())?.take_folder().await?;
+        Policies::new(&folder, store.clone(), clock.clock())?.take_folder().await?;
 
         let (post, mail) = post_office(&data).await?;
-        let signer = Arc::new(FileSigner::open_or_create(data.join("license-key.pem"))?);
-        let issuance = Arc::new(Issuance::start(&configuration, store.clone(), signer, clock.clock()).await?);
-        let notifications = Arc::new(Notifications::start(&configuration, store.clone(), mail, clock.clock())?);
-        let routes = Router::new()
-            .merge(quotes::routes(Quotes::start(&configuration, store.clone(), clock.clock())?))
-            .merge(payments::routes(Payments::start(&configuration, store.clone(), clock.clock())?))
-            .merge(licenses::routes(Licenses::start(&configuration, store.clone(), clock.clock())?))
-            .merge(desk::routes(Desk::start(&configuration, store.clone(), clock.clock())?))
-            .merge(documents::routes(Documents::start(&configuration, store.clone(), clock.clock())?))
-            .merge(practice::router(Arc::new(Practice {
-                store: store.clone(),
-                links: Links::new(&url, &pay, LinkKeys::parse(&link_keys)?),
-                webhook: format!("{url}/webhooks/stripe"),
-                secret: webhook_secret.secret.clone(),
-                clock: clock.clock(),
-                http: reqwest::Client::builder().no_proxy().build()?,
-            })))
+        let practice = Practice {
+            store: store.clone(),
+            links,
+            webhook: format!("{url}/webhooks/stripe"),
+            secret: webhook_secret.secret.clone(),
+            clock: clock.clock(),
+            http: reqwest::Client::builder().no_proxy().build()?,
+        };
+        let routes = functions(&configuration, &store, &clock)?
+            .merge(practice::router(Arc::new(practice)))
             .merge(inbox::router(post.0.clone()))
             .merge(issuer.router())
             .merge(timepiece::router(clock.clone()));
-
-        let consumers = vec![
-            Consumer::new("issuance", move |event| {
-                let issuance = issuance.clone();
-                async move { issuance.handle(event).await }
-            }),
-            Consumer::new("notifications", move |event| {
-                let notifications = notifications.clone();
-                async move { notifications.handle(event).await }
-            }),
-        ];
+        let consumers = consumers(&configuration, &store, &clock, mail, &data).await?;
         let pump = Pump::start(aws_sdk_dynamodbstreams::Client::new(&config), store.client(), TABLE, consumers, &data).await?;
         let gauge = pump.gauge();
 
         let (stop, _) = watch::channel(false);
-        let routes = shell(routes).layer(middleware::from_fn_with_state(gauge.clone(), guard::stand));
+        let routes = shell(routes.layer(middleware::from_fn_with_state(gauge.clone(), guard::stand)));
         let http = tokio::spawn(serve(listener, routes, stop.subscribe()));
         let tidy = tokio::spawn(keep_tidy(engine.clone(), gauge.clone()));
         let deadlines = Arc::new(Deadlines::new(store.clone(), clock.clock()));
@@ -293,6 +262,62 @@ async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
         tracing::error!(%error, "the HTTP server ended");
     }
+}
+
+/// A listener that nobody else's machine reaches.
+async fn on_this_machine(listen: SocketAddr) -> Result<TcpListener, StartError> {
+    if !listen.ip().is_loopback() {
+        let why = "this home shows every letter to whoever reaches it, so it is for this machine alone";
+        return Err(format!("it does not listen on {listen}: {why}. Use 127.0.0.1 or [::1]").into());
+    }
+    Ok(TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?)
+}
+
+/// The engine that is named, or the embedded one; and what the SDK has to know of it.
+async fn table_engine(
+    named: Option<String>,
+    environment: &Configuration,
+    data: &Path,
+) -> Result<(Option<Arc<Engine>>, SdkConfig), StartError> {
+    if let Some(endpoint) = named {
+        return Ok((None, sdk_config(environment, &endpoint)?));
+    }
+    let engine = Engine::start(data).await?;
+    let config = sdk_config(&Configuration::default(), engine.endpoint())?;
+    Ok((Some(Arc::new(engine)), config))
+}
+
+/// What the functions answer that are asked over HTTP.
+fn functions(configuration: &Configuration, store: &Store, clock: &MovableClock) -> Result<Router, StartError> {
+    Ok(Router::new()
+        .merge(quotes::routes(Quotes::start(configuration, store.clone(), clock.clock())?))
+        .merge(payments::routes(Payments::start(configuration, store.clone(), clock.clock())?))
+        .merge(licenses::routes(Licenses::start(configuration, store.clone(), clock.clock())?))
+        .merge(desk::routes(Desk::start(configuration, store.clone(), clock.clock())?))
+        .merge(documents::routes(Documents::start(configuration, store.clone(), clock.clock())?)))
+}
+
+/// The functions that are told of every change.
+async fn consumers(
+    configuration: &Configuration,
+    store: &Store,
+    clock: &MovableClock,
+    mail: aws_sdk_ses::Client,
+    data: &Path,
+) -> Result<Vec<Consumer>, StartError> {
+    let signer = Arc::new(FileSigner::open_or_create(data.join("license-key.pem"))?);
+    let issuance = Arc::new(Issuance::start(configuration, store.clone(), signer, clock.clock()).await?);
+    let notifications = Arc::new(Notifications::start(configuration, store.clone(), mail, clock.clock())?);
+    Ok(vec![
+        Consumer::new("issuance", move |event| {
+            let issuance = issuance.clone();
+            async move { issuance.handle(event).await }
+        }),
+        Consumer::new("notifications", move |event| {
+            let notifications = notifications.clone();
+            async move { notifications.handle(event).await }
+        }),
+    ])
 }
 
 /// The post office at a loopback address of its own, and SES's client to it.

@@ -14,20 +14,18 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::{
     Json, Router,
     extract::{State, rejection::JsonRejection},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
     routing::{get, post},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use email_address::EmailAddress;
-use http::{
-    StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
-};
+use domain::{Code, Refusal, fault::Faults, party::Email};
+use http::{StatusCode, header::CACHE_CONTROL};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
 };
+use runtime::{Failure, Reply};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -161,8 +159,8 @@ impl Issuer {
     /// * `GET /local/issuer/.well-known/openid-configuration`;
     /// * `GET /local/issuer/jwks.json`;
     /// * `POST /local/tokens` with `{"email", "organization"?, "groups"?}` answers
-    ///   `{"access_token", "token_type": "Bearer", "expires_in"}`, and every fault of a bad body at once as a 400 problem
-    ///   (RFC 9457) with `errors: [{"pointer", "detail"}]`.
+    ///   `{"access_token", "token_type": "Bearer", "expires_in"}`; a body in which anything is wrong is refused as anywhere
+    ///   else, with every fault at once.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/local/issuer/.well-known/openid-configuration", get(configuration))
@@ -209,73 +207,63 @@ async fn keys(State(issuer): State<Issuer>) -> Json<JwkSet> {
     Json(JwkSet { keys: vec![issuer.0.public.clone()] })
 }
 
-async fn issue(State(issuer): State<Issuer>, body: Result<Json<Value>, JsonRejection>) -> Result<Response, Problem> {
-    let Json(body) = body.map_err(|fault| Problem { status: fault.status(), errors: vec![("", fault.body_text())] })?;
-    let identity = identity(&body).map_err(|errors| Problem { status: StatusCode::BAD_REQUEST, errors })?;
-    let token = issuer.token(&identity).map_err(|_| Problem {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        errors: vec![("", "the token could not be signed".to_owned())],
-    })?;
+async fn issue(State(issuer): State<Issuer>, body: Result<Json<Value>, JsonRejection>) -> Reply {
+    let Json(body) = body.map_err(|rejection| unread(&rejection))?;
+    let token = issuer.token(&identity(&body)?);
+    let token = token.map_err(|error| Failure::Broken(format!("a token cannot be signed: {error}")))?;
     let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": VALIDITY.as_secs() });
     // RFC 6749, section 5.1.
     Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
-/// What is wrong with a body, and where: a JSON pointer and a sentence.
-type Faults = Vec<(&'static str, String)>;
+fn unread(rejection: &JsonRejection) -> Refusal {
+    match rejection {
+        JsonRejection::MissingJsonContentType(_) => {
+            Refusal::new(Code::ValueInvalid, "Send the body with `Content-Type: application/json`: nothing else is read here.")
+        }
+        rejection if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal::new(Code::BodyTooLarge, "The body is larger than any identity.")
+        }
+        _ => Refusal::new(Code::MalformedJson, "The body is not JSON. Send {\"email\": \"ada@example.com\"}, for example."),
+    }
+}
 
 /// The identity in a body, or everything that is wrong with it.
-fn identity(body: &Value) -> Result<Identity, Faults> {
+fn identity(body: &Value) -> Result<Identity, Refusal> {
     let Some(fields) = body.as_object() else {
-        return Err(vec![("", "must be an object with email and, if wanted, organization and groups".to_owned())]);
+        let detail = "Send an object with `email` and, if wanted, `organization` and `groups`.";
+        return Err(Refusal::new(Code::WrongType, detail));
     };
-    let mut faults = Faults::new();
+    let mut faults = Faults::default();
     for name in fields.keys().filter(|name| !matches!(name.as_str(), "email" | "organization" | "groups")) {
-        faults.push(("", format!("has the unknown field {name:?}: there are email, organization and groups")));
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        faults.add(Code::UnknownMember, pointer, "There is no such member: there are `email`, `organization` and `groups`.");
     }
-    let email = fields.get("email").and_then(Value::as_str).filter(|email| EmailAddress::is_valid(email));
-    if email.is_none() {
-        faults.push(("/email", "must be an e-mail address, for example \"ada@example.com\"".to_owned()));
-    }
-    let organization = match fields.get("organization") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(name)) if !name.trim().is_empty() => Some(name.clone()),
-        Some(_) => {
-            faults.push(("/organization", "must be a name, or be left out".to_owned()));
+    let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
+    let email = match given("email") {
+        None => {
+            faults.add(Code::Required, "/email", "This is required.");
             None
         }
+        Some(email) => {
+            let email = email.as_str().filter(|email| Email::parse(email).is_some());
+            if email.is_none() {
+                faults.add(Code::EmailInvalid, "/email", "Give an e-mail address, for example `ada@example.com`.");
+            }
+            email
+        }
     };
-    let groups = match fields.get("groups") {
-        None | Some(Value::Null) => Some(Vec::new()),
-        Some(groups) => serde_json::from_value(groups.clone()).ok(),
-    };
-    if groups.is_none() {
-        faults.push(("/groups", "must be a list of names, for example [\"staff\"], or be left out".to_owned()));
+    let organization = given("organization").map(|name| name.as_str().filter(|name| !name.trim().is_empty()));
+    if organization == Some(None) {
+        faults.add(Code::ValueInvalid, "/organization", "Give a name, or leave it out.");
     }
-    match (email, groups) {
-        (Some(email), Some(groups)) if faults.is_empty() => Ok(Identity { email: email.to_owned(), organization, groups }),
-        _ => Err(faults),
+    let groups = given("groups").map_or(Ok(Vec::new()), |groups| serde_json::from_value(groups.clone()));
+    if groups.is_err() {
+        faults.add(Code::WrongType, "/groups", "Give a list of names, for example [\"vendor-staff\"], or leave it out.");
     }
-}
-
-/// A refusal as RFC 9457 has it.
-struct Problem {
-    status: StatusCode,
-    errors: Faults,
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let errors: Vec<Value> =
-            self.errors.iter().map(|(pointer, detail)| json!({ "pointer": pointer, "detail": detail })).collect();
-        let body = json!({
-            "type": "about:blank",
-            "title": "No token was issued",
-            "status": self.status.as_u16(),
-            "errors": errors,
-        });
-        (self.status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
-    }
+    let organization = organization.flatten().map(str::to_owned);
+    let identity = email.zip(groups.ok()).map(|(email, groups)| Identity { email: email.to_owned(), organization, groups });
+    faults.into_result(identity)
 }
 
 #[cfg(test)]
@@ -284,7 +272,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use axum::body::Body;
-    use http::Request;
+    use http::{Request, header::CONTENT_TYPE};
     use http_body_util::BodyExt;
     use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
     use tower::ServiceExt;
@@ -298,7 +286,7 @@ mod tests {
     }
 
     async fn call(issuer: &Issuer, request: Request<Body>) -> (StatusCode, Value) {
-        let (head, body) = issuer.router().oneshot(request).await.unwrap().into_parts();
+        let (head, body) = runtime::shell(issuer.router()).oneshot(request).await.unwrap().into_parts();
         (head.status, serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap())
     }
 
@@ -374,21 +362,35 @@ mod tests {
     async fn everything_wrong_with_a_body_is_said_at_once() {
         let home = tempfile::tempdir().unwrap();
         let issuer = issuer(home.path());
-        let pointers = |problem: &Value| -> Vec<String> {
-            let errors = problem["errors"].as_array().unwrap();
-            errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+        let told = |problem: &Value| -> Vec<(String, String)> {
+            assert!(problem["request_id"].is_string() && problem["type"].as_str().unwrap().starts_with("urn:"), "{problem}");
+            let text = |error: &Value, member: &str| error[member].as_str().unwrap().to_owned();
+            problem["errors"].as_array().unwrap().iter().map(|error| (text(error, "code"), text(error, "pointer"))).collect()
         };
         let (status, problem) =
-            ask(&issuer, r#"{"email": "ada", "organization": " ", "groups": "staff", "organisation": "x"}"#).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST);
-        assert_eq!(pointers(&problem), ["", "/email", "/organization", "/groups"]);
-        assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("\"organisation\""), "{problem}");
+            ask(&issuer, r#"{"email": "ada", "organization": " ", "groups": "staff", "organi/sation": "x"}"#).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("request_invalid")));
+        let wanted = [
+            ("unknown_member", "/organi~1sation"),
+            ("email_invalid", "/email"),
+            ("value_invalid", "/organization"),
+            ("wrong_type", "/groups"),
+        ];
+        assert_eq!(told(&problem), wanted.map(|(code, pointer)| (code.to_owned(), pointer.to_owned())));
+        assert!(problem["errors"].as_array().unwrap().iter().all(|error| error["detail"].as_str().unwrap().ends_with('.')));
 
-        for body in ["[]", "{", ""] {
-            let (status, problem) = ask(&issuer, body).await;
-            assert_eq!((status, pointers(&problem)), (StatusCode::BAD_REQUEST, vec![String::new()]), "{body}");
+        for (body, status, code) in
+            [("[]", 422, "wrong_type"), ("{}", 422, "required"), ("{", 400, "malformed_json"), ("", 400, "malformed_json")]
+        {
+            let (answered, problem) = ask(&issuer, body).await;
+            assert_eq!(
+                (answered.as_u16(), &problem["code"], &problem["status"]),
+                (status, &json!(code), &json!(status)),
+                "{body}"
+            );
         }
         let form = Request::post("/local/tokens").body(Body::from(r#"{"email": "ada@example.com"}"#)).unwrap();
-        assert_eq!(call(&issuer, form).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE, "no page elsewhere can post this");
+        let (status, problem) = call(&issuer, form).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("value_invalid")), "no page elsewhere can post this");
     }
 }

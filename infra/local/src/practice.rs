@@ -12,7 +12,11 @@ use axum::{
     routing::get,
 };
 use contract::Links;
-use domain::{Code, Quote, Refusal, payment::Method, quote::Status};
+use domain::{
+    Code, Quote, Refusal,
+    payment::Method,
+    quote::{Event, Status},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
@@ -89,11 +93,21 @@ fn form(quote: &Quote, now: Timestamp) -> Value {
         "status": quote.status(now),
         "method": method,
         "lines": lines,
-        "failed": quote.history.iter().rev().find_map(|entry| match &entry.event {
-            domain::quote::Event::PaymentFailed { reason, .. } => Some(reason.clone()),
+        "review_due": quote.offer.review_due.map(|day| day.to_string()),
+        "rejected": latest(quote, |event| match event {
+            Event::Rejected { reason, .. } => Some(reason),
+            _ => None,
+        }),
+        "failed": latest(quote, |event| match event {
+            Event::PaymentFailed { reason, .. } => Some(reason),
             _ => None,
         }),
     })
+}
+
+/// What the newest event that says it says.
+fn latest<'q>(quote: &'q Quote, says: impl Fn(&'q Event) -> Option<&'q String>) -> Option<&'q String> {
+    quote.history.iter().rev().find_map(|entry| says(&entry.event))
 }
 
 fn page(status: StatusCode, name: &str, context: &Value) -> Reply {
@@ -117,7 +131,7 @@ async fn pay(
     let now = practice.clock.now();
     if let Some(method) = payable_by(&quote, now) {
         let event = match &*form {
-            b"" | b"outcome=paid" => paid(&quote, method, now),
+            b"outcome=paid" => paid(&quote, method, now),
             b"outcome=declined" => declined(&quote, method, now),
             _ => return Err(Refusal::at(Code::ValueInvalid, "/outcome", "Send `outcome=paid` or `outcome=declined`.").into()),
         };

@@ -11,7 +11,7 @@ use store::{Store, keys::Key};
 
 /// Whatever is in force gives way to it.
 fn proposal<'p>(files: &'p BTreeMap<String, String>, by: &'p str, unique: &'p str) -> Proposal<'p> {
-    Proposal { files, over: None, by, at: noon(), reason: None, unique }
+    Proposal { files, over: None, by, email: None, at: noon(), reason: None, unique }
 }
 
 struct Place {

@@ -36,6 +36,7 @@ fn entry(partner: &Partner, millis: i64, unique: &str) -> AuditEntry {
         partition: partner.key().partition,
         at: noon() + SignedDuration::from_millis(millis),
         by: "user-1".to_owned(),
+        email: None,
         action: "record".to_owned(),
         before: None,
         after: Some(json!({ "version": partner.version })),
@@ -99,7 +100,7 @@ async fn a_bucket_allows_so_many_uses_in_each_window() {
 
 /// A data directory from before what is owed was indexed.
 #[tokio::test]
-async fn a_table_that_was_made_without_the_index_is_given_it() {
+async fn a_table_that_was_made_without_the_indexes_is_given_them() {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await.unwrap();
     let client = engine::client(engine.endpoint()).unwrap();
@@ -134,6 +135,7 @@ async fn a_table_that_was_made_without_the_index_is_given_it() {
     assert_eq!(waiting(Owed::Letters, 2, 10).await, [numbers[1].clone(), numbers[2].clone()], "the longest waiting first");
     assert_eq!(waiting(Owed::Letters, 9, 1).await, [numbers[1].clone()]);
     assert_eq!(waiting(Owed::Fulfilment, 9, 10).await, []);
+    assert_eq!(store.in_review(10).await.unwrap(), (Vec::new(), false));
     engine.shutdown().await.unwrap();
 }
 

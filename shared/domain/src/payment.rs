@@ -1,5 +1,7 @@
 //! Money: the ways to pay, what a provider tells of a payment, and where the money of each went.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +99,7 @@ pub struct Reference {
 pub enum News {
     /// The money is there.
     Succeeded {
-        /// How much.
+        /// What arrived.
         money: Money,
         /// By one of these methods: a provider may say only which were possible.
         methods: Vec<Method>,
@@ -107,10 +109,17 @@ pub enum News {
         /// The provider's code for it.
         reason: String,
     },
-    /// Some or all of the money went back.
+    /// We gave some or all of the money back.
     Refunded {
         /// How much in all so far: never a difference, so that it can be told twice.
         total: Money,
+    },
+    /// The payer's bank withdrew some or all of it: a chargeback, or a debit that was returned.
+    Withdrawn {
+        /// The provider's name for this dispute: a payment may have several.
+        dispute: String,
+        /// How much went back in this dispute: never a difference.
+        money: Money,
     },
 }
 
@@ -123,15 +132,30 @@ pub struct Receipt {
     pub version: u64,
     /// Where the money went.
     pub whereabouts: Whereabouts,
-    /// How much of it went back so far, in minor units.
+    /// How much of it we gave back so far, in minor units.
     pub refunded: i64,
+    /// How much of it the payer's bank withdrew, in minor units, by dispute.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withdrawn: BTreeMap<String, i64>,
+}
+
+impl Receipt {
+    /// The receipt of a payment of which nothing is known: version 0, which is never stored.
+    pub(crate) fn unknown(payment: PaymentId) -> Self {
+        Self { payment, version: 0, whereabouts: Whereabouts::Awaited, refunded: 0, withdrawn: BTreeMap::new() }
+    }
+
+    /// How much of it went back so far, one way or the other, in minor units.
+    pub fn gone(&self) -> i64 {
+        self.refunded + self.withdrawn.values().sum::<i64>()
+    }
 }
 
 /// Where money went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Whereabouts {
-    /// Nothing but a refund was told so far: it waits for its payment.
+    /// Nothing was told so far but that money went back: it waits for its payment.
     Awaited,
     /// It paid this quote.
     Applied {
@@ -140,9 +164,9 @@ pub enum Whereabouts {
     },
     /// It is ours to give back or to match by hand.
     Unapplied {
-        /// Why.
+        /// Why it pays nothing.
         reason: Unapplied,
-        /// How much.
+        /// What arrived.
         money: Money,
         /// The quote that it named, if any.
         quote: Option<QuoteNumber>,
@@ -187,6 +211,6 @@ pub struct Payment {
     pub method: Method,
     /// When the money was there.
     pub at: Timestamp,
-    /// How much of it went back, in minor units.
+    /// How much of it went back, given back by us or withdrawn by the payer's bank, in minor units.
     pub refunded: i64,
 }

@@ -27,7 +27,10 @@ pub struct Settlement {
 pub fn settle(told: &Told, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
     match &told.news {
         News::Succeeded { money, methods } => succeeded(told, *money, methods, receipt, quote, now),
-        News::Refunded { total } => refunded(told, *total, receipt, quote, now),
+        News::Refunded { total } => gone(told, *total, receipt, quote, now, |receipt| &mut receipt.refunded),
+        News::Withdrawn { dispute, money } => {
+            gone(told, *money, receipt, quote, now, |receipt| receipt.withdrawn.entry(dispute.clone()).or_default())
+        }
         News::Failed { reason } => {
             Settlement { receipt: None, quote: quote.and_then(|quote| quote.payment_failed(&told.payment, reason, now)) }
         }
@@ -42,13 +45,14 @@ fn succeeded(
     quote: Option<&Quote>,
     now: Timestamp,
 ) -> Settlement {
-    let refunded = receipt.map_or(0, |receipt| receipt.refunded);
+    let mut next = renewed(told, receipt);
     let pays = match (&told.reference, quote) {
         (None, _) => Err(Unapplied::NoReference),
         (Some(_), None) => Err(Unapplied::QuoteUnknown),
         (Some(reference), Some(quote)) => fit(quote, reference, money, methods, told.at).map(|method| (quote, method)),
     };
-    let (whereabouts, change) = match (receipt.map(|receipt| &receipt.whereabouts), pays) {
+    let change;
+    (next.whereabouts, change) = match (receipt.map(|receipt| &receipt.whereabouts), pays) {
         (Some(Whereabouts::Applied { .. }), _) => return Settlement::default(),
         // Events of one payment may say different things about it. It pays if it does by any of them, whichever comes
         // first; and if by none, the most telling reason stays.
@@ -58,20 +62,31 @@ fn succeeded(
             (Whereabouts::Unapplied { reason, money, quote, at: told.at }, None)
         }
         (_, Ok((quote, method))) => {
+            let refunded = next.gone();
             let payment = Payment { payment: told.payment.clone(), amount: money.minor, method, at: told.at, refunded };
             (Whereabouts::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
         }
     };
-    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded };
-    Settlement { receipt: Some(receipt), quote: change }
+    Settlement { receipt: Some(next), quote: change }
 }
 
-fn refunded(told: &Told, total: Money, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
-    if receipt.is_some_and(|receipt| receipt.refunded >= total.minor) {
+/// Enters that money went back, where it counts: by one `account` of it so much in all. Both refunds and disputes only ever
+/// rise, so what went back in all does not depend on the order in which they are told.
+fn gone(
+    told: &Told,
+    total: Money,
+    receipt: Option<&Receipt>,
+    quote: Option<&Quote>,
+    now: Timestamp,
+    account: impl FnOnce(&mut Receipt) -> &mut i64,
+) -> Settlement {
+    let mut next = renewed(told, receipt);
+    let known = account(&mut next);
+    if *known >= total.minor {
         return Settlement::default();
     }
-    let whereabouts = receipt.map_or(Whereabouts::Awaited, |receipt| receipt.whereabouts.clone());
-    let paid_in = match &whereabouts {
+    *known = total.minor;
+    let paid_in = match &next.whereabouts {
         Whereabouts::Awaited => None,
         Whereabouts::Applied { .. } => quote.map(|quote| quote.offer.currency),
         Whereabouts::Unapplied { money, .. } => Some(money.currency),
@@ -79,18 +94,20 @@ fn refunded(told: &Told, total: Money, receipt: Option<&Receipt>, quote: Option<
     if paid_in.is_some_and(|currency| currency != total.currency) {
         return Settlement::default();
     }
-    let change = match (&whereabouts, quote) {
+    let change = match (&next.whereabouts, quote) {
         (Whereabouts::Applied { quote: paid }, Some(quote)) if quote.number == *paid => {
-            quote.refund(&told.payment, total.minor, now)
+            quote.refund(&told.payment, next.gone(), now)
         }
         _ => None,
     };
-    let receipt = Receipt { payment: told.payment.clone(), version: next_version(receipt), whereabouts, refunded: total.minor };
-    Settlement { receipt: Some(receipt), quote: change }
+    Settlement { receipt: Some(next), quote: change }
 }
 
-fn next_version(receipt: Option<&Receipt>) -> u64 {
-    receipt.map_or(1, |receipt| receipt.version + 1)
+/// The payment's receipt as it was, with the version of the next one.
+fn renewed(told: &Told, receipt: Option<&Receipt>) -> Receipt {
+    let mut next = receipt.cloned().unwrap_or_else(|| Receipt::unknown(told.payment.clone()));
+    next.version += 1;
+    next
 }
 
 /// The method by which this money pays this quote, or why it does not.

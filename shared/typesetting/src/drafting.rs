@@ -5,16 +5,19 @@ use domain::{
     Money, Policy, Quote, calendar, party,
     policy::{Deployment, LineKind},
     price::{self, LineNote, Rule},
-    quote::Offer,
+    quote::{Delivery, Offer},
     wording,
 };
 
-use crate::document::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Payment, Table, Total};
+use crate::{
+    document::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Payment, Table, Total},
+    place::Gazetteer,
+};
 
 impl Document {
     /// The document of a quote's current offer. Page 1 says how to pay (R23); `pay` is the link to the payment form.
     pub fn quote(quote: &Quote, policy: &Policy, pay: &str) -> Self {
-        let draft = Draft { offer: &quote.offer, policy };
+        let draft = Draft { offer: &quote.offer, policy, delivery: None };
         let number = quote.number.to_string();
         let revision = (quote.offer.revision > 1).then(|| draft.fact("fact.revision", quote.offer.revision));
         let facts = std::iter::once(draft.fact("fact.quote", &number)).chain(revision).chain([
@@ -33,7 +36,7 @@ impl Document {
     /// The invoice of a paid quote; `None` while there is none.
     pub fn invoice(quote: &Quote, policy: &Policy) -> Option<Self> {
         let delivery = quote.delivery()?;
-        let draft = Draft { offer: &quote.offer, policy };
+        let draft = Draft { offer: &quote.offer, policy, delivery: Some(delivery) };
         let mut facts = vec![
             draft.fact("fact.invoice", &delivery.invoice),
             draft.fact("fact.quote", &quote.number),
@@ -44,8 +47,7 @@ impl Document {
         // What a credit covers whole is delivered without a payment.
         if let Some(payment) = quote.payments.first() {
             facts.push(draft.fact("fact.paid", calendar::day_of(payment.at, &quote.offer.zone())));
-            let method = draft.text(payment.method.name_key());
-            let label = draft.fill("total.paid", &[("method", &method)]);
+            let label = draft.text(&format!("paid.{}", payment.method.as_str()));
             totals.push(Total { label, amount: draft.money(-payment.amount), strong: false });
             due -= payment.amount;
         }
@@ -58,6 +60,8 @@ impl Document {
 struct Draft<'a> {
     offer: &'a Offer,
     policy: &'a Policy,
+    /// What was delivered, on an invoice.
+    delivery: Option<&'a Delivery>,
 }
 
 impl Draft<'_> {
@@ -67,6 +71,15 @@ impl Draft<'_> {
 
     fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
         self.policy.wording.fill(&self.offer.locale, key, values)
+    }
+
+    /// What something is called in the reader's language, or else `otherwise`.
+    fn name<'n>(&'n self, kind: &str, id: &str, otherwise: &'n str) -> &'n str {
+        self.policy.wording.name(&self.offer.locale, kind, id, otherwise)
+    }
+
+    fn places(&self) -> Gazetteer<'_> {
+        Gazetteer { policy: self.policy, language: &self.offer.locale }
     }
 
     fn money(&self, minor: i64) -> String {
@@ -122,34 +135,34 @@ impl Draft<'_> {
     }
 
     fn party(&self, heading: &str, party: &party::Party) -> Party {
-        let address = &party.address;
-        let place = [address.postal_code.as_deref(), Some(&address.city)].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let region = address.region.as_deref().unwrap_or(&address.country);
         let attention = self.fill("document.attention", &[("name", &party.contact.name)]);
         Party {
             heading: self.text(heading),
-            lines: vec![party.company.clone(), attention, address.street.clone(), format!("{place}, {region}")],
+            lines: [party.company.clone(), attention].into_iter().chain(self.places().lines(&party.address)).collect(),
         }
     }
 
     fn line(&self, line: &price::Line) -> Line {
         let order = &line.order;
+        let product = self.name("product", &order.product, &line.product_name);
         let (tier, users) = (line.tier.to_string(), order.users.to_string());
-        let mut details = vec![self.fill("line.users", &[("tier", &tier), ("users", &users)])];
+        let about = order
+            .held
+            .as_ref()
+            .map(|held| self.fill(&format!("line.kind.{}", order.kind.as_str()), &[("sen", &held.sen.to_string())]));
+        let mut details: Vec<_> = about.into_iter().collect();
+        details.push(self.fill("line.users", &[("tier", &tier), ("users", &users)]));
+        details.extend(self.term(line));
         details.extend(self.covers(line));
-        if let Some(held) = &order.held {
-            details.insert(0, self.fill(&format!("line.kind.{}", order.kind.as_str()), &[("sen", &held.sen.to_string())]));
-        }
+        details.extend(self.number(line));
         details.extend(line.notes.iter().filter_map(|note| self.note(note)));
         let step = |(rule, amount)| Fact { label: self.step(rule), value: self.money(amount) };
         let steps: Vec<_> = line.shown_steps().map(step).collect();
         Line {
             number: line.line.to_string(),
             description: match &order.edition {
-                Some(edition) => {
-                    self.fill("line.edition", &[("product", &line.product_name), ("edition", self.edition(line, edition))])
-                }
-                None => line.product_name.clone(),
+                Some(edition) => self.fill("line.edition", &[("product", product), ("edition", self.edition(line, edition))]),
+                None => product.to_owned(),
             },
             details,
             // One step alone is the amount itself.
@@ -160,40 +173,67 @@ impl Draft<'_> {
 
     /// The name of a line's edition; its id, if the policy no longer knows it.
     fn edition<'a>(&'a self, line: &price::Line, id: &'a str) -> &'a str {
-        let product = self.policy.product(&line.order.product);
-        let edition = product.and_then(|product| product.editions.iter().find(|edition| edition.id == id));
-        edition.map_or(id, |edition| &edition.name)
+        let product = &line.order.product;
+        let known = self.policy.product(product).and_then(|product| product.editions.iter().find(|edition| edition.id == id));
+        self.name("edition", &format!("{product}.{id}"), known.map_or(id, |edition| &edition.name))
     }
 
-    /// What is delivered, and for how long: in months where it is bought by the month, or else with its dates. Upgrading a
-    /// perpetual licence covers no time of its own.
-    fn covers(&self, line: &price::Line) -> Option<String> {
+    /// For how many months something new is bought. Its days are known when it is paid.
+    fn term(&self, line: &price::Line) -> Option<String> {
         let months = line.order.months.to_string();
         let months = [("months", &*months)];
-        Some(match (line.order.kind, line.deployment, line.start.zip(line.end)) {
-            (LineKind::Upgrade, Deployment::SelfManagedPerpetual { .. }, _) => return None,
-            (LineKind::New, Deployment::SelfManagedPerpetual { .. }, _) => self.fill("line.perpetual", &months),
-            (LineKind::New, Deployment::SelfManagedTerm, _) => self.fill("line.term", &months),
-            (LineKind::New, Deployment::MonthlyCloud, _) => self.text("line.monthly"),
-            (LineKind::New, _, _) | (_, _, None) => self.fill("line.cloud", &months),
-            (_, _, Some((start, end))) => {
-                // People read "through": the last day that is covered, not the first that is not.
-                let through = end.yesterday().unwrap_or(end).to_string();
-                self.fill("line.dates", &[("start", &start.to_string()), ("through", &through)])
+        match (line.order.kind, line.deployment) {
+            (LineKind::New, Deployment::SelfManagedPerpetual { .. }) => Some(self.fill("line.perpetual", &months)),
+            (LineKind::New, Deployment::SelfManagedTerm) => Some(self.fill("line.term", &months)),
+            (LineKind::New, Deployment::MonthlyCloud) => Some(self.text("line.monthly")),
+            (LineKind::New, _) => Some(self.fill("line.cloud", &months)),
+            _ => None,
+        }
+    }
+
+    /// The days that are covered: on an invoice those of what was delivered, on a quote those that it was priced for.
+    /// Upgrading a perpetual licence covers no time of its own.
+    fn covers(&self, line: &price::Line) -> Option<String> {
+        let perpetual = line.deployment.is_perpetual();
+        let renewed = |start| calendar::months_after(start, line.order.months);
+        let (start, end) = match (line.order.kind, self.delivery) {
+            (LineKind::Upgrade, _) if perpetual => return None,
+            (LineKind::New, None) => return None,
+            (_, None) => (line.start, line.end?),
+            (kind, Some(delivery)) => {
+                let delivered = delivery.entitlements.iter().find(|one| one.line == line.line)?;
+                let paid = Some(delivery.invoiced_on);
+                match (kind, delivered.end) {
+                    (LineKind::New, end) => (paid, end.unwrap_or_else(|| renewed(delivery.invoiced_on))),
+                    (_, end) if end.is_none() || end == line.end => (line.start, line.end?),
+                    // Paid later than it was quoted, it began later; another one that was paid in between moved it, too.
+                    (_, end) => (paid.filter(|paid| Some(renewed(*paid)) == end), end?),
+                }
             }
-        })
+        };
+        // People read "through": the last day that is covered, not the first that is not.
+        let through = end.yesterday().unwrap_or(end).to_string();
+        let Some(start) = start else { return Some(self.fill("line.through", &[("through", &through)])) };
+        let key = if perpetual { "line.maintenance" } else { "line.dates" };
+        Some(self.fill(key, &[("start", &start.to_string()), ("through", &through)]))
+    }
+
+    /// The number of what is new, by which it is renewed and supported (R99); what is not new is named by its number anyway.
+    fn number(&self, line: &price::Line) -> Option<String> {
+        let delivered = self.delivery?.entitlements.iter().find(|one| one.line == line.line)?;
+        line.order.held.is_none().then(|| self.fill("line.sen", &[("sen", &delivered.sen.to_string())]))
     }
 
     fn step(&self, rule: &Rule) -> String {
-        let segment_name = |id: &str| self.policy.segment(id).map_or(id.to_owned(), |segment| segment.name.clone());
-        let programme_name = |id: &str| self.policy.programme(id).map_or(id.to_owned(), |programme| programme.name.clone());
         match rule {
             Rule::ListPrice { tier } => self.fill("step.list_price", &[("tier", &tier.to_string())]),
             Rule::Maintenance { percent } => self.fill("step.maintenance", &[("percent", &percent.to_string())]),
             Rule::Term { months } => self.fill("step.term", &[("months", &months.to_string())]),
             Rule::Days { days } => self.fill("step.days", &[("days", &days.to_string())]),
             Rule::Segment { segment, percent } => {
-                self.fill("step.segment", &[("segment", &segment_name(segment)), ("percent", &percent.to_string())])
+                let known = self.policy.segment(segment).map_or(segment, |segment| &segment.name);
+                let name = self.name("segment", segment, known);
+                self.fill("step.segment", &[("segment", name), ("percent", &percent.to_string())])
             }
             Rule::UpgradeCredit { sen, tier, .. } => {
                 self.fill("step.upgrade_credit", &[("sen", &sen.to_string()), ("tier", &tier.to_string())])
@@ -202,7 +242,9 @@ impl Draft<'_> {
                 self.fill("step.step_up_credit", &[("sen", &sen.to_string()), ("days", &days.to_string())])
             }
             Rule::Channel { programme, percent, .. } => {
-                self.fill("step.channel", &[("programme", &programme_name(programme)), ("percent", &percent.to_string())])
+                let known = self.policy.programme(programme).map_or(programme, |programme| &programme.name);
+                let name = self.name("programme", programme, known);
+                self.fill("step.channel", &[("programme", name), ("percent", &percent.to_string())])
             }
             Rule::Rounding => self.text("step.rounding"),
         }
@@ -222,7 +264,8 @@ impl Draft<'_> {
         let total = |label, minor, strong| Total { label, amount: self.money(minor), strong };
         let mut totals = vec![total(self.text("total.net"), offer.net, false)];
         totals.extend(offer.taxes.iter().map(|tax| {
-            let values = [("name", &*tax.name), ("rate", &*tax.rate.to_string()), ("jurisdiction", &*tax.jurisdiction)];
+            let (rate, place) = (tax.rate.to_string(), self.places().name(&tax.jurisdiction));
+            let values = [("name", self.name("tax", &tax.name, &tax.name)), ("rate", &rate), ("jurisdiction", &place)];
             total(self.fill("total.tax", &values), tax.amount, false)
         }));
         if offer.taxes.is_empty() {

@@ -17,6 +17,7 @@ mod document;
 mod drafting;
 mod fault;
 mod fonts;
+mod place;
 mod typesetter;
 mod world;
 
