@@ -16,8 +16,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let answer = request.send().await.expect("the home answers");
+    pub(crate) async fn of(answer: impl Future<Output = reqwest::Result<reqwest::Response>>) -> Self {
+        let answer = answer.await.expect("the home answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
         Self { status, headers, body: answer.bytes().await.expect("the whole answer").to_vec() }
     }

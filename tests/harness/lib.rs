@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod answer;
+pub mod api;
 mod desk;
 pub mod golden;
 mod letters;

@@ -25,7 +25,11 @@ use store::{
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, task::spawn_blocking, time::timeout};
 
-use crate::{Answer, Letter, Letters, NOW, Quote, VENDOR, stripe};
+use crate::{
+    Answer, Letter, Letters, NOW, Quote, VENDOR,
+    api::{Asked, api},
+    stripe,
+};
 
 /// A letter with its PDF takes under a second even unoptimised; a machine that is busy with other tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,9 +103,15 @@ impl World {
         self.http.request(method, url)
     }
 
-    /// The answer to a request.
+    /// The answer to a request, with which the document of the API must agree.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        Answer::of(request).await
+        let (http, request) = request.build_split();
+        let request = request.expect("a request that can be sent");
+        let (asked, place) = (Asked::of(&request), format!("{} {}", request.method(), request.url().path()));
+        let answer = Answer::of(http.execute(request)).await;
+        let undocumented = api().undocumented(&asked, &answer);
+        assert!(undocumented.is_empty(), "{place}, {}: openapi.yaml does not say so: {undocumented:#?}", answer.status);
+        answer
     }
 
     /// `GET` of a path or link.

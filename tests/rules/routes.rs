@@ -5,7 +5,7 @@ use crate::sources::{code, members, read, root, rust};
 
 /// Who may call a route, and how that is known.
 #[derive(Debug, Clone, Copy)]
-enum Caller {
+pub(crate) enum Caller {
     /// Anyone: nothing of anybody's is read (R1).
     Anyone,
     /// Whoever holds the quote's link, with its secret.
@@ -22,7 +22,7 @@ enum Caller {
 
 use Caller::{Anyone, Contact, LinkHolder, Staff, Stripe, TechnicalContactOrPurchaser};
 
-const ROUTES: &[(&str, &str, Caller)] = &[
+pub(crate) const ROUTES: &[(&str, &str, Caller)] = &[
     ("desk", "GET /v1/desk/audit/{kind}/{id}", Staff),
     ("desk", "GET /v1/desk/certificates/{id}", Staff),
     ("desk", "GET /v1/desk/entitlements/{sen}", Staff),
@@ -31,6 +31,7 @@ const ROUTES: &[(&str, &str, Caller)] = &[
     ("desk", "GET /v1/desk/policy", Staff),
     ("desk", "GET /v1/desk/policy/{version}", Staff),
     ("desk", "GET /v1/desk/quotes/{number}", Staff),
+    ("desk", "GET /v1/desk/reviews", Staff),
     ("desk", "GET /v1/desk/sites/{host}", Staff),
     ("desk", "POST /v1/desk/entitlements", Staff),
     ("desk", "POST /v1/desk/quotes/{number}/approve", Staff),

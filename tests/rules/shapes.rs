@@ -30,8 +30,8 @@ use tests::{Stored, World, golden::assert_golden};
 
 use crate::given::{self, at, minter, number, sen, told};
 
-/// What a quote's item has besides, as long as something about it is to be done.
-const OWED_OF_QUOTES: [&str; 2] = [item::OWED, item::OWED_SINCE];
+/// What a quote's item has besides, as long as something about it is to be done, or a person is to look at it.
+const OWED_OF_QUOTES: [&str; 4] = [item::OWED, item::OWED_SINCE, item::REVIEW, item::REVIEW_DUE];
 
 /// Items that hold an aggregate.
 const ITEMS: &str = "items";
@@ -93,6 +93,7 @@ fn quotes_are_stored_in_this_shape_in_every_stage() {
     assert_shape("quote-renewal-and-upgrade", &given::renewal_and_upgrade());
     assert_shape("quote-in-review", &given::in_review());
     assert_shape("quote-approved", &given::approved());
+    assert_shape("quote-approved-and-proven", &given::approved_and_proven());
     assert_shape("quote-approved-with-nothing-to-pay", &given::approved_with_nothing_to_pay());
     assert_shape("quote-rejected", &given::rejected());
     assert_shape("quote-revised", &given::revised());
@@ -130,6 +131,7 @@ fn receipts_are_stored_in_this_shape_wherever_the_money_is() {
     assert_shape("receipt-awaited", &given::awaited());
     assert_shape("receipt-applied", &given::paid().1);
     assert_shape("receipt-applied-and-refunded", &given::refunded().1);
+    assert_shape("receipt-applied-and-withdrawn", &given::withdrawn().1);
     assert_shape("receipt-unapplied", &given::unapplied(&named, None));
     assert_shape("receipt-unapplied-in-review", &given::unapplied(&named, Some(&given::in_review())));
     assert_shape("receipt-unapplied-without-reference", &given::unapplied(&Told { reference: None, ..named }, None));

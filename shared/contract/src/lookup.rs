@@ -143,8 +143,8 @@ impl<'e> FoundView<'e> {
             kind: entitlement.kind,
             product: &entitlement.product,
             name: &entitlement.product_name,
-            edition: entitlement.edition.as_deref(),
-            tier: entitlement.tier,
+            edition: entitlement.issue.edition.as_deref(),
+            tier: entitlement.issue.tier,
             ends: entitlement.end(),
             targets: targets.iter().map(target).collect(),
         }
