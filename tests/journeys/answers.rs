@@ -1,7 +1,50 @@
 //! Answers that others rely on, as a whole.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{NOW, World, example, golden::assert_golden, plain_vendor, with};
+
+/// The warnings of a preview, each with its place and its words.
+fn warnings(preview: &Value) -> Vec<[&str; 3]> {
+    let warnings = preview["warnings"].as_array().expect("warnings").iter();
+    warnings.map(|warning| ["code", "pointer", "detail"].map(|member| warning[member].as_str().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn r115_a_language_that_there_is_not_is_answered_in_the_default_and_said() {
+    let world = World::new().await;
+    for (locale, language, offered) in [("fr", "en", false), ("fr-CA", "en", false), ("ja-JP", "ja", true), ("EN", "en", true)] {
+        let preview = world.post("/v1/quotes/preview", &with(&example(), [("/locale", json!(locale))])).await.expect(200);
+        assert_eq!(preview["locale"], language, "{locale}");
+        match &warnings(&preview)[..] {
+            [] => assert!(offered, "{locale} is not offered"),
+            [[code, pointer, detail]] => {
+                assert!(!offered && *code == "locale_not_offered" && *pointer == "/locale", "{locale}: {code} at {pointer}");
+                assert!(detail.contains("`en`, `ja`"), "{detail}");
+            }
+            more => panic!("{locale}: {more:#?}"),
+        }
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn r4_whoever_is_signed_in_for_nobody_enrolled_is_told_that_it_is_the_list_price() {
+    let world = World::new().await;
+    world.enrol("Example Reseller GmbH", "partner/gold", Some("2026-06-01")).await;
+    let preview = async |organization| {
+        let token = world.token("rita@reseller.example", organization).await;
+        world.post_as(&token, "/v1/quotes/preview", &example()).await.expect(200)
+    };
+    assert_eq!(warnings(&preview(None).await), [[""; 3]; 0], "they do not say whom they buy for");
+    for organization in ["Nobody Ltd", "Example Reseller GmbH"] {
+        let told = preview(Some(organization)).await;
+        assert_eq!(told["channel_status"], "unaffiliated");
+        let [[code, pointer, detail]] = warnings(&told)[..] else { panic!("one warning: {told:#}") };
+        assert_eq!((code, pointer), ("channel_not_applied", "/purchasing_for"));
+        assert!(detail.contains(organization), "{detail}");
+    }
+    world.close().await;
+}
 
 #[tokio::test]
 async fn what_the_api_answers_is_what_it_always_answered() {

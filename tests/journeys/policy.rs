@@ -45,6 +45,21 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
     assert!(details[1].starts_with(&format!("Line {}: ", line(prices))), "{details:?}");
     assert_eq!(world.stored().await, before, "nothing is stored");
 
+    // What is wrong with the files is told beside what is wrong with their names.
+    let misnamed = with(&unsound, [("/files/notes.txt", json!("x")), ("/files/payment.toml", json!(7)), ("/reason", json!(1))]);
+    let problem = world.desk(Method::PUT, "policy", &misnamed).await.problem(422, "request_invalid");
+    let mut told = errors(&problem);
+    told.sort_unstable();
+    let expected = [
+        ("policy_unsound", "/files/channel.toml"),
+        ("policy_unsound", PRICES),
+        ("value_invalid", "/files/notes.txt"),
+        ("wrong_type", "/files/payment.toml"),
+        ("wrong_type", "/reason"),
+    ];
+    assert_eq!(told, expected, "{problem:#}");
+    assert_eq!(world.stored().await, before, "nothing is stored");
+
     // Sound: in force everywhere within a minute.
     world.set_clock("2026-11-22T10:00:30Z").await;
     let sound = changed(&policy, OLD, "users = 500, price = 4300000");

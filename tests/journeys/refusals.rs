@@ -57,6 +57,8 @@ fn one_fault_each() -> Vec<(&'static str, Value, &'static str)> {
         ("/lines/0/users", json!(0), "quantity_invalid"),
         ("/lines/0/users", json!(-1), "quantity_invalid"),
         ("/lines/0/users", json!(4_294_967_297_u64), "quantity_invalid"),
+        ("/lines/0/users", json!(u64::MAX), "value_invalid"),
+        ("/lines/0/users", json!(1e20), "value_invalid"),
         ("/lines/0/users", json!(2001), "no_tier_for_quantity"),
         ("/lines/2/users", json!(1001), "no_tier_for_quantity"),
         ("/lines/0/term_months", Value::Null, "required"),
@@ -299,10 +301,7 @@ async fn assert_refused(world: &World, (organization, request, expected): Refuse
     };
     let created = ask("/v1/quotes").await.problem(422, code);
     let previewed = ask("/v1/quotes/preview").await.problem(422, code);
-    // What is no request at all has no place to point at.
-    if expected != [("wrong_type", "")] {
-        assert_eq!(sorted(errors(&created)), sorted(expected), "{request:#}");
-    }
+    assert_eq!(sorted(errors(&created)), sorted(expected), "{request:#}");
     assert_eq!(created["errors"], previewed["errors"], "a preview finds the same");
     assert_eq!(created["detail"], previewed["detail"]);
 }
@@ -358,16 +357,17 @@ async fn orders_about_what_there_is_are_refused_likewise_and_leave_nothing_but_a
 #[test]
 fn every_code_is_tried() {
     use Code::{
-        BodyTooLarge, IdempotencyKeyMalformed, IdempotencyKeyReused, MalformedJson, MethodNotAllowed, NoLicenseKey, NotFound,
-        NotInReview, NotYetInvoiced, NotYetIssued, OwnOrder, PolicyUnsound, QuotePaid, RecordChanged, RevisionLimit,
-        SignInRequired, SignatureInvalid, StaffOnly, TooManyRequests,
+        BodyTooLarge, DowngradePending, EvidencePending, IdempotencyKeyMalformed, IdempotencyKeyReused, MalformedJson,
+        MethodNotAllowed, NoLicenseKey, NotFound, NotInReview, NotYetInvoiced, NotYetIssued, OwnOrder, PolicyUnsound, QuotePaid,
+        RecordChanged, RevisionLimit, SignInRequired, SignatureInvalid, StaffOnly, TooManyRequests, UrlMalformed,
     };
     let elsewhere = [
-        (include_str!("refusals.rs"), &[MalformedJson, NotFound, BodyTooLarge, MethodNotAllowed][..]),
+        (include_str!("refusals.rs"), &[MalformedJson, UrlMalformed, NotFound, BodyTooLarge, MethodNotAllowed][..]),
         (include_str!("idempotency.rs"), &[IdempotencyKeyMalformed, IdempotencyKeyReused]),
         (include_str!("revisions.rs"), &[QuotePaid, RevisionLimit]),
         (include_str!("story.rs"), &[SignInRequired, NotYetInvoiced, NoLicenseKey]),
-        (include_str!("review.rs"), &[NotYetIssued, OwnOrder]),
+        (include_str!("review.rs"), &[NotYetIssued, OwnOrder, EvidencePending]),
+        (include_str!("taken_back.rs"), &[DowngradePending]),
         (include_str!("desk.rs"), &[StaffOnly, RecordChanged, NotInReview]),
         (include_str!("policy.rs"), &[PolicyUnsound]),
         (include_str!("lookup.rs"), &[TooManyRequests]),
@@ -421,17 +421,31 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
     world.ignore_letters().await;
     let before = world.stored().await;
 
-    for body in ["", "{", "purchasing_for=customer", "{\"currency\": \"USD\",}", "\u{feff}{}"] {
+    let deep = "[".repeat(100_000);
+    for (body, why) in [
+        ("", "The body is empty"),
+        (" \n", "The body is empty"),
+        ("{", "The JSON ends too early: see column 1."),
+        ("purchasing_for=customer", "This is not JSON: see column 1."),
+        ("{\n\"currency\": \"USD\",}", "This is not JSON: see line 2, column 19."),
+        ("{\"currency\": 1e400}", "The JSON has a number that is too large: see column 18."),
+        ("\u{feff}{}", "This is not JSON: see column 1."),
+        (&deep, "The JSON is nested too deep: see column 128."),
+    ] {
         for path in ["/v1/quotes", "/v1/quotes/preview"] {
-            world.send(world.request(Method::POST, path).body(body)).await.problem(400, "malformed_json");
+            let problem =
+                world.send(world.request(Method::POST, path).body(body.to_owned())).await.problem(400, "malformed_json");
+            assert!(problem["detail"].as_str().unwrap().starts_with(why), "{why}: {problem:#}");
         }
     }
     let not_utf8 = world.request(Method::POST, "/v1/quotes").body(b"{\"currency\": \"\xff\"}".to_vec());
     world.send(not_utf8).await.problem(400, "malformed_json");
-    let deep = "[".repeat(100_000);
-    world.send(world.request(Method::POST, "/v1/quotes").body(deep)).await.problem(400, "malformed_json");
     let large = with(&example(), [("/notes", json!("x".repeat(300_000)))]);
-    world.post("/v1/quotes", &large).await.problem(413, "body_too_large");
+    let large = world.post("/v1/quotes", &large).await.problem(413, "body_too_large");
+    assert!(large["detail"].as_str().unwrap().contains("256 KiB"), "{large:#}");
+    for query in ["secret=a&secret=b", "secret=%ff&secret=%fe"] {
+        world.get(&format!("/v1/quotes/{}?{query}", quote.number())).await.problem(400, "url_malformed");
+    }
 
     for (method, path) in [(Method::PUT, "/v1/quotes"), (Method::DELETE, "/v1/quotes"), (Method::GET, "/v1/quotes/preview")] {
         let answer = world.send(world.request(method, path)).await;
@@ -517,4 +531,16 @@ fn texts_in(value: &Value, at: String, found: &mut Vec<String>) {
         Value::Array(values) => values.iter().enumerate().for_each(|(i, value)| texts_in(value, format!("{at}/{i}"), found)),
         _ => {}
     }
+}
+
+/// A page elsewhere whose name was pointed at this machine learns nothing, in the words in which everything is refused.
+#[tokio::test]
+async fn under_a_foreign_name_there_is_nothing_here() {
+    let world = World::new().await;
+    for path in ["/local/inbox", "/local/clock", "/local/issuer/jwks.json"] {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+        let foreign = world.request(Method::GET, path).header("host", "inbox.evil.example");
+        world.send(foreign).await.problem(421, "not_found");
+    }
+    world.close().await;
 }

@@ -105,9 +105,9 @@ pub struct Site {
 /// Somebody who may speak for a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteContact {
-    /// Why.
+    /// What makes them one who may.
     pub role: SiteRole,
-    /// Who.
+    /// The person to write to, known by their address (R31).
     #[serde(flatten)]
     pub contact: Contact,
 }

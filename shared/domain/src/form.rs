@@ -1,7 +1,7 @@
 //! Members as they are sent, one by one: what every form asks of a text, a day, a country, a person. A member that is not
 //! as it should be is noted, and is `None`. Where it is, its JSON pointer, is only written down then.
 
-use std::fmt::Display;
+use std::{fmt::Display, ops::RangeInclusive};
 
 use jiff::civil::Date;
 
@@ -85,12 +85,24 @@ fn bounded(
     }
 }
 
+/// Characters that are not seen themselves, and some of which change how others are seen.
+const INVISIBLE: [RangeInclusive<char>; 9] = [
+    '\u{AD}'..='\u{AD}',
+    '\u{61C}'..='\u{61C}',
+    '\u{200B}'..='\u{200B}',
+    '\u{200E}'..='\u{200F}',
+    '\u{2028}'..='\u{202E}',
+    '\u{2060}'..='\u{206F}',
+    '\u{FEFF}'..='\u{FEFF}',
+    '\u{FFF9}'..='\u{FFFB}',
+    '\u{E0000}'..='\u{E007F}',
+];
+
 /// What can stand in a letter's header, on a document and in a log of the buyer's: no control character, and none that
 /// makes a text look other than it is, or makes nothing look like something: zero-width spaces, soft hyphens, direction
 /// marks, overrides and isolates, separators, annotations, tags. Joiners belong to words in some scripts, and stay.
 pub(crate) fn is_plain(c: char) -> bool {
-    let invisible = matches!(c, '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
-    !c.is_control() && !invisible
+    !c.is_control() && !INVISIBLE.iter().any(|range| range.contains(&c))
 }
 
 /// A day.

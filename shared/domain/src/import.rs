@@ -19,7 +19,7 @@ use crate::{
         contact, country, date, is_plain, list, optional_country, optional_date, optional_region, optional_text, required, text,
         unknown,
     },
-    license::{Entitlement, Kind, kind},
+    license::{Entitlement, Issue, Kind, kind},
     policy::{Deployment, Product, Proof, Statement},
     request::{ContactRequest, Holding},
 };
@@ -40,7 +40,7 @@ pub struct Occasion<'a> {
     pub policy: &'a Policy,
     /// Who brings it in: the subject of their token.
     pub by: &'a str,
-    /// When.
+    /// The instant that the record says it was issued at; its day decides what has begun and ended.
     pub at: Timestamp,
 }
 
@@ -453,7 +453,7 @@ impl EntitlementRequest {
         on: &Occasion<'_>,
         faults: &mut Faults,
     ) -> Option<Entitlement> {
-        if let Some(quote) = before.and_then(|before| before.quote.as_ref()) {
+        if let Some(quote) = before.and_then(|before| before.issue.quote.as_ref()) {
             let detail = format!("This number is in quote {quote}, which decides what it is: it cannot be imported over.");
             faults.add(Code::RecordChanged, "", detail);
             return None;
@@ -464,39 +464,43 @@ impl EntitlementRequest {
         let technical_contact = contact(faults, "/technical_contact", &self.technical_contact);
         let purchaser = text(faults, "/purchaser/company", self.purchaser.company.as_deref(), 120);
         let purchaser_contact = contact(faults, "/purchaser/contact", &self.purchaser.contact);
-        let partner = optional_text(faults, "/purchaser/organization", self.purchaser.organization.as_deref(), 120);
+        let organization = optional_text(faults, "/purchaser/organization", self.purchaser.organization.as_deref(), 120);
         let (purchased, end) = self.days(on.today(), faults);
 
         let (product, end) = (product?, end?);
         let kind = kind(product.deployment);
         let (maintenance_end, term_end) = if kind == Kind::Perpetual { (Some(end), None) } else { (None, Some(end)) };
+        let organization = organization?;
         Some(Entitlement {
             sen: sen?.clone(),
             version: before.map_or(0, |before| before.version),
-            quote: None,
-            line: 0,
             kind,
             product: product.id.clone(),
             // The name when it was sold, even if the vendor calls it otherwise when it is imported again.
             product_name: before
                 .filter(|before| before.product == product.id)
                 .map_or_else(|| product.name.clone(), |before| before.product_name.clone()),
-            edition: self.edition.clone(),
-            tier: tier?,
             licensee: licensee?,
             technical_contact: technical_contact?,
-            purchaser: purchaser?,
-            purchaser_contact: purchaser_contact?,
-            partner: partner?,
-            purchased: purchased?,
-            maintenance_end,
-            term_end,
-            discount: before.and_then(|before| before.discount),
-            next: None,
+            issue: Issue {
+                quote: None,
+                line: 0,
+                edition: self.edition.clone(),
+                tier: tier?,
+                purchaser: purchaser?,
+                purchaser_contact: purchaser_contact?,
+                organization: organization.clone(),
+                partner: organization,
+                purchased: purchased?,
+                maintenance_end,
+                term_end,
+                discount: before.and_then(|before| before.issue.discount),
+                next: None,
+                issued_at: before.map_or(on.at, |before| before.issue.issued_at),
+                file: None,
+            },
             refunded_by: before.and_then(|before| before.refunded_by.clone()),
             migrated_by: before.and_then(|before| before.migrated_by.clone()),
-            issued_at: before.map_or(on.at, |before| before.issued_at),
-            file: None,
             earlier: Vec::new(),
         })
     }

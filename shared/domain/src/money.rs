@@ -112,12 +112,12 @@ impl Money {
 }
 
 impl fmt::Display for Money {
-    /// For people: `USD 42,000.00`, `JPY 5,040,000`, `USD -30.00`.
+    /// For people: `USD 42,000.00`, `JPY 5,040,000`, `−USD 30.00` (with a minus sign, where a hyphen could end a line).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = self.decimal().abs().to_string();
         let (whole, fraction) = plain.split_once('.').map_or((&*plain, None), |(w, f)| (w, Some(f)));
-        let sign = if self.minor < 0 { "-" } else { "" };
-        write!(f, "{} {sign}", self.currency)?;
+        let sign = if self.minor < 0 { "−" } else { "" };
+        write!(f, "{sign}{} ", self.currency)?;
         for (i, digit) in whole.char_indices() {
             if i > 0 && (whole.len() - i).is_multiple_of(3) {
                 f.write_str(",")?;
@@ -265,7 +265,7 @@ mod tests {
         let shown = |minor, code| Money::new(minor, currency(code)).to_string();
         assert_eq!(shown(4_200_000, "USD"), "USD 42,000.00");
         assert_eq!(shown(5_040_000, "JPY"), "JPY 5,040,000");
-        assert_eq!(shown(-3_000, "USD"), "USD -30.00");
+        assert_eq!(shown(-3_000, "USD"), "−USD 30.00");
         assert_eq!(shown(7, "KWD"), "KWD 0.007");
         assert_eq!(shown(99_999, "EUR"), "EUR 999.99");
     }

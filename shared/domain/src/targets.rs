@@ -21,7 +21,8 @@ pub struct Target {
 }
 
 /// Everything that the catalogue could do for an entitlement on a day, for a seller of this standing; nothing for an
-/// entitlement that is closed, or whose product is no longer in the catalogue or not sold by such a seller (R105). Segments are claimed with an order, and do not count here.
+/// entitlement that is closed, or whose product is no longer in the catalogue or not sold by such a seller (R105). Segments
+/// are claimed with an order, and do not count here.
 pub fn targets(entitlement: &Entitlement, channel: &ChannelStatus, currency: Currency, policy: &Policy, on: Date) -> Vec<Target> {
     let (Some(held), Some(product)) = (held_by(entitlement, channel, on), policy.product(&entitlement.product)) else {
         return Vec::new();

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+/// What the keys of names begin with: `name.product.tracker-server`.
+pub(crate) const NAMES: &str = "name.";
+
 /// Every text of every language.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wording {
@@ -26,19 +29,33 @@ impl Wording {
         self.languages.keys().map(String::as_str)
     }
 
-    /// The best language for a BCP 47 tag: itself, its primary language (`ja` for `ja-JP`), or the default.
-    pub fn negotiate(&self, tag: &str) -> &str {
-        let tag = tag.to_ascii_lowercase();
+    /// The language there are texts in for a BCP 47 tag: itself, or its primary language (`ja` for `ja-JP`).
+    pub fn offered(&self, tag: &str) -> Option<&str> {
         let primary = tag.split('-').next().unwrap_or_default();
-        let found = |wanted: &str| self.languages.keys().find(|language| language.eq_ignore_ascii_case(wanted));
-        found(&tag).or_else(|| found(primary)).unwrap_or(&self.default)
+        let found = |wanted: &str| self.languages().find(|language| language.eq_ignore_ascii_case(wanted));
+        found(tag).or_else(|| found(primary))
+    }
+
+    /// The best language for a BCP 47 tag: the one that is [offered](Self::offered), or the default.
+    pub fn negotiate(&self, tag: &str) -> &str {
+        self.offered(tag).unwrap_or(&self.default)
     }
 
     /// The text for `key` in `language`, in the default language, or — when the vendor removed it from both — the
     /// key itself, which a reader can at least report.
     pub fn text<'a>(&'a self, language: &str, key: &'a str) -> &'a str {
-        let find = |language: &str| self.languages.get(language)?.get(key);
-        find(language).or_else(|| find(&self.default)).map_or(key, String::as_str)
+        self.find(language, key).unwrap_or(key)
+    }
+
+    /// What the product, programme, segment, tax or whatever else of this `kind` has this `id` is called in `language`, where
+    /// the vendor says so; else what it is called `otherwise`, in the file that it is from.
+    pub fn name<'a>(&'a self, language: &str, kind: &str, id: &str, otherwise: &'a str) -> &'a str {
+        self.find(language, &format!("{NAMES}{kind}.{id}")).unwrap_or(otherwise)
+    }
+
+    fn find(&self, language: &str, key: &str) -> Option<&str> {
+        let of = |language: &str| self.languages.get(language)?.get(key);
+        of(language).or_else(|| of(&self.default)).map(String::as_str)
     }
 
     /// The text with its `{name}` places filled in. What is filled in is never read for places again.
@@ -94,6 +111,16 @@ mod tests {
         assert_eq!(wording.text("ja", "bye"), "Goodbye");
         assert_eq!(wording.negotiate("ja-JP"), "ja");
         assert_eq!(wording.negotiate("de"), "en");
+    }
+
+    #[test]
+    fn r115_a_name_falls_back_to_the_one_in_its_own_file() {
+        let names = BTreeMap::from([("name.tax.Consumption tax".to_owned(), "消費税".to_owned())]);
+        let wording =
+            Wording::new("en".to_owned(), BTreeMap::from([("ja".to_owned(), names), ("en".to_owned(), BTreeMap::new())]));
+        let name = |language| wording.name(language, "tax", "Consumption tax", "Consumption tax");
+        assert_eq!((name("ja"), name("en")), ("消費税", "Consumption tax"));
+        assert_eq!(wording.name("ja", "tax", "VAT", "VAT"), "VAT");
     }
 
     #[test]

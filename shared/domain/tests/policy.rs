@@ -138,6 +138,22 @@ fn what_is_no_toml_is_reported_where_it_stops_to_be_some() {
 }
 
 #[test]
+fn of_a_file_that_is_no_toml_nothing_is_said_to_be_missing() {
+    let sound = vendor::files();
+    for file in sound.keys().filter(|file| file.ends_with(".toml")) {
+        let mut files = sound.clone();
+        files.get_mut(file).unwrap().push_str("\n= no name\n");
+        let told: Vec<_> = mistakes(&files).into_iter().map(|mistake| (mistake.file, mistake.what)).collect();
+        assert!(told.iter().all(|(told, _)| told == file) && told.len() == 1, "{file}: {told:#?}");
+    }
+    // Which language is the default is not known then either.
+    let mut files = sound;
+    files.retain(|file, _| !file.starts_with("languages/"));
+    let line = add(&mut files, "vendor.toml", "«= no name\n");
+    only(&files, "vendor.toml", line, "");
+}
+
+#[test]
 fn a_misspelt_section_or_member_is_a_mistake() {
     wrong_too("renewals.toml", "\n[«renewals]\nmax_backdate_days = 1\n", "there is no section `renewals`");
     wrong("vendor.toml", "legal_name = ", "«legal_nome = ", "legal_nome");
@@ -823,6 +839,8 @@ fn methods_have_thresholds_clearing_times_and_restrictions() {
 fn mistakes_about_words() {
     wrong("languages/ja.toml", "quote = \"お見積書 {number}\"", "quote = \"{nomber}\"", "which its original has not");
     wrong_too("languages/ja.toml", "\n[other]\n«text = \"x\"\n", "`other.text` is not a text of the default language");
+    wrong_too("languages/ja.toml", "\n[name.sector]\n«x = \"x\"\n", "`name.sector.x` names nothing that has a name");
+    wrong_too("languages/en.toml", "\n[name.region]\n«US-XX = \"x\"\n", "`US-XX` is not an ISO 3166-2 subdivision");
     wrong_too("languages/en.toml", "\n[other]\n«number = 1\n", "neither a text nor a table of texts");
     // Without a default language nothing can be said of the others.
     wrong("languages/en.toml", "[document]", "document]", "");

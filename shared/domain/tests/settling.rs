@@ -98,9 +98,9 @@ impl Books {
         let ledger: Vec<_> = self.quote.payments.iter().map(|payment| (payment.amount, payment.refunded)).collect();
         let stage = std::mem::discriminant(&self.quote.stage);
         let receipts = self.receipts.values().map(|receipt| match &receipt.whereabouts {
-            Whereabouts::Awaited => (None, None, None, receipt.refunded),
-            Whereabouts::Applied { quote } => (None, None, Some(quote.clone()), receipt.refunded),
-            Whereabouts::Unapplied { reason, money, quote, .. } => (Some(*reason), Some(*money), quote.clone(), receipt.refunded),
+            Whereabouts::Awaited => (None, None, None, receipt.gone()),
+            Whereabouts::Applied { quote } => (None, None, Some(quote.clone()), receipt.gone()),
+            Whereabouts::Unapplied { reason, money, quote, .. } => (Some(*reason), Some(*money), quote.clone(), receipt.gone()),
         });
         (ledger, stage, receipts.collect::<Vec<_>>())
     }
@@ -139,11 +139,14 @@ fn paying(n: usize, quote: &Quote) -> impl Strategy<Value = Paying> + use<> {
 
 fn news(paying: &Paying) -> impl Strategy<Value = News> + use<> {
     let money = paying.money;
+    let part_or_all =
+        move || prop::sample::select(vec![money.minor / 3, money.minor]).prop_map(move |minor| Money::new(minor, money.currency));
     prop_oneof![
         4 => Just(News::Succeeded { money, methods: vec![Method::Card] }),
         1 => Just(News::Failed { reason: "card_declined".to_owned() }),
-        2 => prop::sample::select(vec![money.minor / 3, money.minor])
-            .prop_map(move |total| News::Refunded { total: Money::new(total, money.currency) }),
+        2 => part_or_all().prop_map(|total| News::Refunded { total }),
+        2 => (part_or_all(), prop::sample::select(vec!["dp_1", "dp_2"]))
+            .prop_map(|(money, dispute)| News::Withdrawn { dispute: dispute.to_owned(), money }),
     ]
 }
 
@@ -191,24 +194,32 @@ proptest! {
             .iter()
             .filter_map(|told| match told.news { News::Succeeded { money, .. } => Some((&told.payment, money)), _ => None })
             .collect();
-        let gone: BTreeMap<_, _> = told.iter().fold(BTreeMap::new(), |mut gone, told| {
-            if let News::Refunded { total } = told.news {
-                let most: &mut i64 = gone.entry(&told.payment).or_default();
-                *most = total.minor.max(*most);
-            }
+        // What was refunded, and what each dispute withdrew.
+        let accounts: BTreeMap<_, _> = told.iter().fold(BTreeMap::new(), |mut accounts, told| {
+            let (account, so_much) = match &told.news {
+                News::Refunded { total } => ("refunds", total.minor),
+                News::Withdrawn { dispute, money } => (&**dispute, money.minor),
+                _ => return accounts,
+            };
+            let most: &mut i64 = accounts.entry((&told.payment, account)).or_default();
+            *most = so_much.max(*most);
+            accounts
+        });
+        let gone = accounts.iter().fold(BTreeMap::<_, i64>::new(), |mut gone, ((payment, _), so_much)| {
+            *gone.entry(*payment).or_default() += so_much;
             gone
         });
 
         prop_assert!(books.quote.payments.len() <= 1, "a quote is paid once");
         for (id, receipt) in &books.receipts {
-            prop_assert_eq!(receipt.refunded, gone.get(id).copied().unwrap_or(0));
+            prop_assert_eq!(receipt.gone(), gone.get(id).copied().unwrap_or(0));
             let entry = books.quote.payments.iter().find(|entry| entry.payment == *id);
             match (&receipt.whereabouts, arrived.get(id)) {
-                (Whereabouts::Awaited, None) => prop_assert!(receipt.refunded > 0 && entry.is_none()),
+                (Whereabouts::Awaited, None) => prop_assert!(receipt.gone() > 0 && entry.is_none()),
                 (Whereabouts::Unapplied { money, .. }, Some(arrived)) => prop_assert!(money == arrived && entry.is_none()),
                 (Whereabouts::Applied { quote }, Some(arrived)) => {
                     let entry = entry.expect("an entry of the ledger");
-                    prop_assert_eq!((entry.amount, entry.refunded), (arrived.minor, receipt.refunded));
+                    prop_assert_eq!((entry.amount, entry.refunded), (arrived.minor, receipt.gone()));
                     prop_assert_eq!((*arrived, quote), (books.quote.offer.due(), &books.quote.number));
                 }
                 other => prop_assert!(false, "{:?}", other),

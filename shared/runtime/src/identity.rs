@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use self::issuer::Issuer;
 use crate::clock::Clock;
-use crate::configuration::BaseUrl;
+use crate::configuration::{BaseUrl, Reader};
 
 /// How far our clock and the issuer's may be apart.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
@@ -95,23 +95,23 @@ impl fmt::Debug for VerifiedEmail {
     }
 }
 
-/// Why nobody could be identified.
+/// Why nobody could be identified, in the words that the caller is told.
 ///
 /// The first three are the caller's to mend (401, and the same again for the same token); the last is not (503, try
 /// again soon).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum IdentityError {
     /// There is no `Authorization` header.
-    #[error("no access token was sent: sign in and send it as \"Authorization: Bearer …\"")]
+    #[error("Sign in first: send your access token as `Authorization: Bearer …`.")]
     Missing,
     /// The header is not `Bearer` and one signed token that can be read.
-    #[error("the Authorization header does not carry a bearer token that can be read: sign in again")]
+    #[error("The `Authorization` header has no bearer token that can be read. Sign in again.")]
     Malformed,
     /// The token was read and is not good here, for this reason.
-    #[error("the access token was refused: {0}")]
+    #[error("The access token was refused: {0}. Sign in again.")]
     Rejected(&'static str),
     /// The issuer's keys are not at hand and cannot be fetched now, so the token is neither good nor bad.
-    #[error("sign-in cannot be checked at the moment: try again in a minute")]
+    #[error("Who is signed in cannot be checked at the moment. Try again in a minute.")]
     IssuerUnavailable,
 }
 
@@ -137,6 +137,17 @@ impl Verifier {
     /// Reads organisation and groups from other claims than the default ones.
     pub fn with_claims(self, claims: ClaimNames) -> Self {
         Self { claims, ..self }
+    }
+
+    /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`; and `OIDC_ORGANIZATION_CLAIM` and `OIDC_GROUPS_CLAIM`, for an issuer that has
+    /// other names for these claims than the default ones.
+    pub fn read(c: &mut Reader<'_>, clock: Clock) -> Self {
+        let usual = ClaimNames::default();
+        let claims = ClaimNames {
+            organization: c.optional("OIDC_ORGANIZATION_CLAIM").unwrap_or(usual.organization),
+            groups: c.optional("OIDC_GROUPS_CLAIM").unwrap_or(usual.groups),
+        };
+        Self::new(c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE"), clock).with_claims(claims)
     }
 
     /// Fetches the issuer's keys ahead of the first request, where a slow start costs a caller nothing.

@@ -81,7 +81,7 @@ impl Policies {
     /// The policy in force, as the table said within the last minute. If none is, the folder's is published.
     ///
     /// A policy that this program cannot read, because a newer one published it, does not count here: that is logged,
-    /// and the one before stays.
+    /// and the one before stays. A function whose role may not write policies only reads them.
     ///
     /// # Errors
     ///
@@ -94,18 +94,23 @@ impl Policies {
         if let Some(policy) = self.believed() {
             return Ok(policy);
         }
-        let Shared { store, clock, folder, .. } = &*self.0;
-        let asked = clock.now();
-        let in_force = match store.policy_in_force().await? {
-            Some(in_force) => in_force,
-            None => {
-                let absent = |in_force: Option<&PolicyInForce>| in_force.map_or(Stand::Replace, |_| Stand::WillDo);
-                self.put_in_force(folder, By::deployment(asked), absent).await?.ok_or_else(contended)?
-            }
+        let asked = self.0.clock.now();
+        let policy = match self.0.store.policy_in_force().await? {
+            Some(in_force) => self.readable(&in_force.version).await?,
+            None => self.first(asked).await?,
         };
-        let policy = self.readable(&in_force.version).await?;
         self.adopt(policy.clone(), asked);
         Ok(policy)
+    }
+
+    /// The folder's policy, put in force as the first one; or the first one, if somebody else was sooner.
+    async fn first(&self, at: Timestamp) -> Result<Arc<Policy>, store::Error> {
+        let folder = &self.0.folder;
+        let absent = |in_force: Option<&PolicyInForce>| in_force.map_or(Stand::Replace, |_| Stand::WillDo);
+        match self.put_in_force(folder, By::deployment(at), absent).await {
+            Ok(in_force) => self.readable(&in_force.ok_or_else(contended)?.version).await,
+            Err(error) => unless_denied(error).map(|()| folder.policy.clone()),
+        }
     }
 
     /// A policy that was in force once, such as the one that a quote was priced with; none if it was never published.
@@ -161,13 +166,14 @@ impl Policies {
     /// The inner ones are why it was not published: nothing was changed. Otherwise the table does not answer, and trying
     /// again is safe.
     pub async fn publish(&self, proposal: Proposal<'_>) -> Result<Result<PolicyInForce, NotPublished>, store::Error> {
-        let Proposal { files, over, by, at, reason, unique } = proposal;
+        let Proposal { files, over, by, email, at, reason, unique } = proposal;
         let policy = match sound(files) {
             Ok(policy) => Arc::new(policy),
             Err(mistakes) => return Ok(Err(NotPublished::Unsound(mistakes))),
         };
         let published = Publication { policy, files: files.clone() };
-        let by = By { subject: by.to_owned(), at, reason: reason.map(str::to_owned), unique: unique.to_owned() };
+        let [email, reason] = [email, reason].map(|text| text.map(str::to_owned));
+        let by = By { subject: by.to_owned(), email, at, reason, unique: unique.to_owned() };
         let judge = |in_force: Option<&PolicyInForce>| {
             let version = in_force.map(|in_force| &*in_force.version);
             match over {
@@ -202,6 +208,7 @@ impl Policies {
                 partition: next.key().partition,
                 at: by.at,
                 by: by.subject.clone(),
+                email: by.email.clone(),
                 action: "publish_policy".to_owned(),
                 before: before.and_then(|before| serde_json::to_value(before).ok()),
                 after: serde_json::to_value(&next).ok(),
@@ -229,7 +236,7 @@ impl Policies {
         let Shared { store, folder, .. } = &*self.0;
         if before.version == folder.version() {
             // It may never have been in force, and quotes are about to be priced with it.
-            store.keep_policy(folder.version(), &folder.files).await?;
+            store.keep_policy(folder.version(), &folder.files).await.or_else(unless_denied)?;
         }
         Ok(before)
     }
@@ -274,7 +281,9 @@ pub struct Proposal<'p> {
     pub over: Option<&'p str>,
     /// The subject of whoever publishes it.
     pub by: &'p str,
-    /// When.
+    /// Their address, if it is verified.
+    pub email: Option<&'p str>,
+    /// The instant from which it counts, and of the audit entry.
     pub at: Timestamp,
     /// Why, if they say so.
     pub reason: Option<&'p str>,
@@ -301,6 +310,18 @@ enum Stand {
     Moved,
 }
 
+/// Goes on without a write that this function's role may not do: whoever may not write policies prices nothing with them, so
+/// that no quote pins what is not there.
+fn unless_denied(error: store::Error) -> Result<(), store::Error> {
+    match &error {
+        store::Error::Unavailable { operation, reason } if reason.starts_with("AccessDenied") => {
+            tracing::warn!(operation, reason, "a policy was not stored, which is for others to do");
+            Ok(())
+        }
+        _ => Err(error),
+    }
+}
+
 fn contended() -> store::Error {
     let reason = "others publish at the same time".to_owned();
     store::Error::Unavailable { operation: "TransactWriteItems of a policy", reason }
@@ -309,6 +330,7 @@ fn contended() -> store::Error {
 /// Who publishes, when and why.
 struct By {
     subject: String,
+    email: Option<String>,
     at: Timestamp,
     reason: Option<String>,
     unique: String,
@@ -316,7 +338,7 @@ struct By {
 
 impl By {
     fn deployment(at: Timestamp) -> Self {
-        Self { subject: DEPLOYMENT.to_owned(), at, reason: None, unique: random::token() }
+        Self { subject: DEPLOYMENT.to_owned(), email: None, at, reason: None, unique: random::token() }
     }
 }
 
@@ -371,7 +393,7 @@ mod tests {
     }
 
     fn by(subject: &str) -> By {
-        By { subject: subject.to_owned(), at: at(0), reason: None, unique: "u".to_owned() }
+        By { subject: subject.to_owned(), email: None, at: at(0), reason: None, unique: "u".to_owned() }
     }
 
     #[test]

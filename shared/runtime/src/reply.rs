@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
+    routing::MethodRouter,
 };
 use contract::{Problem, problem};
 use domain::{Code, Refusal};
@@ -23,11 +24,18 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What a handler answers.
 pub type Reply<T = Response> = Result<T, Failure>;
 
-/// Why a handler has no answer. A refusal is final for the request as it is; all else is worth trying again.
+/// Why a handler has no answer. A refusal is final for the request as it is; all else is worth trying again, some of it later.
 #[derive(Debug)]
 pub enum Failure {
     /// The rules say no. Nothing was changed.
     Refused(Refusal),
+    /// It was asked too often: 429.
+    TooMany {
+        /// What there was too much of, for whoever asked.
+        detail: String,
+        /// In how many seconds it may be asked again.
+        seconds: i64,
+    },
     /// Nobody is signed in, or it cannot be checked.
     Identity(IdentityError),
     /// The world failed: 503. Whether something was written is unknown. Repeating the request is safe; without an
@@ -71,6 +79,10 @@ impl IntoResponse for Failure {
         let mut headers = Vec::new();
         let problem = match self {
             Self::Refused(refusal) => Problem::from(refusal),
+            Self::TooMany { detail, seconds } => {
+                headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+                Problem::new(Code::TooManyRequests, detail)
+            }
             Self::Identity(error) => {
                 headers
                     .extend(error.challenge().map(|challenge| (header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))));
@@ -90,16 +102,27 @@ impl IntoResponse for Failure {
                 Problem::new(Code::Internal, "This is our fault. Tell us the request's id.")
             }
         };
-        match problem.code {
-            Code::Unavailable => headers.push((header::RETRY_AFTER, HeaderValue::from_static("2"))),
-            Code::TooManyRequests => headers.push((header::RETRY_AFTER, HeaderValue::from_static("60"))),
-            _ => {}
+        if problem.code == Code::Unavailable {
+            headers.push((header::RETRY_AFTER, HeaderValue::from_static("2")));
         }
         let mut response = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
         response.headers_mut().extend(headers.into_iter().map(|(name, value)| (Some(name), value)));
         response.extensions_mut().insert(problem);
         response
     }
+}
+
+/// The largest body that a route reads.
+#[derive(Clone, Copy)]
+struct BodyLimit(usize);
+
+/// A route that reads bodies of up to so many bytes, unlike all others, and says so when it refuses one.
+pub fn reads_up_to<S: Clone + Send + Sync + 'static>(bytes: usize, route: MethodRouter<S>) -> MethodRouter<S> {
+    let noted = move |mut response: Response| async move {
+        response.extensions_mut().insert(BodyLimit(bytes));
+        response
+    };
+    route.layer(DefaultBodyLimit::max(bytes)).layer(middleware::map_response(noted))
 }
 
 /// The shell around all routes: body limit, request id, problems, headers. Applied once, outermost.
@@ -146,15 +169,21 @@ fn bare_refusal(response: &Response) -> Option<Problem> {
     if !(said.is_empty() || said.starts_with("text/plain")) {
         return None;
     }
-    let (code, detail) = match status {
+    let problem = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            (Code::MethodNotAllowed, "This path does not know that method: see the `Allow` header.")
+            Problem::new(Code::MethodNotAllowed, "This path does not know that method: see the `Allow` header.")
         }
-        StatusCode::PAYLOAD_TOO_LARGE => (Code::BodyTooLarge, "The body is larger than anything that belongs here."),
-        StatusCode::BAD_REQUEST => (Code::ValueInvalid, "The address of this request cannot be read: check its query."),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let BodyLimit(most) = response.extensions().get().copied().unwrap_or(BodyLimit(MAX_BODY_BYTES));
+            Problem::new(Code::BodyTooLarge, format!("The body is larger than the {} KiB that are read here.", most / 1024))
+        }
+        StatusCode::BAD_REQUEST => {
+            let detail = "The address of this request cannot be read: something is twice in its query, or is not UTF-8.";
+            Problem::new(Code::UrlMalformed, detail)
+        }
         _ => return None,
     };
-    Some(Problem { status: status.as_u16(), ..Problem::new(code, detail) })
+    Some(problem)
 }
 
 /// The gateway's id for the request, or one of ours.

@@ -16,8 +16,8 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use runtime::clock::{Clock, MovableClock};
-use runtime::configuration::BaseUrl;
-use runtime::identity::{Caller, ClaimNames, IdentityError, Verifier};
+use runtime::configuration::{BaseUrl, Configuration};
+use runtime::identity::{Caller, IdentityError, Verifier};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -125,6 +125,11 @@ impl Issuer {
     fn verifier_at(&self, clock: Clock) -> Verifier {
         let url: BaseUrl = self.url.parse().expect("an address");
         Verifier::new(url, AUDIENCE, clock)
+    }
+
+    fn verifier_configured_with<const N: usize>(&self, more: [(&str, &str); N]) -> Verifier {
+        let settings = [("OIDC_ISSUER", &*self.url), ("OIDC_AUDIENCE", AUDIENCE)];
+        Configuration::from_pairs(settings.into_iter().chain(more)).read(|c| Verifier::read(c, clock())).expect("sound settings")
     }
 
     /// What a good token of this issuer says.
@@ -537,8 +542,10 @@ async fn only_an_address_that_the_issuer_verified_counts() {
 async fn organisation_and_groups_are_read_from_the_claims_that_the_issuer_uses() {
     let key = Key::es256("a");
     let issuer = Issuer::publishing(&[&key]).await;
-    let names = ClaimNames { organization: "https://example.com/org".to_owned(), groups: "cognito:groups".to_owned() };
-    let verifier = issuer.verifier().with_claims(names);
+    let verifier = issuer.verifier_configured_with([
+        ("OIDC_ORGANIZATION_CLAIM", "https://example.com/org"),
+        ("OIDC_GROUPS_CLAIM", "cognito:groups"),
+    ]);
     for (organization, groups, expected) in [
         (json!("reseller-7"), json!(["staff"]), (Some("reseller-7"), vec!["staff"])),
         (json!(["reseller-7"]), json!("staff"), (Some("reseller-7"), vec!["staff"])),
@@ -556,4 +563,9 @@ async fn organisation_and_groups_are_read_from_the_claims_that_the_issuer_uses()
         let groups = caller.groups.iter().map(String::as_str).collect::<Vec<_>>();
         assert_eq!((caller.organization.as_deref(), groups), expected);
     }
+
+    let usual = issuer.verifier_configured_with([("OIDC_GROUPS_CLAIM", "")]);
+    let claims = issuer.claims_with(json!({ "organization": "reseller-7", "groups": ["staff"] }));
+    let caller = usual.caller(Some(&key.sign(&claims))).await.expect("a caller");
+    assert_eq!((caller.organization.as_deref(), caller.belongs_to("staff")), (Some("reseller-7"), true));
 }

@@ -27,10 +27,13 @@ const SUBJECT: &str = "subject";
 pub struct AuditEntry {
     /// The partition of the record that it is about.
     pub partition: String,
-    /// When.
+    /// The instant at which it was done, by the clock of whoever wrote it down.
     pub at: Timestamp,
-    /// Who: the subject of their token, or `deployment`.
+    /// Who did it: the subject of their token, or `deployment`.
     pub by: String,
+    /// Their address then, if their token had one that was verified: by it staff know each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// What was done, in a word such as `record`.
     pub action: String,
     /// The record as it was; none when there was none.
@@ -135,6 +138,7 @@ fn entry(partition: &str, item: &Attributes) -> Result<AuditEntry, Error> {
         partition: partition.to_owned(),
         at,
         by: subject.to_owned(),
+        email: None,
         action: REVEAL.to_owned(),
         before: None,
         after: None,

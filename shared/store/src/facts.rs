@@ -19,7 +19,7 @@ impl Store {
     /// What is on record of what is wanted, and whether the organisation of whoever signed in is enrolled (R4): one
     /// call for every hundred things, and none when nothing is wanted and nobody acts for an organisation.
     pub async fn facts(&self, wanted: &Wanted, organization: Option<&str>) -> Result<Facts, Error> {
-        let mut facts = Facts::default();
+        let mut facts = Facts { organization: organization.map(str::to_owned), ..Facts::default() };
         for found in self.get_all(&keys(wanted, organization), "BatchGetItem of facts").await? {
             add(&mut facts, &found)?;
         }

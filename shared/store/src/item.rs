@@ -33,6 +33,12 @@ pub const BODY: &str = "body";
 pub const OWED: &str = "owed";
 /// The attribute that says since when.
 pub const OWED_SINCE: &str = "owed_since";
+/// The attribute that says that a person is to look at a quote, as long as that is so: [`WAITS`].
+pub const REVIEW: &str = "review";
+/// What it says: one partition holds all that wait, for they are few.
+pub const WAITS: &str = "waits";
+/// The attribute that says by which day.
+pub const REVIEW_DUE: &str = "review_due";
 
 /// An aggregate that is stored as one item.
 pub trait Item: Serialize + DeserializeOwned {
@@ -61,7 +67,11 @@ impl Item for Quote {
 
     fn found_by(&self) -> Vec<(&'static str, String)> {
         let (owed, since) = self.owed();
-        vec![(OWED, owed.as_str().to_owned()), (OWED_SINCE, since.to_string())]
+        let mut found_by = vec![(OWED, owed.as_str().to_owned()), (OWED_SINCE, since.to_string())];
+        if let Some(due) = self.awaits_review_by() {
+            found_by.extend([(REVIEW, WAITS.to_owned()), (REVIEW_DUE, due.to_string())]);
+        }
+        found_by
     }
 }
 

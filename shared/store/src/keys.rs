@@ -20,12 +20,18 @@
 //! | all public verification keys | `KEYS` | `KEY#…` |
 //! | the last number of a series | `SERIES#IN` | `SERIES` |
 //!
-//! One index, of keys alone, in which a quote stands as long as something about it is to be done:
+//! Two indexes, of keys alone. In one of them a quote stands as long as something about it is to be done:
 //!
 //! | what is asked | partition `owed` | sort `owed_since` |
 //! |---|---|---|
 //! | what is to be delivered or closed, the longest waiting first | `fulfilment` | `2026-11-22T10:00:00Z` |
 //! | about what letters are to be sent | `letters` | `2026-11-22T10:00:00Z` |
+//!
+//! In the other, as long as a person is to look at it:
+//!
+//! | what is asked | partition `review` | sort `review_due` |
+//! |---|---|---|
+//! | what waits for a decision, the first due first | `waits` | `2026-11-25` |
 
 use domain::{QuoteNumber, Sen, payment::PaymentId};
 use jiff::Timestamp;
@@ -37,6 +43,9 @@ pub const SORT: &str = "sk";
 
 /// The name of the index of what is to be done.
 pub const OWED_INDEX: &str = "owed";
+
+/// The name of the index of what a person is to look at.
+pub const REVIEWS_INDEX: &str = "reviews";
 
 /// What the partition keys of quotes begin with.
 const QUOTE: &str = "QUOTE#";

@@ -14,6 +14,7 @@ mod policies;
 mod quotes;
 mod reads;
 mod records;
+mod reviews;
 pub mod schema;
 mod writes;
 
@@ -26,7 +27,7 @@ pub use audit::AuditEntry;
 pub use item::{Item, RecordError};
 pub use owed::Waiting;
 pub use policies::PolicyInForce;
-pub use records::LetterNote;
+pub use records::{Changed, LetterNote};
 
 /// The table, through the client of the SDK.
 #[derive(Clone)]

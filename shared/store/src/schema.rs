@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::{
 
 use crate::{
     Error, Store,
-    item::{OWED, OWED_SINCE},
-    keys::{OWED_INDEX, PARTITION, SORT},
+    item::{OWED, OWED_SINCE, REVIEW, REVIEW_DUE},
+    keys::{OWED_INDEX, PARTITION, REVIEWS_INDEX, SORT},
     limits::EXPIRES,
 };
 
@@ -25,20 +25,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The keys of the table.
 const TABLE_KEYS: [(&str, KeyType); 2] = [(PARTITION, KeyType::Hash), (SORT, KeyType::Range)];
-/// The keys of the index of what is to be done.
-const OWED_KEYS: [(&str, KeyType); 2] = [(OWED, KeyType::Hash), (OWED_SINCE, KeyType::Range)];
+/// The indexes, each with its keys: of what is to be done, and of what a person is to look at.
+const INDEXES: [(&str, [(&str, KeyType); 2]); 2] = [
+    (OWED_INDEX, [(OWED, KeyType::Hash), (OWED_SINCE, KeyType::Range)]),
+    (REVIEWS_INDEX, [(REVIEW, KeyType::Hash), (REVIEW_DUE, KeyType::Range)]),
+];
 
 impl Store {
-    /// Makes the table with its index and its stream, unless they are there, waits until it can be used, and lets what
+    /// Makes the table with its indexes and its stream, unless they are there, waits until it can be used, and lets what
     /// expires expire.
     pub async fn create_table(&self) -> Result<(), Error> {
         const OPERATION: &str = "CreateTable";
         let keys = elements(TABLE_KEYS).map_err(invalid(OPERATION))?;
-        let index = GlobalSecondaryIndex::builder()
-            .index_name(OWED_INDEX)
-            .set_key_schema(Some(elements(OWED_KEYS).map_err(invalid(OPERATION))?))
-            .projection(keys_only())
-            .build();
+        let index = |(name, keys)| {
+            let index = GlobalSecondaryIndex::builder().index_name(name).set_key_schema(Some(elements(keys)?));
+            index.projection(keys_only()).build()
+        };
+        let indexes = INDEXES.into_iter().map(index).collect::<Result<Vec<_>, _>>();
         let stream =
             StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build();
         let created = self
@@ -46,9 +49,12 @@ impl Store {
             .create_table()
             .table_name(&self.table)
             .billing_mode(BillingMode::PayPerRequest)
-            .set_attribute_definitions(Some(texts(TABLE_KEYS.into_iter().chain(OWED_KEYS)).map_err(invalid(OPERATION))?))
+            .set_attribute_definitions(Some(
+                texts(TABLE_KEYS.into_iter().chain(INDEXES.into_iter().flat_map(|(_, keys)| keys)))
+                    .map_err(invalid(OPERATION))?,
+            ))
             .set_key_schema(Some(keys))
-            .global_secondary_indexes(index.map_err(invalid(OPERATION))?)
+            .set_global_secondary_indexes(Some(indexes.map_err(invalid(OPERATION))?))
             .stream_specification(stream.map_err(invalid(OPERATION))?)
             .send()
             .await;
@@ -63,22 +69,23 @@ impl Store {
             WaitUntilTableExistsError::OperationFailed(failed) => Error::of("DescribeTable", failed.error()),
             _ => Error::Unavailable { operation: OPERATION, reason: "the table is still not active".to_owned() },
         })?;
-        self.index_what_is_owed().await?;
+        let told = self.client.describe_table().table_name(&self.table).send().await;
+        let told = told.map_err(|error| Error::of("DescribeTable", &error))?;
+        let there = told.table().map(|table| table.global_secondary_indexes()).unwrap_or_default();
+        for (name, keys) in INDEXES {
+            if !there.iter().any(|index| index.index_name() == Some(name)) {
+                self.add_index(name, keys).await?;
+            }
+        }
         self.let_expire().await
     }
 
-    /// Gives the index to a table that was made without it.
-    async fn index_what_is_owed(&self) -> Result<(), Error> {
+    /// Gives an index to a table that was made without it.
+    async fn add_index(&self, name: &str, keys: [(&'static str, KeyType); 2]) -> Result<(), Error> {
         const OPERATION: &str = "UpdateTable";
-        let told = self.client.describe_table().table_name(&self.table).send().await;
-        let told = told.map_err(|error| Error::of("DescribeTable", &error))?;
-        let indexes = told.table().map(|table| table.global_secondary_indexes()).unwrap_or_default();
-        if indexes.iter().any(|index| index.index_name() == Some(OWED_INDEX)) {
-            return Ok(());
-        }
         let create = CreateGlobalSecondaryIndexAction::builder()
-            .index_name(OWED_INDEX)
-            .set_key_schema(Some(elements(OWED_KEYS).map_err(invalid(OPERATION))?))
+            .index_name(name)
+            .set_key_schema(Some(elements(keys.clone()).map_err(invalid(OPERATION))?))
             .projection(keys_only())
             .build();
         let update = GlobalSecondaryIndexUpdate::builder().create(create.map_err(invalid(OPERATION))?).build();
@@ -86,7 +93,7 @@ impl Store {
             .client
             .update_table()
             .table_name(&self.table)
-            .set_attribute_definitions(Some(texts(TABLE_KEYS.into_iter().chain(OWED_KEYS)).map_err(invalid(OPERATION))?))
+            .set_attribute_definitions(Some(texts(TABLE_KEYS.into_iter().chain(keys)).map_err(invalid(OPERATION))?))
             .global_secondary_index_updates(update);
         update.send().await.map(drop).map_err(|error| Error::of(OPERATION, &error))
     }

@@ -73,7 +73,7 @@ pub struct Rate {
     pub currencies: Option<Vec<Currency>>,
     /// How much less.
     pub percent: Percent,
-    /// When.
+    /// The days on which it holds.
     pub period: Period,
 }
 

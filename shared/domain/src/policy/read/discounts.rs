@@ -184,7 +184,8 @@ impl Reader<'_> {
                 Some(Proof::SourceEntitlement { credit: credit.unwrap_or(false), min_users })
             }
             _ => {
-                let what = "a segment is proven by `evidence`, or else by `source_entitlement = true`, which may have a `step_up_credit` and `min_users`";
+                let what = "a segment is proven by `evidence`, or else by `source_entitlement = true`, which may have a \
+                            `step_up_credit` and `min_users`";
                 self.mistake(SEGMENTS, Some(raw.id.span()), what);
                 None
             }

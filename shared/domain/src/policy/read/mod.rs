@@ -14,12 +14,10 @@ mod wording;
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-use toml::Spanned;
-
 pub use self::mistakes::{Mistake, Mistakes};
 use self::{source::Reader, vendor::Vendor};
 use super::Policy;
+use sha2::{Digest, Sha256};
 
 const VENDOR: &str = "vendor.toml";
 const CATALOGUE: &str = "catalogue.toml";
@@ -51,9 +49,8 @@ impl Policy {
         let segments = reader.segments(&catalogue);
         let bounds = reader.bounds();
         let (methods, restrictions) = reader.paying(&catalogue);
-        let language = vendor.as_ref().and_then(|vendor| vendor.default_language.clone());
-        let language = language.unwrap_or_else(|| Spanned::new(0..0, "en".to_owned()));
-        let wording = reader.wording(&language, &methods);
+        let language = vendor.as_ref().and_then(|vendor| vendor.default_language.as_ref());
+        let wording = reader.wording(language, &methods);
         let tax = reader.taxes(&catalogue, wording.as_ref());
         // What is not there has been reported.
         let sound = || {

@@ -153,7 +153,8 @@ impl Reader<'_> {
         for (product, _) in catalogue.products.values() {
             if product.deployment == Deployment::MonthlyCloud && !restrictions.iter().any(|rules| limits(rules, product)) {
                 let what = format!(
-                    "nothing limits how `{}` is paid, month after month: add [[restriction]] with deployments = [\"monthly_cloud\"] and methods = [\"card\"]",
+                    "nothing limits how `{}` is paid, month after month: add [[restriction]] with deployments = \
+                     [\"monthly_cloud\"] and methods = [\"card\"]",
                     product.id
                 );
                 self.mistake(PAYMENT, None, what);

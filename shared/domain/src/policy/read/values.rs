@@ -207,7 +207,8 @@ impl Reader<'_> {
                 Some(end) if end < from && series.broken => {}
                 Some(end) if end < from => {
                     let what = format!(
-                        "the {what} is missing from {end} until {from}: end the older one with `until = {from}`, or begin this one with `from = {end}`"
+                        "the {what} is missing from {end} until {from}: end the older one with `until = {from}`, or begin this \
+                         one with `from = {end}`"
                     );
                     self.mistake(file, Some(place), what);
                 }

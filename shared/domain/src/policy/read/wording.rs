@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{VENDOR, source::Reader, values::Text};
 use crate::{
+    place,
     policy::{MethodPolicy, texts::KEYS},
-    wording::{Wording, places},
+    wording::{NAMES, Wording, places},
 };
 
 const LANGUAGES: &str = "languages/";
@@ -13,17 +14,22 @@ const LANGUAGES: &str = "languages/";
 /// What every method's instructions may name, besides its own `details`.
 const PAYMENT_PLACES: [&str; 5] = ["reference", "amount", "link", "valid_through", "currency"];
 
+/// What a language may call otherwise than the other files do.
+const NAMED: [&str; 6] = ["product", "edition", "programme", "segment", "tax", "region"];
+
 /// The texts of a language, by their keys.
 type Language = BTreeMap<String, Text>;
 
 impl Reader<'_> {
-    /// The vendor's words; `None` when there are none to fall back to.
-    pub(super) fn wording(&mut self, default: &Text, methods: &[MethodPolicy]) -> Option<Wording> {
+    /// The vendor's words; `None` when there are none to fall back to. Without a default language that could be read, nothing
+    /// is said but what is wrong with each file by itself.
+    pub(super) fn wording(&mut self, default: Option<&Text>, methods: &[MethodPolicy]) -> Option<Wording> {
         let mut languages: BTreeMap<&str, Language> = BTreeMap::new();
         for file in self.files.keys() {
             let Some(language) = file.strip_prefix(LANGUAGES).and_then(|name| name.strip_suffix(".toml")) else { continue };
             languages.extend(self.texts(file).map(|texts| (language, texts)));
         }
+        let default = default?;
         let default_file = format!("{LANGUAGES}{}.toml", default.get_ref());
         if !self.files.contains_key(&default_file) {
             let what = format!("the default language is `{}`, but there is no {default_file}", default.get_ref());
@@ -44,10 +50,15 @@ impl Reader<'_> {
         Some(Wording::new(default.get_ref().clone(), languages.collect()))
     }
 
-    /// Another language says nothing that the default language does not say, with the same places or fewer.
+    /// Another language says nothing that the default language does not say, with the same places or fewer; but it may have
+    /// its own names for what the default language calls as the other files do.
     fn compare(&mut self, file: &str, texts: &Language, spoken: &Language) {
         for (key, text) in texts {
             let what = match spoken.get(key) {
+                _ if key.starts_with(NAMES) => match misnamed(key) {
+                    Some(what) => what,
+                    None => continue,
+                },
                 None => format!("`{key}` is not a text of the default language: is it misspelt?"),
                 Some(original) => {
                     let known = places(original.get_ref());
@@ -72,5 +83,16 @@ impl Reader<'_> {
                 self.mistake(file, Some(text.span()), what);
             }
         }
+    }
+}
+
+/// What is wrong with the key of a name. A name of what there is not is no mistake: it may have been sold once.
+fn misnamed(key: &str) -> Option<String> {
+    match key.strip_prefix(NAMES)?.split_once('.') {
+        Some(("region", code)) if !place::is_subdivision(code) => {
+            Some(format!("`{code}` is not an ISO 3166-2 subdivision, such as `JP-13`"))
+        }
+        Some((kind, _)) if NAMED.contains(&kind) => None,
+        _ => Some(format!("`{key}` names nothing that has a name: there are name.{}", NAMED.join(", name."))),
     }
 }

@@ -1,0 +1,89 @@
+//! Which policy counts for a function that may not write any, as all but those that price quotes.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
+use axum::extract::State;
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use runtime::{Clock, Policies, Vendor};
+use serde_json::{Value, json};
+use store::Store;
+use tokio::net::TcpListener;
+
+/// A table in which a policy is in force that nobody here can read, or none, and which answers a code to every write.
+struct Table {
+    in_force: Option<&'static str>,
+    to_writes: &'static str,
+    writes: AtomicUsize,
+}
+
+impl Table {
+    async fn with(in_force: Option<&'static str>, to_writes: &'static str) -> (Arc<Self>, Store) {
+        let table = Arc::new(Self { in_force, to_writes, writes: AtomicUsize::new(0) });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let served = Router::new().fallback(answer).with_state(table.clone());
+        tokio::spawn(async { axum::serve(listener, served).await.unwrap() });
+        let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local"));
+        let config = runtime::aws::builder().unwrap().region(Region::new("local")).endpoint_url(endpoint);
+        let config = config.credentials_provider(credentials).retry_config(RetryConfig::disabled()).build();
+        (table, Store::new(Client::new(&config), "policies"))
+    }
+}
+
+async fn answer(State(table): State<Arc<Table>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+    let asked = headers["x-amz-target"].to_str().unwrap().rsplit_once('.').unwrap().1;
+    match (asked, table.in_force) {
+        ("GetItem", None) => (StatusCode::OK, Json(json!({}))),
+        ("GetItem", Some(version)) => {
+            let body = json!({"by": "staff-1", "published_at": "2026-11-22T10:00:00Z", "sequence": 2, "version": version});
+            let item = json!({
+                "pk": {"S": "POLICY"}, "sk": {"S": "CURRENT"}, "kind": {"S": "policy_in_force"}, "version": {"N": "2"},
+                "body": {"S": body.to_string()},
+            });
+            (StatusCode::OK, Json(json!({ "Item": item })))
+        }
+        ("Query", _) => (StatusCode::OK, Json(json!({"Items": [], "Count": 0}))),
+        (write, _) => {
+            assert!(["PutItem", "TransactWriteItems"].contains(&write), "{write}");
+            table.writes.fetch_add(1, Ordering::SeqCst);
+            (StatusCode::BAD_REQUEST, Json(json!({"__type": format!("com.amazon.coral.service#{}", table.to_writes)})))
+        }
+    }
+}
+
+/// The version of the vendor's folder, and its policies.
+fn policies(store: Store) -> (String, Policies) {
+    let vendor = Vendor::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/vendor")).unwrap();
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+    (vendor.policy().unwrap().version, Policies::new(&vendor, store, Clock::fixed_at(now)).unwrap())
+}
+
+#[tokio::test]
+async fn who_may_not_write_policies_goes_on_with_that_of_the_folder() {
+    for in_force in [Some("0123456789abcdef"), None] {
+        let (table, store) = Table::with(in_force, "AccessDeniedException").await;
+        let (folder, policies) = policies(store);
+        assert_eq!(policies.current().await.unwrap().version, folder, "in force: {in_force:?}");
+        assert_eq!(policies.pinned("fedcba9876543210").await.unwrap().version, folder, "for a quote of a lost policy");
+        assert_eq!(table.writes.load(Ordering::SeqCst), 1, "it is tried, for nobody knows who may, and not again for a minute");
+    }
+}
+
+/// A quote that is priced with a policy pins it, so that one that could not be stored must not be used.
+#[tokio::test]
+async fn a_policy_that_could_not_be_stored_for_any_other_reason_prices_nothing() {
+    for in_force in [Some("0123456789abcdef"), None] {
+        let (_, store) = Table::with(in_force, "ProvisionedThroughputExceededException").await;
+        let (_, policies) = policies(store);
+        let error = policies.current().await.expect_err("it was not stored");
+        assert!(matches!(error, store::Error::Unavailable { .. }), "{error}");
+    }
+}
