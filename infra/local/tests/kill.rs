@@ -145,7 +145,9 @@ impl Answer {
 /// `None` when the answer did not come whole.
 async fn ask(http: &reqwest::Client, at: SocketAddr, key: u32, body: &str) -> Option<Answer> {
     let request = http.post(format!("http://{at}/v1/quotes")).header("idempotency-key", format!("key-{key}"));
-    let answer = request.body(body.to_owned()).send().await.ok()?;
+    // Everybody for themselves: one mailbox has so many letters in an hour and no more.
+    let body = body.replacen("rita@", &format!("rita{key}@"), 1);
+    let answer = request.body(body).send().await.ok()?;
     let (status, replayed) = (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed"));
     Some(Answer { status, replayed, body: answer.text().await.ok()? })
 }
