@@ -57,8 +57,11 @@ async fn r22_nobody_can_have_more_than_thirty_letters_an_hour_sent_to_one_mailbo
     assert_eq!(world.recorded().await, before);
     world.letters().await.none();
 
-    // Nobody else waits: not another mailbox, and not whoever signs in.
+    // Nobody else waits: not another mailbox, and not whoever signs in, however often others have asked in their name.
     world.quote(&order_for("bob@reseller.example")).await;
+    for _ in 0..300 {
+        assert_too_many(&world.post(QUOTES, &order_for(RITA)).await, "3600");
+    }
     let token = world.token(RITA, None).await;
     world.post_as(&token, QUOTES, &order_for(RITA)).await.expect(201);
 

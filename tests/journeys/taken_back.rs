@@ -103,6 +103,30 @@ async fn r106_a_line_that_cannot_be_had_withholds_every_other_line_of_its_quote(
 }
 
 #[tokio::test]
+async fn r106_what_a_customer_has_is_theirs_to_renew_even_when_the_desk_has_noted_another() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    world.enrol(AGGREGATOR, "aggregator", None).await;
+    let token = world.token("rita@reseller.example", Some(AGGREGATOR)).await;
+    let earlier = world.import("tracker-government-cloud", 500, "2027-03-31").await;
+    world.import("tracker-government-cloud", 1_000, "2027-06-30").await;
+    let order = ordering([json!({"kind": "renewal", "sen": earlier, "term_months": 12})]);
+    let order = with(&order, [("/reseller/company", json!(AGGREGATOR))]);
+    let quote = Quote(world.post_as(&token, "/v1/quotes", &order).await.expect(201));
+    let quote = match quote.0["status"] == "in_review" {
+        true => {
+            world.approve(quote.number()).await;
+            world.see(&quote).await
+        }
+        false => quote,
+    };
+    assert_eq!(last_event(&paid(&world, &quote).await)["event"], "delivered");
+    assert_eq!(held(&world, &earlier).await["end"], "2028-03-31");
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+#[tokio::test]
 async fn r62_an_order_that_is_withheld_leaves_every_licence_that_it_would_have_moved() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;

@@ -94,6 +94,9 @@ impl Issuance {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };
             if quote.is_void() {
                 self.take_back(&quote, &policy).await?;
+                if matches!(quote.stage, quote::Stage::Paid { .. }) {
+                    tracing::error!(must_decide = "quote_withheld", quote = %number, "withheld: a part of its money went back");
+                }
                 // A quote that has moved on has a record of its own.
                 return self.store.fulfilment_done(&quote).await.map(drop).map_err(Failure::from);
             }
@@ -125,12 +128,16 @@ impl Issuance {
                 changes.push(next.clone());
             }
         }
-        let holdings: Vec<_> = made.holdings.iter().map(|(_, holding)| holding).collect();
-        match self.store.change_entitlements(&changes, &holdings, on).await? {
-            Changed::Committed => {}
-            Changed::Conflict => return Ok(Commit::Conflict),
-            Changed::Taken(index) => {
-                return self.withhold(quote, made.holdings[index].0, Withheld::SubscriptionExists, paid_at).await;
+        loop {
+            let holdings: Vec<_> = made.holdings.iter().map(|(_, holding)| holding).collect();
+            let index = match self.store.change_entitlements(&changes, &holdings, on).await? {
+                Changed::Committed => break,
+                Changed::Conflict => return Ok(Commit::Conflict),
+                Changed::Taken(index) => index,
+            };
+            let (line, _) = made.holdings.remove(index);
+            if made.lines.iter().any(|(of, made)| *of == line && made.is_new()) {
+                return self.withhold(quote, line, Withheld::SubscriptionExists, paid_at).await;
             }
         }
         let mut entitlements = Vec::new();
@@ -183,6 +190,13 @@ impl Issuance {
             for sen in [Some(&made), line.order.source.as_ref().map(|source| &source.sen)].into_iter().flatten() {
                 self.undo(quote, sen, on, policy).await?;
             }
+            // What is noted before it is issued may have come no further.
+            let new = || license::owed(quote, line, on, refunded_at, made.clone());
+            let noted = line.order.held.is_none().then(new).and_then(|new| holding(&new, policy));
+            if let Some(noted) = noted.filter(|_| delivered.is_empty()) {
+                // Another subscription of theirs stays noted.
+                let _ = self.store.change_entitlements(&[], &[&Holding { end: on, ..noted }], on).await?;
+            }
         }
         Ok(())
     }
@@ -192,6 +206,9 @@ impl Issuance {
         for _ in 0..ATTEMPTS {
             let there = self.store.entitlement(sen).await?;
             let Some(next) = there.and_then(|there| there.without(&quote.number)) else { return Ok(()) };
+            if next.is_built_on(&quote.number) {
+                tracing::error!(must_decide = "license_built_on", quote = %quote.number, %sen, "more is sold on what is taken back");
+            }
             let holding = holding(&next, policy).map(|it| Holding { end: if next.is_closed() { on } else { it.end }, ..it });
             let noted: Vec<_> = holding.iter().collect();
             let changed = match self.store.change_entitlements(slice::from_ref(&next), &noted, on).await? {
@@ -200,9 +217,6 @@ impl Issuance {
                 changed => changed,
             };
             if changed == Changed::Committed {
-                if next.is_built_on(&quote.number) {
-                    tracing::error!(must_decide = "license_built_on", quote = %quote.number, %sen, "closed, with what was sold since");
-                }
                 return Ok(());
             }
         }

@@ -84,11 +84,16 @@ impl Quotes {
     /// Counts a quote that is about to be issued, and whose letter is about to be sent. The first few cost nothing; the table
     /// is asked about the others.
     pub(crate) async fn admit_letter(&self, to: &Contact, ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
-        let mailbox = |most| Bucket::new("letters_to", mailbox(&to.email), most);
+        let mailbox = |what, most| Some(Bucket::new(what, mailbox(&to.email), most));
+        // Whoever asks comes first: who has used that up shuts no mailbox out. Those who sign in are counted by themselves, so
+        // that what others ask for in their name is not counted against them.
         let buckets = match caller {
             // An office of many people may have one source address.
-            Some(caller) => [Some(mailbox(TO_MAILBOX_SIGNED_IN)), Some(Bucket::new("letters_by", &caller.subject, BY_CALLER))],
-            None => [Some(mailbox(TO_MAILBOX)), ip.0.map(|ip| Bucket::new("letters_from", network(ip), FROM_ADDRESS))],
+            Some(caller) => [
+                Some(Bucket::new("letters_by", &caller.subject, BY_CALLER)),
+                mailbox("letters_to_signed_in", TO_MAILBOX_SIGNED_IN),
+            ],
+            None => [ip.0.map(|ip| Bucket::new("letters_from", network(ip), FROM_ADDRESS)), mailbox("letters_to", TO_MAILBOX)],
         };
         let window = Window::of(self.clock.now(), LETTERS);
         for bucket in buckets.into_iter().flatten() {

@@ -135,10 +135,12 @@ class Stack:
             storage.put_object(Bucket=bucket, Key=key, Body=zipped(PACKAGES / function.lower()))
             self.packages[function] = {"S3Bucket": bucket, "S3Key": key}
         template = transformed(parameters, {function: f"s3://{bucket}/{at['S3Key']}" for function, at in self.packages.items()})
+        # From the bucket, as `sam deploy --resolve-s3` sends what is too long for a request.
+        storage.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(template).encode())
         formation = cloud.client("cloudformation")
         formation.create_stack(
             StackName=name,
-            TemplateBody=json.dumps(template),
+            TemplateURL=f"{cloud.endpoint}/{bucket}/template.json",
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM"],
         )

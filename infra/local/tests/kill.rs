@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::symlink,
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
@@ -42,11 +42,10 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
         for _ in 0..CLIENTS {
             let (asked, answered, example) = (asked.clone(), answered.clone(), example.clone());
             clients.spawn(async move {
-                let http = client();
                 loop {
                     let key = asked.fetch_add(1, Ordering::SeqCst);
                     // An error is the kill: nobody knows what became of this one.
-                    let Some(answer) = ask(&http, listen, key, &example).await else { return };
+                    let Some(answer) = ask(listen, key, &example).await else { return };
                     answered.lock().unwrap().insert(key, answer);
                 }
             });
@@ -63,20 +62,20 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
     }
 
     let _home = start(listen, data.path(), vendor.path());
-    let http = client();
+    let http = client().build().unwrap();
     let (answered, asked) = (answered.lock().unwrap().clone(), asked.load(Ordering::SeqCst));
     assert!(answered.len() < asked as usize, "some requests were under way when it was killed");
     for (key, answer) in &answered {
         assert_eq!(answer.status, 201, "{}", answer.body);
         let seen = http.get(answer.quote()["links"]["self"].as_str().unwrap()).send().await.unwrap();
         assert_eq!(seen.status(), 200, "an acknowledged quote is gone");
-        let again = ask(&http, listen, *key, &example).await.unwrap();
+        let again = ask(listen, *key, &example).await.unwrap();
         assert_eq!((&again.body, again.replayed), (&answer.body, true), "a repeated request is answered as the first time");
     }
     // What was never answered is asked again, as a client does: whether it had been done or not, it is done once.
     let mut expected = BTreeSet::new();
     for key in 0..asked {
-        let answer = ask(&http, listen, key, &example).await.unwrap();
+        let answer = ask(listen, key, &example).await.unwrap();
         assert_eq!(answer.status, 201, "{}", answer.body);
         let number: QuoteNumber = answer.quote()["number"].as_str().unwrap().parse().unwrap();
         expected.insert(format!("{}.1.quote@vendor.example", number.compact()));
@@ -143,17 +142,19 @@ impl Answer {
 }
 
 /// `None` when the answer did not come whole.
-async fn ask(http: &reqwest::Client, at: SocketAddr, key: u32, body: &str) -> Option<Answer> {
+async fn ask(at: SocketAddr, key: u32, body: &str) -> Option<Answer> {
+    // Everybody for themselves: one mailbox, and one source address, has so many letters in an hour and no more.
+    let [.., high, low] = key.to_be_bytes();
+    let http = client().local_address(IpAddr::from([127, 1, high, low])).build().unwrap();
     let request = http.post(format!("http://{at}/v1/quotes")).header("idempotency-key", format!("key-{key}"));
-    // Everybody for themselves: one mailbox has so many letters in an hour and no more.
     let body = body.replacen("rita@", &format!("rita{key}@"), 1);
     let answer = request.body(body).send().await.ok()?;
     let (status, replayed) = (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed"));
     Some(Answer { status, replayed, body: answer.text().await.ok()? })
 }
 
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
+fn client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy()
 }
 
 /// Message-IDs in the post office, with the number of copies.

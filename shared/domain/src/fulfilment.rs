@@ -23,7 +23,8 @@ pub struct Fulfilment {
     pub lines: Vec<(u32, Made)>,
     /// The licences that move to the cloud, closed, and otherwise as they were.
     pub migrated: Vec<Entitlement>,
-    /// The subscriptions of which a customer has one only, each with its line (R106).
+    /// The subscriptions of which a customer has one only, each with its line (R106). One that is new cannot be had beside
+    /// another; one that they have is theirs to renew, and noted where it is the only one.
     pub holdings: Vec<(u32, Holding)>,
 }
 
@@ -71,14 +72,23 @@ impl Fulfilment {
             if let Made::New(next) | Made::Changed(next) = &made
                 && let Some(holding) = holding(next, policy)
             {
-                if all.holdings.iter().any(|(_, other)| other.excludes(&holding)) {
-                    return Err(stop(Withheld::SubscriptionExists));
+                let taken = all.holdings.iter().any(|(_, other)| other.excludes(&holding));
+                match made {
+                    Made::New(_) if taken => return Err(stop(Withheld::SubscriptionExists)),
+                    _ if taken => {}
+                    _ => all.holdings.push((line.line, holding)),
                 }
-                all.holdings.push((line.line, holding));
             }
             all.lines.push((line.line, made));
         }
         Ok(all)
+    }
+}
+
+impl Made {
+    /// Whether it is an entitlement that there was not before.
+    pub fn is_new(&self) -> bool {
+        matches!(self, Self::New(_))
     }
 }
 

@@ -299,9 +299,10 @@ impl Entitlement {
         Some(next)
     }
 
-    /// Whether it is closed because money of a quote went back, though others have sold something of it before or since.
+    /// Whether others have built on what was taken back of a quote: it is closed with what they sold under its number, or it
+    /// was credited to a move to the cloud. Then a person decides.
     pub fn is_built_on(&self, quote: &QuoteNumber) -> bool {
-        self.refunded_by.as_ref() == Some(quote) && !self.earlier.is_empty()
+        self.migrated_by.is_some() || self.refunded_by.as_ref() == Some(quote) && !self.earlier.is_empty()
     }
 
     /// It, closed because it moved to the cloud by a quote; `Ok(None)` when it did by that very quote.

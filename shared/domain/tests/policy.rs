@@ -9,7 +9,8 @@ use domain::{
     Currency, Policy,
     money::Tie,
     policy::{
-        AcceptedContact, Deployment, LineKind, Mistake, NotSold, PriceTable, Proof, Situs, Statement, ThresholdBasis, UpgradeTerm,
+        AcceptedContact, Deployment, LineKind, Mistake, Mistakes, NotSold, PriceTable, Proof, Situs, Statement, ThresholdBasis,
+        UpgradeTerm,
     },
 };
 use jiff::civil::{Date, date};
@@ -867,4 +868,24 @@ fn a_large_policy_is_read() {
     assert_eq!(policy.products.values().map(|product| product.books.len()).sum::<usize>(), 2_500 + 11);
     let last = policy.products["product-499"].prices(None, currency("CAD"), TODAY, true).unwrap();
     assert_eq!(last.table.tier(2_901).map(|(tier, price)| (tier, price.to_integer())), Some((3_000, 270_000)));
+}
+
+#[test]
+fn what_letters_have_learnt_since_does_not_make_a_policy_of_yesterday_unreadable() {
+    let newer = vendor::policy();
+    let mut files = vendor::files();
+    for (language, paid) in [("en", "Paid on"), ("ja", "")] {
+        let text = files.get_mut(&format!("languages/{language}.toml")).unwrap();
+        let line = text.lines().find(|line| line.starts_with("paid = ")).unwrap().to_owned();
+        assert!(line.contains(paid));
+        *text = text.replacen(&format!("{line}\n"), "", 1);
+    }
+    let Mistakes(missing) = Policy::read(&files).unwrap_err();
+    assert_eq!(missing.len(), 1, "it could not be published like this: {missing:?}");
+    let stored = Policy::read_stored(&files, &newer.wording).unwrap();
+    assert_ne!(stored.version, newer.version, "its version is that of what it was");
+    let key = missing[0].what.split('`').nth(1).unwrap();
+    for language in ["en", "ja"] {
+        assert_eq!(stored.wording.text(language, key), newer.wording.text(language, key));
+    }
 }

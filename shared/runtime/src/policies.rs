@@ -9,6 +9,7 @@ use std::{
 use domain::{
     Policy,
     policy::{Mistake, Mistakes},
+    wording::Wording,
 };
 use jiff::{SignedDuration, Timestamp};
 use store::{AuditEntry, Commit, Item, PolicyInForce, Store, keys::Key};
@@ -123,7 +124,7 @@ impl Policies {
             return Ok(Some(policy));
         }
         let Some(files) = self.0.store.policy_files(version).await? else { return Ok(None) };
-        let policy = Arc::new(read(version, &files)?);
+        let policy = Arc::new(read(version, &files, &self.0.folder.policy.wording)?);
         self.keep(&policy);
         Ok(Some(policy))
     }
@@ -374,10 +375,10 @@ fn sound(files: &BTreeMap<String, String>) -> Result<Policy, Mistakes> {
     }
 }
 
-/// Reads a policy from the table.
-fn read(version: &str, files: &BTreeMap<String, String>) -> Result<Policy, store::Error> {
+/// Reads a policy from the table; texts that are newer than it are the folder's.
+fn read(version: &str, files: &BTreeMap<String, String>, newer: &Wording) -> Result<Policy, store::Error> {
     let corrupt = |reason| store::Error::Corrupt { key: Key::policy_files(version), reason };
-    let policy = Policy::read(files).map_err(|mistakes| corrupt(mistakes.to_string()))?;
+    let policy = Policy::read_stored(files, newer).map_err(|mistakes| corrupt(mistakes.to_string()))?;
     if policy.version != version {
         return Err(corrupt(format!("its files are those of version {}", policy.version)));
     }
@@ -433,7 +434,8 @@ mod tests {
     #[test]
     fn a_policy_that_cannot_be_read_is_a_broken_item_and_not_an_outage() {
         let files = BTreeMap::from([("vendor.toml".to_owned(), "?".to_owned())]);
-        let error = read("0123456789abcdef", &files).expect_err("it is not TOML");
+        let newer = Wording::new("en".to_owned(), BTreeMap::new());
+        let error = read("0123456789abcdef", &files, &newer).expect_err("it is not TOML");
         assert!(matches!(&error, store::Error::Corrupt { key, .. } if key == "POLICY#0123456789abcdef"), "{error}");
     }
 }

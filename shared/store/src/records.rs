@@ -21,6 +21,9 @@ const LAST: &str = "last";
 const SEN: &str = "sen";
 const ENDS: &str = "ends";
 
+/// How many writes a transaction takes (Amazon DynamoDB Developer Guide, "Service quotas").
+const TOGETHER: usize = 100;
+
 /// What became of changes that are made together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -74,7 +77,7 @@ impl Store {
     }
 
     /// Commits changes of entitlements, and notes which subscriptions their customers hold from `today` on (R106): all of it
-    /// or nothing. Done again, what was noted is noted again.
+    /// or nothing, up to the hundred writes that DynamoDB takes together. Done again, what was noted is noted again.
     pub async fn change_entitlements(
         &self,
         changes: &[Entitlement],
@@ -89,13 +92,18 @@ impl Store {
         }
         let taken = holdings.iter().map(|holding| self.take(holding, today));
         let writes = taken.chain(changes.iter().map(|next| self.put(next))).collect::<Result<Vec<_>, _>>()?;
-        let Err(error) = self.transaction(writes).await else { return Ok(Changed::Committed) };
-        let refused = lost(&error);
-        match refused.iter().take(holdings.len()).position(|reason| *reason == Lost::Condition) {
-            Some(index) => Ok(Changed::Taken(index)),
-            None if refused.iter().any(|reason| *reason != Lost::No) => Ok(Changed::Conflict),
-            None => Err(Error::of(OPERATION, &error)),
+        // Holdings are the first, so that what they refuse is refused before anything is written.
+        for (part, writes) in writes.chunks(TOGETHER).enumerate() {
+            let Err(error) = self.transaction(writes.to_vec()).await else { continue };
+            let refused = lost(&error);
+            let holdings = holdings.len().saturating_sub(part * TOGETHER);
+            return match refused.iter().take(holdings).position(|reason| *reason == Lost::Condition) {
+                Some(index) => Ok(Changed::Taken(part * TOGETHER + index)),
+                None if refused.iter().any(|reason| *reason != Lost::No) => Ok(Changed::Conflict),
+                None => Err(Error::of(OPERATION, &error)),
+            };
         }
+        Ok(Changed::Committed)
     }
 
     /// Notes that an end customer has a government subscription (R106); the note before, if any, is replaced.

@@ -192,12 +192,12 @@ impl Draft<'_> {
     }
 
     /// The days that are covered: on an invoice those of what was delivered, on a quote those that it was priced for.
-    /// Upgrading a perpetual licence covers no time of its own.
+    /// Upgrading a perpetual licence that keeps its end covers no time of its own.
     fn covers(&self, line: &price::Line) -> Option<String> {
         let perpetual = line.deployment.is_perpetual();
         let renewed = |start| calendar::months_after(start, line.order.months);
         let (start, end) = match (line.order.kind, self.delivery) {
-            (LineKind::Upgrade, _) if perpetual => return None,
+            (LineKind::Upgrade, _) if perpetual && line.end == line.order.held.as_ref().map(|held| held.end) => return None,
             (LineKind::New, None) => return None,
             (_, None) => (line.start, line.end?),
             (kind, Some(delivery)) => {
@@ -205,6 +205,8 @@ impl Draft<'_> {
                 let paid = Some(delivery.invoiced_on);
                 match (kind, delivered.end) {
                     (LineKind::New, end) => (paid, end.unwrap_or_else(|| renewed(delivery.invoiced_on))),
+                    // More is had from the payment on, whenever it was quoted.
+                    (LineKind::Upgrade | LineKind::RenewAndUpgrade, end) => (line.start.max(paid), end.or(line.end)?),
                     (_, end) if end.is_none() || end == line.end => (line.start, line.end?),
                     // Paid later than it was quoted, it began later; another one that was paid in between moved it, too.
                     (_, end) => (paid.filter(|paid| Some(renewed(*paid)) == end), end?),

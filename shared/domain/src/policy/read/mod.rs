@@ -19,6 +19,8 @@ use self::{source::Reader, vendor::Vendor};
 use super::Policy;
 use sha2::{Digest, Sha256};
 
+use crate::wording::Wording;
+
 const VENDOR: &str = "vendor.toml";
 const CATALOGUE: &str = "catalogue.toml";
 const PRICES: &str = "prices.toml";
@@ -41,6 +43,20 @@ impl Policy {
     ///
     /// Every mistake in the files, by file and line.
     pub fn read(files: &BTreeMap<String, String>) -> Result<Self, Mistakes> {
+        Self::read_with(files, None)
+    }
+
+    /// Reads a policy that was sound when it was published: texts that it lacks, because letters and documents have learnt them
+    /// since, are those of `newer`. Its version is that of its files as they are.
+    ///
+    /// # Errors
+    ///
+    /// Every other mistake in the files, by file and line.
+    pub fn read_stored(files: &BTreeMap<String, String>, newer: &Wording) -> Result<Self, Mistakes> {
+        Self::read_with(files, Some(newer))
+    }
+
+    fn read_with(files: &BTreeMap<String, String>, newer: Option<&Wording>) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(files);
         let vendor = reader.vendor();
         let mut catalogue = reader.catalogue();
@@ -50,7 +66,7 @@ impl Policy {
         let bounds = reader.bounds();
         let (methods, restrictions) = reader.paying(&catalogue);
         let language = vendor.as_ref().and_then(|vendor| vendor.default_language.as_ref());
-        let wording = reader.wording(language, &methods);
+        let wording = reader.wording(language, &methods, newer);
         let tax = reader.taxes(&catalogue, wording.as_ref());
         // What is not there has been reported.
         let sound = || {

@@ -23,7 +23,12 @@ type Language = BTreeMap<String, Text>;
 impl Reader<'_> {
     /// The vendor's words; `None` when there are none to fall back to. Without a default language that could be read, nothing
     /// is said but what is wrong with each file by itself.
-    pub(super) fn wording(&mut self, default: Option<&Text>, methods: &[MethodPolicy]) -> Option<Wording> {
+    pub(super) fn wording(
+        &mut self,
+        default: Option<&Text>,
+        methods: &[MethodPolicy],
+        newer: Option<&Wording>,
+    ) -> Option<Wording> {
         let mut languages: BTreeMap<&str, Language> = BTreeMap::new();
         for file in self.files.keys() {
             let Some(language) = file.strip_prefix(LANGUAGES).and_then(|name| name.strip_suffix(".toml")) else { continue };
@@ -36,7 +41,8 @@ impl Reader<'_> {
             self.mistake(VENDOR, Some(default.span()), what);
         }
         let spoken = languages.get(default.get_ref().as_str())?;
-        for key in KEYS.iter().filter(|key| !spoken.contains_key(**key)) {
+        let missing: Vec<&str> = KEYS.iter().copied().filter(|key| !spoken.contains_key(*key)).collect();
+        for key in missing.iter().filter(|_| newer.is_none()) {
             let what = format!("the text `{key}` is missing: other languages fall back to it");
             self.mistake(&default_file, None, what);
         }
@@ -47,7 +53,14 @@ impl Reader<'_> {
         }
         let plain = |texts: Language| texts.into_iter().map(|(key, text)| (key, text.into_inner())).collect();
         let languages = languages.into_iter().map(|(language, texts)| (language.to_owned(), plain(texts)));
-        Some(Wording::new(default.get_ref().clone(), languages.collect()))
+        let mut languages: BTreeMap<String, BTreeMap<String, String>> = languages.collect();
+        for (language, texts) in &mut languages {
+            let learnt = newer.into_iter().flat_map(|newer| missing.iter().map(|key| (*key, newer.text(language, key))));
+            for (key, text) in learnt {
+                texts.entry(key.to_owned()).or_insert_with(|| text.to_owned());
+            }
+        }
+        Some(Wording::new(default.get_ref().clone(), languages))
     }
 
     /// Another language says nothing that the default language does not say, with the same places or fewer; but it may have
