@@ -80,9 +80,16 @@ impl Quotes {
     }
 
     /// The offer that a body with this hash asks for, and that may be sent to whoever asks (R22).
-    async fn offer_to_send(&self, body: &QuoteBody, hash: &str, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
+    async fn offer_to_send(
+        &self,
+        body: &QuoteBody,
+        hash: &str,
+        ip: SourceIp,
+        caller: Option<&Caller>,
+        key: Option<&IdempotencyKey>,
+    ) -> Reply<Offer> {
         let offer = self.offer(body, hash, ip, caller).await?;
-        self.admit_letter(offer.requester(), ip, caller).await?;
+        self.admit_letter(offer.requester(), ip, caller, key).await?;
         Ok(offer)
     }
 
@@ -121,7 +128,7 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
     let key = IdempotencyKey::read(&headers, caller.as_ref())?;
     let body = QuoteBody::read(&body)?;
     let request_hash = idempotency::hash(&body.canonical);
-    let mut offer = match quotes.offer_to_send(&body, &request_hash, ip, caller.as_ref()).await {
+    let mut offer = match quotes.offer_to_send(&body, &request_hash, ip, caller.as_ref(), key.as_ref()).await {
         Ok(offer) => offer,
         // The policy, or what the customer has, may have moved on since the request was first answered, or much was asked for
         // meanwhile: the answer stands.
@@ -183,7 +190,7 @@ async fn revise(
     let Some(change) = quote.revise(offer)? else {
         return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
     };
-    quotes.admit_letter(change.next.offer.requester(), ip, caller.as_ref()).await?;
+    quotes.admit_letter(change.next.offer.requester(), ip, caller.as_ref(), None).await?;
     match quotes.store.commit(&change).await? {
         Commit::Committed => {
             let quote = change.next;

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::{Failure, Reply, SourceIp, identity::Caller};
 
 use self::tally::Verdict;
-use crate::Quotes;
+use crate::{Quotes, idempotency::IdempotencyKey};
 
 pub(crate) use self::tally::Tally;
 
@@ -82,8 +82,21 @@ impl Quotes {
     }
 
     /// Counts a quote that is about to be issued, and whose letter is about to be sent. The first few cost nothing; the table
-    /// is asked about the others.
-    pub(crate) async fn admit_letter(&self, to: &Contact, ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
+    /// is asked about the others. A key stands for one quote, however often it is asked for: who repeats what was admitted here
+    /// is not counted again.
+    pub(crate) async fn admit_letter(
+        &self,
+        to: &Contact,
+        ip: SourceIp,
+        caller: Option<&Caller>,
+        key: Option<&IdempotencyKey>,
+    ) -> Reply<()> {
+        let window = Window::of(self.clock.now(), LETTERS);
+        let letters = || self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = key.map(|key| format!("letter#{}", key.hash));
+        if key.as_ref().is_some_and(|key| letters().has(key, window.number)) {
+            return Ok(());
+        }
         let mailbox = |what, most| Some(Bucket::new(what, mailbox(&to.email), most));
         // Whoever asks comes first: who has used that up shuts no mailbox out. Those who sign in are counted by themselves, so
         // that what others ask for in their name is not counted against them.
@@ -95,9 +108,8 @@ impl Quotes {
             ],
             None => [ip.0.map(|ip| Bucket::new("letters_from", network(ip), FROM_ADDRESS)), mailbox("letters_to", TO_MAILBOX)],
         };
-        let window = Window::of(self.clock.now(), LETTERS);
         for bucket in buckets.into_iter().flatten() {
-            let here = self.letters.lock().unwrap_or_else(PoisonError::into_inner).count(&self.name(&bucket), window.number);
+            let here = letters().count(&self.name(&bucket), window.number);
             let allowed = match Verdict::of(here, FEW, bucket.most) {
                 Verdict::Admit => true,
                 Verdict::Ask => self.store_allows(&bucket, &window).await?,
@@ -109,6 +121,7 @@ impl Quotes {
                 return Err(window.too_many(detail));
             }
         }
+        key.map(|key| letters().count(&key, window.number));
         Ok(())
     }
 

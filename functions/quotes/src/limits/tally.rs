@@ -13,6 +13,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Whether there was a use of a bucket in a window.
+    pub(crate) fn has(&self, bucket: &str, window: i64) -> bool {
+        self.window == window && self.uses.contains_key(bucket)
+    }
+
     /// Counts one more use of a bucket in a window, and tells how many that makes; another window begins anew. `None`: so
     /// many others are counted that there is no room for this one.
     pub(crate) fn count(&mut self, bucket: &str, window: i64) -> Option<u32> {
