@@ -6,6 +6,7 @@ mod alarms;
 mod architecture;
 mod given;
 mod openapi;
+mod requirements;
 mod routes;
 mod shapes;
 mod sources;
