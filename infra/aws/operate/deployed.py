@@ -1,4 +1,4 @@
-"""A deployed stack, as its account tells it."""
+"""A deployed stack, as CloudFormation describes it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from botocore.config import Config
 
 @dataclass(frozen=True)
 class Resource:
-    """Something that the stack made: what it is called in the template, what it is, and where."""
+    """A resource of the stack: its name in the template, its type, its physical id and its status."""
 
     name: str
     type: str
     id: str
     status: str
     properties: dict = field(repr=False)
-    """As the template writes them, with its references."""
+    """The properties in the template, with unresolved references."""
 
 
 class Stack:
-    """What CloudFormation knows, and clients to ask the rest with."""
+    """A stack's description in CloudFormation, and clients for the other services."""
 
     def __init__(self, name: str):
         self.name = name
@@ -39,7 +39,7 @@ class Stack:
 
     @functools.cached_property
     def resources(self) -> dict[str, Resource]:
-        """Everything that the stack made, by its name in the template."""
+        """All resources of the stack, by their name in the template."""
         formation = self.client("cloudformation")
         template = formation.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
         written = (json.loads(template) if isinstance(template, str) else template)["Resources"]
@@ -60,7 +60,7 @@ class Stack:
         return [resource for resource in self.resources.values() if resource.type == type]
 
     def value(self, written):
-        """What a property of the template comes to; `None` for what only CloudFormation can work out."""
+        """The value of a template property; `None` if only CloudFormation can compute it."""
         match written:
             case {"Ref": name} if name in self.parameters:
                 return self.parameters[name]

@@ -1,7 +1,7 @@
-"""Looks at a deployed stack from outside, and says everything that is not as it must be. It changes nothing.
+"""Checks a deployed stack from outside and reports everything that is wrong or incomplete. It changes nothing.
 
-What must be is read from the stack's own template, so that it is the deployed version's. Each finding says what is wrong,
-where, and what to do; no finding holds a secret, for it may be sent to whoever helps."""
+The expected values come from the stack's own template, so that they are those of the deployed version. Each finding says what
+is wrong, where, and what to do. No finding contains a secret, because findings may be forwarded to support."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def stack_is_whole(stack: Stack) -> Findings:
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
         yield Finding(
             stack.name,
-            f"is in {status}: the last deployment did not end well, or has not ended yet",
+            f"is in {status}: the last deployment failed or is still running",
             f"aws cloudformation describe-stack-events --stack-name {stack.name} "
             "--query \"StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\"",
         )
     if stack.description.get("DriftInformation", {}).get("StackDriftStatus") == "DRIFTED":
-        yield Finding(stack.name, "was changed by hand since it was deployed, as CloudFormation last saw it", as_deployed(stack))
+        yield Finding(stack.name, "was changed by hand after its deployment, according to CloudFormation's last drift check", as_deployed(stack))
     for resource in stack.resources.values():
         if not resource.status.endswith("_COMPLETE") or resource.status.startswith(("DELETE", "ROLLBACK")):
-            yield Finding(resource.name, f"is in {resource.status}", "deploy again; the stack's events say what failed")
+            yield Finding(resource.name, f"is in {resource.status}", "deploy again; the stack's events show what failed")
 
 
 def as_deployed(stack: Stack) -> str:
-    """The command that puts everything back to what the template says."""
+    """The commands that restore everything to the state of the template."""
     same = " ".join(f"ParameterKey={name},UsePreviousValue=true" for name in stack.parameters)
     at = f"--stack-name {stack.name} --change-set-name as-deployed"
     return (
@@ -66,7 +66,7 @@ def as_deployed(stack: Stack) -> str:
     )
 
 
-# ── Functions, and what starts them ─────────────────────────────────────────────────────────────────────────────────
+# ── Functions and their event sources ───────────────────────────────────────────────────────────────────────────────
 
 
 def configuration(stack: Stack, function: Resource) -> dict:
@@ -74,7 +74,7 @@ def configuration(stack: Stack, function: Resource) -> dict:
 
 
 def log_of(stack: Stack, function: Resource) -> str:
-    """The command that shows what a function has said."""
+    """The command that shows the log of a function."""
     group = stack.value(function.properties.get("LoggingConfig", {}).get("LogGroup")) or f"/aws/lambda/{function.id}"
     return f"aws logs tail {group} --since 1h"
 
@@ -86,24 +86,26 @@ def function(stack: Stack, function: Resource) -> Findings:
     if found.get("LastUpdateStatus", "Successful") != "Successful":
         reason = found.get("LastUpdateStatusReason") or "no reason is given"
         yield Finding(
-            function.name, f"was not updated ({found['LastUpdateStatus']}: {reason})", "ask again in a minute; then deploy again"
+            function.name,
+            f"was not updated ({found['LastUpdateStatus']}: {reason})",
+            "run the doctor again in a minute; if this remains, deploy again",
         )
     built_for = [stack.value(each) for each in function.properties.get("Architectures", ["x86_64"])]
     if found["Architectures"] != built_for:
         yield Finding(
             function.name,
-            f"runs on {' '.join(found['Architectures'])}, and was deployed for {' '.join(map(str, built_for))}",
-            "deploy again with the parameter Architecture that the packages were built for",
+            f"runs on {' '.join(found['Architectures'])}, but was deployed for {' '.join(map(str, built_for))}",
+            "deploy again; set the parameter Architecture to the architecture that the packages were built for",
         )
     wanted = function.properties.get("Environment", {}).get("Variables", {})
     variables = found.get("Environment", {}).get("Variables", {})
     if missing := sorted(wanted.keys() - variables.keys()):
         yield Finding(function.name, f"lacks variables of its environment: {', '.join(missing)}", as_deployed(stack))
-    # A value that only CloudFormation can work out is not compared.
+    # A value that only CloudFormation can compute is not compared.
     expected = {name: stack.value(value) for name, value in wanted.items()}
     changed = [name for name in sorted(variables.keys() & wanted.keys()) if expected[name] not in (None, variables[name])]
     if changed:
-        yield Finding(function.name, f"has other values than were deployed, in {', '.join(changed)}", as_deployed(stack))
+        yield Finding(function.name, f"has values that differ from the deployment: {', '.join(changed)}", as_deployed(stack))
 
 
 def event_source(stack: Stack, mapping: Resource) -> Findings:
@@ -111,33 +113,33 @@ def event_source(stack: Stack, mapping: Resource) -> Findings:
     update = f"aws lambda update-event-source-mapping --uuid {mapping.id}"
     consumer = stack.resources[mapping.properties["FunctionName"]["Ref"]]
     if found["State"] not in ("Enabled", "Enabling"):
-        yield Finding(mapping.name, f"is {found['State']}: {consumer.name} is told of no change", f"{update} --enabled")
+        yield Finding(mapping.name, f"is {found['State']}: {consumer.name} receives no changes", f"{update} --enabled")
     result = found.get("LastProcessingResult") or "No records processed"
     if not result.startswith(("OK", "No records processed")):
-        yield Finding(mapping.name, f"{consumer.name} fails on what it is told ({result})", log_of(stack, consumer))
+        yield Finding(mapping.name, f"{consumer.name} fails on the records that it receives ({result})", log_of(stack, consumer))
     patterns = [pattern["Pattern"] for pattern in mapping.properties.get("FilterCriteria", {}).get("Filters", [])]
     if sorted(each["Pattern"] for each in found.get("FilterCriteria", {}).get("Filters", [])) != sorted(patterns):
         criteria = json.dumps({"Filters": [{"Pattern": pattern} for pattern in patterns]})
         yield Finding(
             mapping.name,
-            f"{consumer.name} is told of other changes than were deployed: its filters differ",
+            f"{consumer.name} receives other changes than deployed: its filters differ",
             f"{update} --filter-criteria {shlex.quote(criteria)}",
         )
     options = ("BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FunctionResponseTypes")
     if changed := [name for name in options if found.get(name) != stack.value(mapping.properties.get(name))]:
-        yield Finding(mapping.name, f"has other values than were deployed, in {', '.join(changed)}", as_deployed(stack))
+        yield Finding(mapping.name, f"has values that differ from the deployment: {', '.join(changed)}", as_deployed(stack))
     if not found.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"):
-        yield Finding(mapping.name, "keeps no record that is given up: such a change is lost", as_deployed(stack))
+        yield Finding(mapping.name, "has no destination for records that are given up: such a change is lost", as_deployed(stack))
     for table in stack.of_type("AWS::DynamoDB::Table"):
         stream = stack.client("dynamodb").describe_table(TableName=table.id)["Table"].get("LatestStreamArn")
         if stream and found["EventSourceArn"] != stream:
-            yield Finding(mapping.name, f"reads a stream that {table.name} does not write to any more", as_deployed(stack))
+            yield Finding(mapping.name, f"reads a stream that {table.name} no longer writes to", as_deployed(stack))
 
 
 def schedule(stack: Stack, schedule: Resource) -> Findings:
     state = stack.client("scheduler").get_schedule(Name=schedule.id.rpartition("/")[2])["State"]
     if state != "ENABLED":
-        yield Finding(schedule.name, "is disabled: nothing happens at its time", as_deployed(stack))
+        yield Finding(schedule.name, "is disabled: its function is not invoked", as_deployed(stack))
 
 
 def log_group(stack: Stack, group: Resource) -> Findings:
@@ -147,13 +149,13 @@ def log_group(stack: Stack, group: Resource) -> Findings:
     match [each for each in found if each["logGroupName"] == group.id]:
         case []:
             create = f"aws logs create-log-group --log-group-name {group.id}"
-            yield Finding(group.name, "is gone, and what is logged goes nowhere", f"{create}\n{retain}")
+            yield Finding(group.name, "does not exist: log lines are lost", f"{create}\n{retain}")
         case [present] if days is not None and str(present.get("retentionInDays")) != str(days):
-            kept = f"for {present['retentionInDays']} days" if "retentionInDays" in present else "for ever"
-            yield Finding(group.name, f"is kept {kept}, and not for {days} days", retain)
+            kept = f"for {present['retentionInDays']} days" if "retentionInDays" in present else "indefinitely"
+            yield Finding(group.name, f"is kept {kept} instead of {days} days", retain)
 
 
-# ── What is kept ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Stored data ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def table(stack: Stack, table: Resource) -> Findings:
@@ -161,28 +163,32 @@ def table(stack: Stack, table: Resource) -> Findings:
     found = tables.describe_table(TableName=table.id)["Table"]
     update = f"aws dynamodb update-table --table-name {table.id}"
     if found["TableStatus"] != "ACTIVE":
-        yield Finding(table.name, f"is {found['TableStatus']}", "ask again in a minute")
+        yield Finding(table.name, f"is {found['TableStatus']}", "run the doctor again in a minute")
     stream = found.get("StreamSpecification", {})
     if not stream.get("StreamEnabled") or stream.get("StreamViewType") != "NEW_AND_OLD_IMAGES":
         yield Finding(
             table.name,
-            "has no stream of old and new images: licences are not issued, and letters not sent",
-            # Its mappings read the old stream: only a deployment points them at the new one.
+            "has no stream of old and new images: no licence is issued and no letter is sent",
+            # The mappings read the old stream. Only a deployment connects them to the new one.
             f"{update} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES\n{as_deployed(stack)}",
         )
     if not found.get("DeletionProtectionEnabled"):
-        yield Finding(table.name, "is not protected from being deleted", f"{update} --deletion-protection-enabled")
+        yield Finding(table.name, "has no deletion protection", f"{update} --deletion-protection-enabled")
     indexes = {index["IndexName"]: index.get("IndexStatus", "ACTIVE") for index in found.get("GlobalSecondaryIndexes", [])}
     for wanted in table.properties.get("GlobalSecondaryIndexes", []):
         status = indexes.get(wanted["IndexName"], "missing")
         if status != "ACTIVE":
-            yield Finding(table.name, f"its index {wanted['IndexName']} is {status}", "ask again in a minute; then deploy again")
+            yield Finding(
+                table.name,
+                f"its index {wanted['IndexName']} is {status}",
+                "run the doctor again in a minute; if this remains, deploy again",
+            )
     attribute = table.properties.get("TimeToLiveSpecification", {}).get("AttributeName")
     lifetime = tables.describe_time_to_live(TableName=table.id)["TimeToLiveDescription"]
     if attribute and (lifetime["TimeToLiveStatus"] not in ("ENABLED", "ENABLING") or lifetime["AttributeName"] != attribute):
         yield Finding(
             table.name,
-            f"does not drop what is over by its attribute {attribute}",
+            f"does not delete expired items: its TTL on the attribute {attribute} is not enabled",
             f"aws dynamodb update-time-to-live --table-name {table.id} "
             f"--time-to-live-specification Enabled=true,AttributeName={attribute}",
         )
@@ -190,7 +196,7 @@ def table(stack: Stack, table: Resource) -> Findings:
     if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
         yield Finding(
             table.name,
-            "cannot be put back to an earlier point in time, nor exported as a whole",
+            "has no point-in-time recovery: it cannot be restored or exported",
             f"aws dynamodb update-continuous-backups --table-name {table.id} "
             "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
         )
@@ -203,8 +209,8 @@ def failures(stack: Stack, bucket: Resource) -> Findings:
         since = min(each["LastModified"] for each in given_up)
         yield Finding(
             bucket.name,
-            f"holds what was given up, {len(given_up)} times since {since:%Y-%m-%d %H:%M} UTC",
-            f"remove the cause, which the logs of Issuance and Notifications tell; then\ninfra/aws/replay {stack.name}",
+            f"has {len(given_up)} given-up batches of records since {since:%Y-%m-%d %H:%M} UTC",
+            f"find the cause in the logs of Issuance and Notifications and remove it; then\ninfra/aws/replay {stack.name}",
         )
 
 
@@ -217,25 +223,25 @@ def signing_key(stack: Stack, key: Resource) -> Findings:
     if found["KeyState"] == "PendingDeletion":
         when = f"{found['DeletionDate']:%Y-%m-%d}" if "DeletionDate" in found else "soon"
         cancel = f"aws kms cancel-key-deletion --key-id {key.id}\naws kms enable-key --key-id {key.id}"
-        yield Finding(key.name, f"signs nothing, and is deleted for ever: {when}", cancel)
+        yield Finding(key.name, f"cannot sign and will be deleted permanently: {when}", cancel)
     elif found["KeyState"] != "Enabled":
         yield Finding(key.name, f"is {found['KeyState']}: no licence can be signed", f"aws kms enable-key --key-id {key.id}")
     if found["KeySpec"] != "ECC_NIST_EDWARDS25519":
         yield Finding(
-            key.name, f"is of {found['KeySpec']}, with which no licence file can be signed", "deploy this repository's template"
+            key.name, f"is of {found['KeySpec']}, which cannot sign licence files", "deploy this repository's template"
         )
         return
     # The last 32 bytes of an Ed25519 key's description (RFC 8410) are the key.
     public = keys.get_public_key(KeyId=key.id)["PublicKey"][-32:]
     answer = ask("GET", f"{stack.outputs['Url']}/.well-known/license-keys.json")
     if answer.status != 200:
-        return  # `answers` says so
+        return  # `answers` reports it
     if base64.urlsafe_b64encode(public).rstrip(b"=").decode() not in {each.get("x") for each in answer.json().get("keys", [])}:
         starts = stack.resources["Issuance"].id
         yield Finding(
             key.name,
-            "is not among the published keys, so that its licences cannot be verified",
-            # It publishes its key when it starts, which it does by itself when the first quote is paid.
+            "is not among the published keys: its licences cannot be verified",
+            # Issuance publishes the key when it starts. Without these commands it starts when the first quote is paid.
             f'aws lambda update-function-configuration --function-name {starts} --description "started, $(date -u +%FT%TZ)"\n'
             f"aws lambda wait function-updated --function-name {starts}\n"
             f"aws lambda invoke --function-name {starts} --payload fileb://<(echo '{{\"Records\": []}}') /dev/stdout",
@@ -249,35 +255,35 @@ def is_blank_or_padded(secret: str) -> str | None:
 
 
 def is_signing_secret(secret: str) -> str | None:
-    no_payment = "is not a signing secret of Stripe's (whsec_…): no webhook verifies, and no payment is seen"
+    no_payment = "is not a Stripe signing secret (whsec_…): no webhook verifies, and no payment is recorded"
     return None if secret.startswith("whsec_") else no_payment
 
 
 def are_link_keys(secret: str) -> str | None:
-    """As `LinkKeys::parse` reads them."""
+    """Follows `LinkKeys::parse`."""
     ids = set()
     for place, pair in enumerate(secret.split(","), 1):
         id, colon, key = pair.strip().partition(":")
         if not colon or not (id.isascii() and id.isalnum()):
             return f"its key {place} is not written as id:secret, with an id of letters and digits"
         if id in ids:
-            return f"its key {place} has the id of another one"
+            return f"its key {place} has the same id as an earlier key"
         if len(key) < 16:
             return f"its key {place} has a secret of fewer than 16 characters"
         ids.add(id)
 
 
-# By the variable that a function reads it from: what is wrong with a secret, if anything is.
+# For the variable that a function reads a secret from: what is wrong with the secret, or `None`.
 JUDGES: dict[str, Callable[[str], str | None]] = {"STRIPE_WEBHOOK_SECRET": is_signing_secret, "LINK_KEYS": are_link_keys}
 REMEDIES = {
-    "STRIPE_WEBHOOK_SECRET": "name {StripeWebhook} to Stripe, and put the signing secret of this endpoint in its place:",
-    "LINK_KEYS": "put keys in its place, the current one first, and the earlier ones as they were:",
-    "NUMBER_KEY": "put the key in its place that numbers were made with so far, for repeated requests find their quotes by it:",
+    "STRIPE_WEBHOOK_SECRET": "register {StripeWebhook} at Stripe, and store the signing secret of that endpoint:",
+    "LINK_KEYS": "store valid keys: the current key first, the earlier keys unchanged:",
+    "NUMBER_KEY": "store the number key used so far, because repeated requests find their quotes by it:",
 }
 
 
 def secrets(stack: Stack) -> Findings:
-    """Each secret that a function is told to read, by what it reads it for."""
+    """Checks each secret that a function's environment refers to, once per variable."""
     readers = defaultdict(list)
     for function in stack.of_type("AWS::Lambda::Function"):
         found = configuration(stack, function)
@@ -296,14 +302,14 @@ def secret(stack: Stack, name: str, variable: str, arn: str, functions: list[tup
     kept = stack.client("secretsmanager").get_secret_value(SecretId=arn)
     text = kept.get("SecretString", "")
     update = "aws lambda update-function-configuration --function-name"
-    restart = "\n".join(f'{update} {function.id} --description "another secret, $(date -u +%FT%TZ)"' for function, _ in functions)
+    restart = "\n".join(f'{update} {function.id} --description "new secret, $(date -u +%FT%TZ)"' for function, _ in functions)
     if wrong := is_blank_or_padded(text) or JUDGES.get(variable, lambda _: None)(text):
         put = f"aws secretsmanager put-secret-value --secret-id {arn} --secret-string SECRET"
-        say = REMEDIES.get(variable, "put another one in its place:").format(**stack.outputs)
+        say = REMEDIES.get(variable, "store another secret:").format(**stack.outputs)
         yield Finding(name, wrong, f"{say}\n{put}\n{restart}")
-    # A function reads its secrets when an instance of it starts, and a change of its configuration starts new ones.
+    # A function reads its secrets when an instance starts. A change of its configuration starts new instances.
     elif before := [function.name for function, changed in functions if changed < kept["CreatedDate"]]:
-        yield Finding(name, f"is newer than the last change of {', '.join(before)}, which may still use the one before", restart)
+        yield Finding(name, f"is newer than the last change of {', '.join(before)}, which may still use the previous secret", restart)
 
 
 # ── Mail ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -313,11 +319,11 @@ def sender(stack: Stack, identity: Resource) -> Findings:
     found = stack.client("sesv2").get_email_identity(EmailIdentity=identity.id)
     signing = found.get("DkimAttributes", {})
     if not found["VerifiedForSendingStatus"] or signing.get("Status") != "SUCCESS" or not signing.get("SigningEnabled"):
-        problem = "is not verified: no letter is sent" if not found["VerifiedForSendingStatus"] else "does not sign its letters"
+        problem = "is not verified: no letter is sent" if not found["VerifiedForSendingStatus"] else "does not sign letters with DKIM"
         records = [f"{token}._domainkey.{identity.id} CNAME {token}.dkim.amazonses.com" for token in signing.get("Tokens", [])]
         look = f"aws sesv2 get-email-identity --email-identity {identity.id} --query DkimAttributes"
         do = (
-            "\n".join(["put these records into the domain's DNS, and wait until SES has seen them:", *records])
+            "\n".join(["put these records into the domain's DNS, and wait until SES has found them:", *records])
             if records
             else look
         )
@@ -326,7 +332,7 @@ def sender(stack: Stack, identity: Resource) -> Findings:
     if settings and found.get("ConfigurationSetName") != settings:
         yield Finding(
             identity.name,
-            "sends without its configuration set: nobody hears of letters that come back",
+            "sends without its configuration set: bounces and complaints are not reported",
             f"aws sesv2 put-email-identity-configuration-set-attributes --email-identity {identity.id} "
             f"--configuration-set-name {settings}",
         )
@@ -336,11 +342,11 @@ def mail_settings(stack: Stack, settings: Resource) -> Findings:
     mail, name = stack.client("sesv2"), settings.id
     if not mail.get_configuration_set(ConfigurationSetName=name).get("SendingOptions", {}).get("SendingEnabled", True):
         enable = f"aws sesv2 put-configuration-set-sending-options --configuration-set-name {name} --sending-enabled"
-        yield Finding(settings.name, "sends nothing", enable)
+        yield Finding(settings.name, "has sending disabled", enable)
     found = mail.get_configuration_set_event_destinations(ConfigurationSetName=name)["EventDestinations"]
-    heard = {kind for each in found if each["Enabled"] for kind in each["MatchingEventTypes"]}
-    if unheard := {"BOUNCE", "COMPLAINT"} - heard:
-        yield Finding(settings.name, f"tells nobody of {' and '.join(sorted(unheard))}", as_deployed(stack))
+    published = {kind for each in found if each["Enabled"] for kind in each["MatchingEventTypes"]}
+    if missing := {"BOUNCE", "COMPLAINT"} - published:
+        yield Finding(settings.name, f"does not publish {' and '.join(sorted(missing))} events", as_deployed(stack))
 
 
 def mail_account(stack: Stack) -> Findings:
@@ -348,15 +354,18 @@ def mail_account(stack: Stack) -> Findings:
     if not found["ProductionAccessEnabled"]:
         yield Finding(
             "the account's mail",
-            "is in SES's sandbox: letters reach only addresses that were verified",
+            "is in the SES sandbox: letters reach only verified addresses",
             "aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url https://YOUR-SITE",
         )
     if not found["SendingEnabled"] or found.get("EnforcementStatus", "HEALTHY") != "HEALTHY":
-        say = f"is {found.get('EnforcementStatus', 'stopped')} at SES, sending {'on' if found['SendingEnabled'] else 'off'}"
-        yield Finding("the account's mail", say, "read SES's letter to the account's owner, and answer it in the Support Center")
+        say = (
+            f"has the SES enforcement status {found.get('EnforcementStatus', 'unknown')}, "
+            f"and sending is {'on' if found['SendingEnabled'] else 'off'}"
+        )
+        yield Finding("the account's mail", say, "read the message of SES to the account's owner, and reply in the Support Center")
 
 
-# ── Whether somebody would hear ─────────────────────────────────────────────────────────────────────────────────────
+# ── Alarms and their subscribers ────────────────────────────────────────────────────────────────────────────────────
 
 
 def topic(stack: Stack, topic: Resource) -> Findings:
@@ -367,12 +376,12 @@ def topic(stack: Stack, topic: Resource) -> Findings:
     if subscriptions:
         yield Finding(
             topic.name,
-            "nobody has confirmed a subscription",
-            "follow the link in the letter “AWS Notification - Subscription Confirmation”",
+            "has no confirmed subscription",
+            "follow the link in the e-mail “AWS Notification - Subscription Confirmation”",
         )
     else:
         subscribe = f"aws sns subscribe --topic-arn {topic.id} --protocol email --notification-endpoint YOUR-ADDRESS"
-        yield Finding(topic.name, "nobody hears of it", f"deploy with the parameter AlarmEmail, or\n{subscribe}")
+        yield Finding(topic.name, "has no subscription", f"deploy with the parameter AlarmEmail, or\n{subscribe}")
 
 
 def alarms(stack: Stack) -> Findings:
@@ -384,7 +393,7 @@ def alarms(stack: Stack) -> Findings:
     for id, name in names.items():
         alarm = found.get(id)
         if not alarm:
-            yield Finding(name, "is gone", as_deployed(stack))
+            yield Finding(name, "does not exist", as_deployed(stack))
         elif alarm["StateValue"] == "ALARM":
             history = f"aws cloudwatch describe-alarm-history --alarm-name {id} --history-item-type StateUpdate --max-items 5"
             yield Finding(
@@ -392,15 +401,17 @@ def alarms(stack: Stack) -> Findings:
             )
         if alarm and not alarm["ActionsEnabled"]:
             yield Finding(
-                name, "tells nobody: its actions are disabled", f"aws cloudwatch enable-alarm-actions --alarm-names {id}"
+                name,
+                "notifies no topic: its actions are disabled",
+                f"aws cloudwatch enable-alarm-actions --alarm-names {id}",
             )
 
 
-# ── What the world sees ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── Checks from outside ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Answer:
-    """What was answered; `status` is 0 when nothing was, and `body` says why."""
+    """An HTTP response. Without a response, `status` is 0 and `body` has the reason."""
 
     def __init__(self, status: int, kind: str, body: bytes):
         self.status, self.kind, self.body = status, kind, body
@@ -416,19 +427,19 @@ class Answer:
         return f"{self.status} {self.kind}" if self.status else self.body.decode(errors="replace")
 
 
-class NotElsewhere(urllib.request.HTTPRedirectHandler):
-    """Being sent elsewhere is an answer: our functions do not go there either."""
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is returned as the response, because the functions follow no redirects either."""
 
     def redirect_request(self, *_):
         return None
 
 
-web = urllib.request.build_opener(NotElsewhere)
+web = urllib.request.build_opener(NoRedirect)
 
 
 def ask(method: str, url: str, body: bytes | None = None) -> Answer:
     if urlsplit(url).scheme not in ("https", "http"):
-        return Answer(0, "", b"no address of the web")
+        return Answer(0, "", b"not an http or https address")
     request = urllib.request.Request(
         url, body, {"content-type": "application/json", "user-agent": "sellthrough-doctor"}, method=method
     )
@@ -443,7 +454,7 @@ def ask(method: str, url: str, body: bytes | None = None) -> Answer:
         return Answer(0, "", (str(error) or type(error).__name__).encode())
 
 
-# One question for each function that is asked over HTTP, with what only it can answer. None of them leaves a trace.
+# Requests for each function with an HTTP route, each with the response that only this function gives. None changes data.
 QUESTIONS = [
     ("Quotes", "GET", "/v1/pricing", 200, "application/json"),
     ("Quotes", "GET", "/v1/quotes/Q-0000-00000", 404, "application/problem+json"),
@@ -464,10 +475,10 @@ def answers(stack: Stack) -> Findings:
         if not answer.status:
             target = stack.outputs.get("DomainTarget")
             point = f"; {urlsplit(url).hostname} must be a CNAME of {target} in your DNS" if target else ""
-            yield Finding("Url", f"{url} cannot be reached: {answer}", f"try from another network{point}")
+            yield Finding("Url", f"{url} cannot be reached: {answer}", f"try again from another network{point}")
             return
         log = log_of(stack, stack.resources[function])
-        yield Finding(function, f"answers {method} {path} with {answer}, and not with {status} {kind}", log)
+        yield Finding(function, f"responds to {method} {path} with {answer} instead of {status} {kind}", log)
 
 
 def domain(stack: Stack, domain: Resource) -> Findings:
@@ -476,12 +487,12 @@ def domain(stack: Stack, domain: Resource) -> Findings:
     if not at:
         yield Finding(domain.name, f"{domain.id} is not in DNS", f"{domain.id} CNAME {target}")
     elif wanted and not at & wanted:
-        do = f"{domain.id} CNAME {target}\nunless what it points at is a proxy of yours that passes requests on to there"
+        do = f"{domain.id} CNAME {target}\nignore this if the name points at your own proxy that forwards requests to this target"
         yield Finding(domain.name, f"{domain.id} does not point at {target}", do)
 
 
 def addresses(host: str) -> set[str]:
-    """Where a name leads: its addresses, and the names on the way."""
+    """The addresses that a name resolves to, and the names on the way."""
     try:
         name, aliases, found = socket.gethostbyname_ex(host)
     except OSError:
@@ -497,31 +508,31 @@ def issuer(stack: Stack) -> Findings:
     if answer.status != 200 or not metadata:
         yield Finding(
             "OidcIssuer",
-            f"{where} is answered {answer}: nobody can sign in",
-            "deploy with the OidcIssuer that your provider names",
+            f"{where} returns {answer}: sign-in fails",
+            "deploy with the OidcIssuer that your provider documents",
         )
         return
     if metadata.get("issuer") != url:
         yield Finding(
             "OidcIssuer",
-            f"{where} is that of {metadata.get('issuer')!r}, and every token is refused",
+            f"{where} names the issuer {metadata.get('issuer')!r}: every token is refused",
             f"deploy with OidcIssuer={shlex.quote(str(metadata.get('issuer')))}",
         )
     keys = ask("GET", str(metadata.get("jwks_uri", "")))
     if keys.status != 200 or not keys.json().get("keys"):
         yield Finding(
             "OidcIssuer",
-            f"the keys that it names at {metadata.get('jwks_uri')} are not there ({keys}): nobody can sign in",
-            "ask whoever runs the issuer; it must publish them to the internet",
+            f"its keys at {metadata.get('jwks_uri')} are not available ({keys}): sign-in fails",
+            "ask the issuer's operator to publish the keys to the internet",
         )
 
 
 def test_mode(stack: Stack) -> Findings:
     if stack.parameters.get("StripeAcceptTestMode") == "true":
-        yield Finding("Payments", "takes payments of Stripe's test mode for real ones", "deploy with StripeAcceptTestMode=false")
+        yield Finding("Payments", "accepts test-mode payments of Stripe as real payments", "deploy with StripeAcceptTestMode=false")
 
 
-# ── All of it ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── All checks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 OF_THE_STACK = [stack_is_whole, secrets, mail_account, alarms, answers, issuer, test_mode]
 OF_A_RESOURCE = {
@@ -540,23 +551,23 @@ OF_A_RESOURCE = {
 
 
 def unseen(where: str, error: ClientError | BotoCoreError) -> Finding:
-    """That something could not be looked at, or is not there."""
+    """The finding for a part that could not be checked, or that does not exist."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
     if "NotFound" in code or code.startswith("NoSuch"):
-        say = "CloudTrail tells who removed it; deploying again does not bring it back, and its data comes back from backups only"
-        return Finding(where, f"is gone ({code})", say)
-    asked = f"{error.operation_name} is answered {code}" if isinstance(error, ClientError) else str(error)
+        say = "CloudTrail shows who removed it. A new deployment does not restore it; its data can be restored from backups only"
+        return Finding(where, f"does not exist ({code})", say)
+    asked = f"{error.operation_name} returned {code}" if isinstance(error, ClientError) else str(error)
     if "Denied" in code or "Unauthorized" in code:
         return Finding(
             where,
-            f"could not be looked at: {asked}",
-            "allow it to these credentials; infra/aws/operate/doctor.json has all that is needed",
+            f"could not be checked: {asked}",
+            "grant these credentials the permission; infra/aws/operate/doctor.json has all that are needed",
         )
-    return Finding(where, f"could not be looked at: {asked}", "ask again in a minute")
+    return Finding(where, f"could not be checked: {asked}", "run the doctor again in a minute")
 
 
 def tried(where: str, findings: Findings) -> Findings:
-    """What could not be looked at is a finding as well, and hides no other."""
+    """A check that fails becomes a finding, so that it does not hide the other findings."""
     try:
         yield from findings
     except (BotoCoreError, ClientError) as error:
@@ -564,7 +575,7 @@ def tried(where: str, findings: Findings) -> Findings:
 
 
 def examine(stack: Stack) -> list[Finding]:
-    """Everything that is wrong."""
+    """The findings of all checks."""
     checks = [(stack.name, check(stack)) for check in OF_THE_STACK]
     for resource in stack.resources.values():
         if resource.type in OF_A_RESOURCE and resource.id:
@@ -574,20 +585,20 @@ def examine(stack: Stack) -> list[Finding]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="infra/aws/doctor", description="Says what is wrong with a deployed stack. Changes nothing."
+        prog="infra/aws/doctor", description="Reports what is wrong with a deployed stack. Changes nothing."
     )
-    parser.add_argument("stack", help="its name, such as sellthrough")
+    parser.add_argument("stack", help="the name of the stack, such as sellthrough")
     name = parser.parse_args().stack
     try:
         stack = Stack(name)
-        # A stack that was never made whole has no outputs, and nothing else about it can be said.
+        # A stack that was never complete has no outputs, so the other checks cannot run.
         found = examine(stack) if "Url" in stack.outputs else list(tried(name, stack_is_whole(stack)))
     except (BotoCoreError, ClientError) as error:
         found = [Finding(name, str(error), "check the stack's name, and the region and the credentials of the environment")]
     for finding in found:
         do = "\n".join(f"    {line}" for line in finding.do.splitlines())
         print(f"{finding.where}: {finding.what}\n{do}\n")
-    print(f"{len(found)} things are not as they must be" if found else "all is well")
+    print(f"{len(found)} problems found" if found else "no problems found")
     return 1 if found else 0
 
 

@@ -1,7 +1,7 @@
-"""Writes everything that a stack keeps to a folder, as text that any program reads.
+"""Exports all data of a stack to a folder, in text formats that any program can read.
 
-`quote.jsonl`, `license.jsonl`, `audit.jsonl` and so on have one item a line, by kind; `licenses/` has every licence file
-that was issued, and `license-keys.json` the keys that verify them."""
+`quote.jsonl`, `license.jsonl`, `audit.jsonl` and so on have one item per line, by kind. `licenses/` has every licence file that
+was issued, and `license-keys.json` has the public keys that verify them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ plain = TypeDeserializer().deserialize
 
 
 def number(value: Decimal) -> int | str:
-    """Numbers of the table are whole; any other would keep all its digits as text."""
+    """Numbers in the table are integers. Any other number becomes a string, to keep all its digits."""
     return int(value) if value == value.to_integral_value() else str(value)
 
 
 def read(item: dict) -> dict:
-    """An item with its aggregate, which is JSON in `body`, opened."""
+    """An item as a dictionary, with the aggregate in `body` parsed from JSON."""
     attributes = {name: plain(value) for name, value in item.items()}
     if "body" in attributes:
         attributes["body"] = json.loads(attributes["body"])
@@ -32,10 +32,10 @@ def read(item: dict) -> dict:
 
 
 def license_files(entitlement: dict) -> dict[str, str]:
-    """The file in force by its SEN, and each one before by SEN and when it was issued."""
+    """The licence file in force, named by its SEN, and each earlier file, named by SEN and time of issue."""
     issues = [(entitlement["sen"], entitlement)]
     issues += [(f"{entitlement['sen']}-{issue['issued_at'].replace(':', '')}", issue) for issue in entitlement.get("earlier", [])]
-    # A subscription has none, nor what the desk brought in.
+    # Subscriptions and imported entitlements have no file.
     return {name: issue["file"]["text"] for name, issue in issues if issue.get("file")}
 
 
@@ -57,7 +57,7 @@ def export(stack: Stack, folder: Path) -> Counter:
     finally:
         for file in files.values():
             file.close()
-    # Last: a key that was published meanwhile may have signed what was read since.
+    # The keys are read last: a key that was published during the scan may have signed a licence that the scan found.
     published = stack.client("dynamodb").query(
         TableName=stack.outputs["TableName"],
         KeyConditionExpression="pk = :pk",
@@ -70,11 +70,11 @@ def export(stack: Stack, folder: Path) -> Counter:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="infra/aws/export", description="Writes everything that a stack keeps to a folder.")
-    parser.add_argument("stack", help="its name, such as sellthrough")
-    parser.add_argument("folder", type=Path, help="a folder that does not exist yet; people's names and addresses will be in it")
+    parser = argparse.ArgumentParser(prog="infra/aws/export", description="Exports all data of a deployed stack to a folder.")
+    parser.add_argument("stack", help="the name of the stack, such as sellthrough")
+    parser.add_argument("folder", type=Path, help="a folder that does not exist yet; it will contain people's names and addresses")
     arguments = parser.parse_args()
-    # Under another name until it is whole, and for nobody else to read.
+    # The folder has another name until the export is complete, and only the current user may read it.
     unfinished = arguments.folder.with_name(f"{arguments.folder.name}.unfinished")
     if arguments.folder.exists() or unfinished.exists():
         parser.error(f"{arguments.folder} or {unfinished} exists: name another folder, or remove it")

@@ -1,7 +1,7 @@
-"""Gives functions again the records of the stream that were given up.
+"""Invokes functions again with the stream records that were given up.
 
-What a quote is owed is decided from the quote as it stands now, and what letters it is sent by what was sent, so that this may
-be done twice, and no letter asks for what has been paid or revised since."""
+Pending work is decided from the current state of the quote, and letters by what was already sent. So a replay is safe to repeat,
+and no letter requests payment for a quote that has been paid or revised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployed import Stack
 
 
 def as_it_stands(stack: Stack, record: dict) -> dict:
-    """A record of the stream, with the item as the table has it now."""
+    """A stream record with the item's current state."""
     change = record["dynamodb"]
     found = stack.client("dynamodb").get_item(
         TableName=stack.outputs["TableName"], Key=change["Keys"], ConsistentRead=True
@@ -24,25 +24,27 @@ def as_it_stands(stack: Stack, record: dict) -> dict:
 
 
 def refusal(stack: Stack, batch: dict) -> str | None:
-    """Why a batch is not taken; none when it was."""
+    """Why a batch failed; `None` if it succeeded."""
     function = batch["requestContext"]["functionArn"]
     if function.split(":function:")[-1].split(":")[0] not in {each.id for each in stack.of_type("AWS::Lambda::Function")}:
-        return f"{function} is none of the stack's functions"
+        return f"{function} is not a function of this stack"
     records = [as_it_stands(stack, record) for record in json.loads(batch["payload"])["Records"]]
-    # Asked once, and waited for: asked again while it still runs, it would send letters twice.
-    patient = Config(read_timeout=900, retries={"total_max_attempts": 1})
-    functions = stack.session.client("lambda", config=patient)
+    # Exactly one attempt with a long timeout: a retry while the function still runs would send letters twice.
+    once = Config(read_timeout=900, retries={"total_max_attempts": 1})
+    functions = stack.session.client("lambda", config=once)
     answer = functions.invoke(FunctionName=function, Payload=json.dumps({"Records": records}).encode())
-    said = json.loads(answer["Payload"].read() or b"{}") or {}
+    response = json.loads(answer["Payload"].read() or b"{}") or {}
     if "FunctionError" in answer:
-        return f"the function ended with {said.get('errorType', answer['FunctionError'])}, and its log says why"
-    failed = len(said.get("batchItemFailures", []))
-    return f"{failed} of its records failed, and the function's log says why" if failed else None
+        return f"the function failed with {response.get('errorType', answer['FunctionError'])}; its log has the reason"
+    failed = len(response.get("batchItemFailures", []))
+    return f"{failed} of its records failed; the function's log has the reason" if failed else None
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="infra/aws/replay", description="Gives the functions again what was given up.")
-    parser.add_argument("stack", help="its name, such as sellthrough")
+    parser = argparse.ArgumentParser(
+        prog="infra/aws/replay", description="Invokes the functions again with the records that were given up."
+    )
+    parser.add_argument("stack", help="the name of the stack, such as sellthrough")
     stack = Stack(parser.parse_args().stack)
     bucket, storage = stack.outputs["FailuresBucket"], stack.client("s3")
     pages = storage.get_paginator("list_objects_v2").paginate(Bucket=bucket)
@@ -58,8 +60,8 @@ def main() -> int:
             print(f"{key}: {why}; the batch is kept")
         else:
             storage.delete_object(Bucket=bucket, Key=key)
-            print(f"{key}: taken")
-    print(f"{len(keys) - kept} of {len(keys)} batches were taken")
+            print(f"{key}: replayed")
+    print(f"{len(keys) - kept} of {len(keys)} batches were replayed")
     return 1 if kept else 0
 
 

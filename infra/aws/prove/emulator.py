@@ -1,13 +1,13 @@
-"""Starts ministack, made to check permissions more as AWS does, where it is more lenient or stricter:
+"""Starts ministack with corrections, so that it checks permissions like AWS where it is more lenient or stricter:
 
 * `dynamodb:LeadingKeys` is evaluated, for each part of a transaction by itself;
 * raw mail is checked against the identity of its sender's domain, not against `*`;
 * `aws:PrincipalArn` of a role's session is the role's ARN, not the session's;
-* `aws:SecureTransport` is true: where this is said over HTTP on one machine, AWS is spoken to over TLS;
+* `aws:SecureTransport` is true: requests that are plain HTTP on one machine use TLS on AWS;
 * `aws:SourceAccount` is this account, for which its services assume roles;
 * reading one event source mapping is `lambda:GetEventSourceMapping`, and not `lambda:ListEventSourceMappings`.
 
-What every role asks for is noted, so that permissions which nobody needs are found."""
+Every request of every role is recorded, so that unused permissions are found."""
 
 import base64
 import email
@@ -47,7 +47,7 @@ def read(body: bytes) -> dict:
 
 
 def sender_domain(body: bytes) -> str | None:
-    """The domain that a raw message comes from; none for another request."""
+    """The sender's domain of a raw message; `None` for any other request."""
     form = urllib.parse.parse_qs(body.decode(errors="replace"))
     if form.get("Action") != ["SendRawEmail"]:
         return None

@@ -1,4 +1,4 @@
-"""The journeys: whole stories over HTTP, as buyers, Stripe and the vendor's staff live them."""
+"""The journeys: whole stories over HTTP, with the requests of buyers, Stripe and the vendor's staff."""
 
 import base64
 import copy
@@ -33,7 +33,7 @@ class Answer:
 
 
 class World:
-    """The deployed stack, and everybody who has to do with it."""
+    """The deployed stack, and the stand-ins for everything around it."""
 
     def __init__(self, stack: Stack, issuer: Issuer, mailbox: Mailbox):
         self.stack, self.cloud, self.issuer, self.mailbox = stack, stack.cloud, issuer, mailbox
@@ -58,7 +58,7 @@ class World:
         staff = self.issuer.token("dana@vendor.example", groups=["vendor-staff"])
         return self.ask(method, f"/v1/desk/{path}", body, staff, headers)
 
-    def tell(self, event: bytes) -> Answer:
+    def notify(self, event: bytes) -> Answer:
         signed = {"stripe-signature": stripe_signature(WEBHOOK_SECRET, event)}
         return self.ask("POST", "/webhooks/stripe", event, headers=signed)
 
@@ -73,10 +73,10 @@ class World:
             "currency": quote["currency"].lower(),
             "payment_method_types": ["card"],
         }
-        return self.tell(stripe_event("payment_intent.succeeded", intent, details))
+        return self.notify(stripe_event("payment_intent.succeeded", intent, details))
 
     def refund(self, quote: dict, total: int) -> Answer:
-        """A refund as Stripe tells it, which does not name the quote."""
+        """A refund as Stripe reports it. The event does not name the quote."""
         intent = f"pi_{quote['number'].replace('-', '')}"
         details = {
             "id": f"ch_{intent}",
@@ -87,21 +87,21 @@ class World:
             "amount_refunded": total,
             "currency": quote["currency"].lower(),
         }
-        return self.tell(stripe_event("charge.refunded", intent, details))
+        return self.notify(stripe_event("charge.refunded", intent, details))
 
     def cold(self, names: list[str] = FUNCTIONS):
-        """Functions start anew, as after a deployment: what they have learnt is forgotten."""
+        """Restarts functions, as a deployment does: their caches are empty."""
         functions = self.cloud.client("lambda")
         for name in names:
             functions.update_function_code(FunctionName=self.stack.names[name], **self.stack.packages[name])
 
     def round(self) -> dict:
-        """What the clock starts, as the clock does it."""
+        """Invokes Deadlines with the role of the schedule."""
         functions = self.cloud.client("lambda", self.stack.role_credentials("DeadlinesClockRole"))
         answer = functions.invoke(FunctionName=self.stack.names["Deadlines"])
-        said = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, said
-        return said
+        response = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, response
+        return response
 
     def quote(self, order: dict, organization=None) -> dict:
         token = organization and self.issuer.token(RITA, organization)
@@ -114,7 +114,7 @@ class World:
         return until(lambda: (seen := self.see(quote)).get("invoice") and seen, f"{quote['number']} is delivered")
 
     def letter(self, address: str, subject: str):
-        """The first letter to somebody whose subject says this; it comes within a minute."""
+        """The first letter to this address whose subject contains this text. It arrives within a minute."""
         found = lambda: next((letter for letter in self.mailbox.to(address) if subject in letter["Subject"]), None)
         return until(found, f"a letter to {address} about {subject}")
 
@@ -125,7 +125,7 @@ def until(done, what: str, seconds: float = 60):
         if found := done():
             return found
         time.sleep(0.25)
-    raise AssertionError(f"it did not come to this in {seconds} s: {what}")
+    raise AssertionError(f"not reached within {seconds} s: {what}")
 
 
 def order(*lines: dict, **changes) -> dict:
@@ -142,7 +142,7 @@ def is_pdf_of(body: bytes, text: str):
 
 
 def sen(ten: str) -> str:
-    """A number for something that another system has sold, as the desk's README has it."""
+    """A SEN for something that another system has sold, by the rule in the desk's README."""
     alphabet = "23456789ABCDEFGHJKMNPQRTVWXYZ"
     weighed = sum(weight * alphabet.index(c) for weight, c in enumerate(reversed(ten), 2))
     eleven = ten + alphabet[-weighed % 29]
@@ -185,16 +185,16 @@ def from_quote_to_licence(world: World):
     public = load_der_public_key(in_kms["PublicKey"])
     assert isinstance(public, Ed25519PublicKey) and public.public_bytes_raw() == unpadded(jwk["x"])
 
-    told = world.letter(TINA, "")
-    assert number in told.get_body(("plain",)).get_content() and "LICENSE FILE" not in told.as_string()
+    letter = world.letter(TINA, "")
+    assert number in letter.get_body(("plain",)).get_content() and "LICENSE FILE" not in letter.as_string()
     world.refund(quote, 100).expect(200)
-    # When all of the money went back, what it had bought is closed.
+    # When the whole payment is returned, its purchase is closed.
     world.refund(quote, quote["total"]).expect(200)
-    until(lambda: "owed" not in stored(world, quote), "what was delivered is closed")
+    until(lambda: "owed" not in stored(world, quote), "the delivered purchase is closed")
 
 
 def verified(text: str, jwk: dict) -> dict:
-    """What a licence file states, if the key has signed it: Keygen's published format, read without our code."""
+    """The content of a licence file if the key has signed it: Keygen's published format, read without our code."""
     lines = text.strip().splitlines()
     assert lines[0] == "-----BEGIN LICENSE FILE-----" and lines[-1] == "-----END LICENSE FILE-----"
     file = json.loads(base64.b64decode("".join(lines[1:-1])))
@@ -209,7 +209,7 @@ def unpadded(text: str) -> bytes:
 
 
 def what_the_desk_does(world: World):
-    """Staff bring in what is known, decide, and publish another policy; buyers then order by it."""
+    """Staff import records, decide reviews and publish another policy; buyers then order by that policy."""
     held, agency = sen("4MRX7PQ2HV"), sen("4MRX7PQ2HW")
     since = {"from": "2024-01-01"}
     person = {"company": RESELLER, "contact": {"name": "Rita Seller", "email": RITA}}
@@ -266,7 +266,7 @@ def what_the_desk_does(world: World):
     line = json.dumps({"sen": sen("4MRX7PQ2HX"), **imported}).encode()
     world.desk("POST", "entitlements", line, {"content-type": "application/jsonl"}).expect(200)
 
-    # Another policy: from now on nobody can do with what was packaged.
+    # Another policy: from now on the packaged policy no longer counts.
     first = world.desk("GET", "policy").expect(200)["version"]
     files = world.desk("GET", f"policy/{first}").expect(200)["files"]
     files["vendor.toml"] = files["vendor.toml"].replace('support_url = "https://vendor', 'support_url = "https://help.vendor')
@@ -281,7 +281,7 @@ def what_the_desk_does(world: World):
     world.ask("GET", "/v1/pricing").expect(200)
     world.ask("GET", "/v1/payment-methods").expect(200)
 
-    # What somebody has, and what follows from it.
+    # Existing entitlements, and orders that build on them.
     asked = {"sen": held, "email": TINA, "currency": "USD"}
     world.ask("POST", "/v1/entitlements/lookup", asked).expect(200)
     asked = {"site": "acme.cloud.example", "email": "ada@customer.example", "currency": "USD"}
@@ -296,7 +296,7 @@ def what_the_desk_does(world: World):
     world.pay(renewal).expect(200)
     assert world.delivered(renewal)["licenses"][0]["sen"] == held
 
-    # A government subscription, which the customer has once; it waits for a person first.
+    # A government subscription. A customer can have only one.
     claim = {"segment": "government", "evidence": "EV-1"}
     seller = {**EXAMPLE["reseller"], "company": AGGREGATOR}
     wanted = order(new("tracker-government-cloud", 500), segments=[claim], reseller=seller)
@@ -310,21 +310,21 @@ def what_the_desk_does(world: World):
     claim = {"segment": "government", "country": "US", "document": "mine.pdf"}
     large = world.quote(order(*[new("tracker-data-center", 500, 36) for _ in range(20)], segments=[claim]))
     assert large["status"] == "in_review", large["total"]
-    until(lambda: large["number"] in waiting(world), "staff find what waits for them")
+    until(lambda: large["number"] in waiting(world), "the quote is listed for review")
     decision = {"reason": "Looked at.", "revision": large["revision"], "evidence": ["EV-1"]}
     world.desk("POST", f"quotes/{large['number']}/approve", decision).expect(200)
     issued = world.see(large)
-    assert issued["status"] == "issued" and issued["net"] < large["net"], "the discount is proven by now"
-    until(lambda: large["number"] not in waiting(world), "what is decided waits no more")
+    assert issued["status"] == "issued" and issued["net"] < large["net"], "the discount's evidence is verified now"
+    until(lambda: large["number"] not in waiting(world), "a decided quote is no longer listed for review")
 
 
 def waiting(world: World) -> list[str]:
-    """The numbers of the quotes that wait for a person."""
+    """The numbers of the quotes that wait for a review."""
     return [quote["number"] for quote in world.desk("GET", "reviews").expect(200)["quotes"]]
 
 
 def a_policy_that_cannot_be_read(world: World):
-    """A program that was rolled back cannot read the policy that a newer one has published: it serves by the one before."""
+    """A rolled-back program cannot read a policy that a newer program has published. It uses the policy of its folder."""
     table = world.stack.outputs["TableName"]
     items = world.cloud.client("dynamodb")
     quote = world.quote(EXAMPLE)
@@ -342,21 +342,21 @@ def a_policy_that_cannot_be_read(world: World):
     world.cold()
 
 
-def what_was_forgotten(world: World):
-    """A quote was paid while the key was away, and its record is gone; the clock brings it to mind, and it is delivered."""
+def a_lost_record(world: World):
+    """A quote was paid while the key was disabled, and its stream record is lost. Deadlines retries it, and it is delivered."""
     keys, key = world.cloud.client("kms"), world.stack.names["LicenseKey"]
     quote = world.quote(order(new("tracker-server", 20, None)))
     keys.disable_key(KeyId=key)
     for record in (lambda: world.pay(quote).expect(200), lambda: grown_old(world, quote)):
         before = signatures_asked(world)
         record()
-        until(lambda: signatures_asked(world) > before, "issuance tries in vain")
+        until(lambda: signatures_asked(world) > before, "issuance fails to sign")
     time.sleep(1)
     keys.enable_key(KeyId=key)
-    assert "invoice" not in world.see(quote), "nobody has forgotten it"
+    assert "invoice" not in world.see(quote), "the quote was delivered although its record is lost"
     assert world.round()["reminded"] == 1
     world.delivered(quote)
-    until(lambda: world.round()["oldest_owed_seconds"] == 0, "nothing is owed any more")
+    until(lambda: world.round()["oldest_owed_seconds"] == 0, "no work is pending")
 
 
 def signatures_asked(world: World) -> int:
@@ -364,7 +364,7 @@ def signatures_asked(world: World) -> int:
 
 
 def grown_old(world: World, quote: dict, hours: int = 2):
-    """Makes what a quote is owed seem to have been owed for longer."""
+    """Makes the pending work of a quote appear older."""
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600 * hours))
     world.cloud.client("dynamodb").update_item(
         TableName=world.stack.outputs["TableName"],
@@ -381,6 +381,6 @@ def stored_at(quote: dict) -> dict:
 
 
 def stored(world: World, quote: dict) -> dict:
-    """A quote as it is in the table."""
+    """The stored item of a quote."""
     table = world.stack.outputs["TableName"]
     return world.cloud.client("dynamodb").get_item(TableName=table, Key=stored_at(quote))["Item"]

@@ -1,6 +1,6 @@
-"""What an operator does with a deployed stack, with the same commands: look at it, mend it, give again, take everything away.
+"""What an operator does with a deployed stack, with the same commands: check it, fix it, replay records, export everything.
 
-Each command holds a role with the permissions that are written down for it, and with no other."""
+Each command runs with a role that has the permissions of its policy file, and no others."""
 
 import contextlib
 import json
@@ -17,17 +17,17 @@ from stack import FUNCTIONS, HERE, REGION
 
 AWS = HERE.parent
 
-# What is always wrong here, each with what the doctor says about it.
+# Findings that the doctor always reports here, each with a part of its text.
 ALWAYS = {
-    ("MailFrom", "does not sign its letters"),  # the emulator takes domains from a template without keys to sign with
-    ("Payments", "takes payments of Stripe's test mode"),  # as the journeys pay
+    ("MailFrom", "does not sign letters with DKIM"),  # the emulator creates a template's mail domain without DKIM keys
+    ("Payments", "accepts test-mode payments of Stripe"),  # the journeys pay in test mode
 }
-# What the emulator does not take from a template, and takes from the commands that the doctor gives.
-UNTAKEN = {("Table", "does not drop what is over"), ("Table", "cannot be put back to an earlier point in time")}
+# What the emulator does not apply from a template. The commands that the doctor prints apply it.
+NOT_APPLIED = {("Table", "does not delete expired items"), ("Table", "has no point-in-time recovery")}
 
 
 class Operator:
-    """Somebody with a shell."""
+    """A person with a shell."""
 
     def __init__(self, world: World):
         self.world, self.cloud = world, world.cloud
@@ -52,7 +52,7 @@ class Operator:
         return subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=120)
 
     def permitted(self, command: str) -> dict:
-        """What somebody holds who may do what is written down for a command."""
+        """Credentials with exactly the permissions of a command's policy file."""
         people, name = self.cloud.client("iam"), f"operator-{command}"
         trust = {
             "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
@@ -66,7 +66,7 @@ class Operator:
         return self.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"]
 
     def does(self, command: str, *arguments: str) -> subprocess.CompletedProcess:
-        """One of our commands, with its permissions only."""
+        """Runs one of our commands with its permissions only."""
         done = self.shell(" ".join([str(AWS / command), self.world.stack.name, *arguments]), self.permitted(command))
         assert not done.stderr, done.stderr
         return done
@@ -77,7 +77,7 @@ class Operator:
         return [kept.get_secret_value(SecretId=id)["SecretString"] for id in ids]
 
     def look(self) -> list[tuple[str, str, list[str]]]:
-        """What the doctor finds: where, what, and what to do. It prints no secret."""
+        """The doctor's findings: where, what, and what to do. The output contains no secret."""
         done = self.does("doctor")
         assert not [secret for secret in self.secrets() if secret.strip() in done.stdout], "a secret is printed"
         *found, summary = done.stdout.strip().split("\n\n")
@@ -91,7 +91,7 @@ class Operator:
         return findings
 
     def finds(self, *expected: set[tuple[str, str]]) -> list[tuple[str, str, list[str]]]:
-        """That these are found, and nothing else."""
+        """Asserts that the doctor finds exactly these."""
         found, left = self.look(), set().union(*expected)
         unexpected = []
         for where, what, _ in found:
@@ -100,9 +100,9 @@ class Operator:
         assert not left and not unexpected, f"not found: {left}\nnot expected: {unexpected}"
         return found
 
-    def does_as_told(self, findings: list[tuple[str, str, list[str]]], secret: str | None = None):
-        """Every command that the doctor gave, as it gave it, but for those that only AWS itself understands, or that put a
-        secret nobody has said."""
+    def follows(self, findings: list[tuple[str, str, list[str]]], secret: str | None = None):
+        """Runs every command that the doctor printed, as printed. Skips commands that the emulator does not support, and those
+        that store a secret if no secret is given."""
         for where, _, do in findings:
             for command in do:
                 unknown = re.search("change-set|logs tail|YOUR-|get-email-identity" + ("" if secret else "|SECRET$"), command)
@@ -110,54 +110,54 @@ class Operator:
                     done = self.shell(command.removesuffix("SECRET") + secret if command.endswith("SECRET") else command)
                     assert done.returncode == 0, f"{where}: {command}\n{done.stderr}"
                     if "update-function-configuration" in command:
-                        # AWS starts a function anew at any change; the emulator, not when only its description changes.
+                        # AWS restarts a function after any change; the emulator does not when only the description changes.
                         self.world.cold([name for name in FUNCTIONS if self.world.stack.names[name] in command])
 
     def replays(self, taken: int, of: int) -> str:
         done = self.does("replay")
-        assert f"{taken} of {of} batches were taken" in done.stdout, done.stdout
+        assert f"{taken} of {of} batches were replayed" in done.stdout, done.stdout
         assert done.returncode == (0 if taken == of else 1)
         return done.stdout
 
 
 def first_run(operator: Operator):
-    """A new stack is made sound by what the doctor says, and by nothing else."""
+    """The doctor's commands alone complete a new stack."""
     to_do = {
-        ("StripeWebhookSecret", "is not a signing secret of Stripe's"),
+        ("StripeWebhookSecret", "is not a Stripe signing secret"),
         ("LicenseKey", "is not among the published keys"),
     }
-    operator.does_as_told(operator.finds(ALWAYS, UNTAKEN, to_do), secret=journeys.WEBHOOK_SECRET)
+    operator.follows(operator.finds(ALWAYS, NOT_APPLIED, to_do), secret=journeys.WEBHOOK_SECRET)
     operator.finds(ALWAYS)
 
 
-def looking(operator: Operator):
-    """The doctor finds nothing on a sound stack, each of many faults on a broken one, and nothing after it was obeyed."""
-    all_is_told(operator)
+def checking(operator: Operator):
+    """The doctor finds nothing on a healthy stack, each of many faults on a broken one, and nothing after the fixes."""
+    both_consumers_succeed(operator)
     operator.finds(ALWAYS)
-    with contextlib.ExitStack() as mended:
-        expected = {finding for broken in BREAKAGES for finding in broken(operator, mended)}
+    with contextlib.ExitStack() as repairs:
+        expected = {finding for broken in BREAKAGES for finding in broken(operator, repairs)}
         findings = operator.finds(ALWAYS, expected)
-        operator.does_as_told(findings)
-        # What a command could mend is mended.
+        operator.follows(findings)
+        # Everything that a printed command can fix is fixed.
         left = {(where, what) for where, what, _ in operator.look()}
         by_command = ["IssuanceEvents", "NotificationsEvents", "ApiLog", "QuotesLog", "Table", "MailSettings"]
         assert not {where for where, _ in left} & set(by_command), left
-    operator.does_as_told(operator.look())
+    operator.follows(operator.look())
     operator.finds(ALWAYS)
 
 
-def all_is_told(operator: Operator):
-    """What a consumer was told last has not failed. It may have when it was started anew, and is called so until the next."""
+def both_consumers_succeed(operator: Operator):
+    """Makes the last batch of both consumers succeed. A restart may have failed a batch, and the doctor reports the last one."""
     world, functions = operator.world, operator.cloud.client("lambda")
     quote = world.quote(journeys.EXAMPLE)
     world.pay(quote).expect(200)
     world.delivered(quote)
     for mapping in ("IssuanceEvents", "NotificationsEvents"):
         id = world.stack.names[mapping]
-        until(lambda: "OK" in functions.get_event_source_mapping(UUID=id)["LastProcessingResult"], f"{mapping} is told")
+        until(lambda: "OK" in functions.get_event_source_mapping(UUID=id)["LastProcessingResult"], f"{mapping} has a successful batch")
 
 
-# ── What may go wrong. Each breaks one thing, notes how it is mended where no command does it, and says what must be found. ──
+# ── Breakages. Each breaks one thing, registers the repair if no command repairs it, and yields the expected finding. ──
 
 
 def client(operator: Operator, service: str):
@@ -168,136 +168,136 @@ def name(operator: Operator, resource: str) -> str:
     return operator.world.stack.names[resource]
 
 
-def a_made_up_secret(operator, mended):
+def a_made_up_secret(operator, repairs):
     secrets, arn = client(operator, "secretsmanager"), operator.world.stack.outputs["StripeWebhookSecretArn"]
-    secrets.put_secret_value(SecretId=arn, SecretString="made-up-by-nobody")
-    mended.callback(secrets.put_secret_value, SecretId=arn, SecretString=journeys.WEBHOOK_SECRET)
-    yield "StripeWebhookSecret", "is not a signing secret of Stripe's"
+    secrets.put_secret_value(SecretId=arn, SecretString="not-from-stripe")
+    repairs.callback(secrets.put_secret_value, SecretId=arn, SecretString=journeys.WEBHOOK_SECRET)
+    yield "StripeWebhookSecret", "is not a Stripe signing secret"
 
 
-def link_keys_that_are_none(operator, mended):
+def link_keys_that_are_none(operator, repairs):
     secrets, id = client(operator, "secretsmanager"), name(operator, "LinkKeys")
     before = secrets.get_secret_value(SecretId=id)["SecretString"]
     secrets.put_secret_value(SecretId=id, SecretString=f"{before},made-up")
-    mended.callback(secrets.put_secret_value, SecretId=id, SecretString=before)
+    repairs.callback(secrets.put_secret_value, SecretId=id, SecretString=before)
     yield "LinkKeys", "its key 2 is not written as id:secret"
 
 
-def a_number_key_with_a_line_break(operator, mended):
+def a_number_key_with_a_line_break(operator, repairs):
     secrets, id = client(operator, "secretsmanager"), name(operator, "NumberKey")
     before = secrets.get_secret_value(SecretId=id)["SecretString"]
     secrets.put_secret_value(SecretId=id, SecretString=f"{before}\n")
-    mended.callback(secrets.put_secret_value, SecretId=id, SecretString=before)
+    repairs.callback(secrets.put_secret_value, SecretId=id, SecretString=before)
     yield "NumberKey", "begins or ends with white space"
 
 
-def a_disabled_consumer(operator, mended):
+def a_disabled_consumer(operator, repairs):
     client(operator, "lambda").update_event_source_mapping(UUID=name(operator, "IssuanceEvents"), Enabled=False)
-    yield "IssuanceEvents", "Issuance is told of no change"
+    yield "IssuanceEvents", "Issuance receives no changes"
 
 
-def another_filter(operator, mended):
+def another_filter(operator, repairs):
     everything = {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]}
     client(operator, "lambda").update_event_source_mapping(UUID=name(operator, "NotificationsEvents"), FilterCriteria=everything)
     yield "NotificationsEvents", "its filters differ"
 
 
-def a_variable_that_is_gone(operator, mended):
+def a_variable_that_is_gone(operator, repairs):
     functions, id = client(operator, "lambda"), name(operator, "Desk")
     before = functions.get_function_configuration(FunctionName=id)["Environment"]
     without = {key: value for key, value in before["Variables"].items() if key != "STAFF_GROUP"}
     functions.update_function_configuration(FunctionName=id, Environment={"Variables": without})
-    mended.callback(functions.update_function_configuration, FunctionName=id, Environment=before)
+    repairs.callback(functions.update_function_configuration, FunctionName=id, Environment=before)
     yield "Desk", "lacks variables of its environment: STAFF_GROUP"
 
 
-def a_variable_that_was_changed(operator, mended):
+def a_variable_that_was_changed(operator, repairs):
     functions, id = client(operator, "lambda"), name(operator, "Licenses")
     before = functions.get_function_configuration(FunctionName=id)["Environment"]
     changed = {**before["Variables"], "OIDC_AUDIENCE": "another"}
     functions.update_function_configuration(FunctionName=id, Environment={"Variables": changed})
-    mended.callback(functions.update_function_configuration, FunctionName=id, Environment=before)
-    yield "Licenses", "has other values than were deployed, in OIDC_AUDIENCE"
+    repairs.callback(functions.update_function_configuration, FunctionName=id, Environment=before)
+    yield "Licenses", "has values that differ from the deployment: OIDC_AUDIENCE"
 
 
-def a_log_that_was_deleted(operator, mended):
+def a_log_that_was_deleted(operator, repairs):
     client(operator, "logs").delete_log_group(logGroupName=name(operator, "ApiLog"))
-    yield "ApiLog", "is gone"
+    yield "ApiLog", "does not exist"
 
 
-def a_log_without_an_end(operator, mended):
+def a_log_without_an_end(operator, repairs):
     client(operator, "logs").delete_retention_policy(logGroupName=name(operator, "QuotesLog"))
-    yield "QuotesLog", "is kept for ever"
+    yield "QuotesLog", "is kept indefinitely"
 
 
-def an_unprotected_table(operator, mended):
+def an_unprotected_table(operator, repairs):
     client(operator, "dynamodb").update_table(TableName=name(operator, "Table"), DeletionProtectionEnabled=False)
-    yield "Table", "is not protected from being deleted"
+    yield "Table", "has no deletion protection"
 
 
-def a_disabled_key(operator, mended):
+def a_disabled_key(operator, repairs):
     client(operator, "kms").disable_key(KeyId=name(operator, "LicenseKey"))
     yield "LicenseKey", "is Disabled: no licence can be signed"
 
 
-def records_that_were_given_up(operator, mended):
+def records_that_were_given_up(operator, repairs):
     give_up(operator, operator.world.quote(journeys.EXAMPLE))
-    mended.callback(lambda: operator.replays(1, of=1))
-    yield "Failures", "holds what was given up, 1 times"
+    repairs.callback(lambda: operator.replays(1, of=1))
+    yield "Failures", "has 1 given-up batches of records"
 
 
-def the_sandbox(operator, mended):
+def the_sandbox(operator, repairs):
     account = {"MailType": "TRANSACTIONAL", "WebsiteURL": "https://vendor.example"}
     client(operator, "sesv2").put_account_details(**account, ProductionAccessEnabled=False)
-    mended.callback(client(operator, "sesv2").put_account_details, **account, ProductionAccessEnabled=True)
-    yield "the account's mail", "is in SES's sandbox"
+    repairs.callback(client(operator, "sesv2").put_account_details, **account, ProductionAccessEnabled=True)
+    yield "the account's mail", "is in the SES sandbox"
 
 
-def mail_that_is_switched_off(operator, mended):
+def mail_that_is_switched_off(operator, repairs):
     mail, settings = client(operator, "sesv2"), name(operator, "MailSettings")
     mail.put_configuration_set_sending_options(ConfigurationSetName=settings, SendingEnabled=False)
-    yield "MailSettings", "sends nothing"
+    yield "MailSettings", "has sending disabled"
 
 
-def nobody_who_hears(operator, mended):
+def a_topic_without_a_subscriber(operator, repairs):
     topics, topic = client(operator, "sns"), name(operator, "Alarms")
     [subscription] = topics.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     topics.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
-    mended.callback(topics.subscribe, TopicArn=topic, Protocol="email", Endpoint=subscription["Endpoint"])
-    yield "Alarms", "nobody hears of it"
+    repairs.callback(topics.subscribe, TopicArn=topic, Protocol="email", Endpoint=subscription["Endpoint"])
+    yield "Alarms", "has no subscription"
 
 
-def an_alarm(operator, mended):
+def an_alarm(operator, repairs):
     watch, alarm = client(operator, "cloudwatch"), name(operator, "IssuanceLate")
     watch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="the threshold was crossed")
-    mended.callback(watch.set_alarm_state, AlarmName=alarm, StateValue="OK", StateReason="over")
-    yield "IssuanceLate", "Paid quotes wait for their licences (the threshold was crossed)"
+    repairs.callback(watch.set_alarm_state, AlarmName=alarm, StateValue="OK", StateReason="over")
+    yield "IssuanceLate", "Paid quotes are waiting for their licences. The log of Issuance has the cause (the threshold was crossed)"
 
 
-def an_alarm_that_is_gone(operator, mended):
+def an_alarm_that_is_gone(operator, repairs):
     watch, alarm = client(operator, "cloudwatch"), name(operator, "MailBounces")
     [before] = watch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
     watch.delete_alarms(AlarmNames=[alarm])
     kept = ("AlarmName", "Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "ComparisonOperator", "Threshold")
-    mended.callback(watch.put_metric_alarm, **{key: before[key] for key in kept})
-    yield "MailBounces", "is gone"
+    repairs.callback(watch.put_metric_alarm, **{key: before[key] for key in kept})
+    yield "MailBounces", "does not exist"
 
 
-def an_issuer_under_another_name(operator, mended):
+def an_issuer_under_another_name(operator, repairs):
     operator.world.issuer.alias = f"{operator.world.issuer.url}/"
-    mended.callback(setattr, operator.world.issuer, "alias", None)
-    yield "OidcIssuer", "and every token is refused"
+    repairs.callback(setattr, operator.world.issuer, "alias", None)
+    yield "OidcIssuer", "every token is refused"
 
 
-def a_route_that_is_gone(operator, mended):
+def a_route_that_is_gone(operator, repairs):
     http, api = client(operator, "apigatewayv2"), name(operator, "Api")
     [route] = [each for each in http.get_routes(ApiId=api)["Items"] if each["RouteKey"] == "POST /webhooks/stripe"]
     http.delete_route(ApiId=api, RouteId=route["RouteId"])
-    mended.callback(http.create_route, ApiId=api, RouteKey=route["RouteKey"], Target=route["Target"])
-    yield "Payments", "answers POST /webhooks/stripe with 404 application/json"
+    repairs.callback(http.create_route, ApiId=api, RouteKey=route["RouteKey"], Target=route["Target"])
+    yield "Payments", "responds to POST /webhooks/stripe with 404 application/json"
 
 
-def a_key_that_is_not_published(operator, mended):
+def a_key_that_is_not_published(operator, repairs):
     items, table = client(operator, "dynamodb"), name(operator, "Table")
     query = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "KEYS"}}}
     [key] = items.query(TableName=table, **query)["Items"]
@@ -305,17 +305,17 @@ def a_key_that_is_not_published(operator, mended):
     yield "LicenseKey", "is not among the published keys"
 
 
-def a_clock_that_is_stopped(operator, mended):
+def a_clock_that_is_stopped(operator, repairs):
     clock, id = client(operator, "scheduler"), name(operator, "DeadlinesClock")
     before = clock.get_schedule(Name=id)
     kept = {key: before[key] for key in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
     clock.update_schedule(**kept, State="DISABLED")
-    mended.callback(clock.update_schedule, **kept, State="ENABLED")
-    yield "DeadlinesClock", "nothing happens at its time"
+    repairs.callback(clock.update_schedule, **kept, State="ENABLED")
+    yield "DeadlinesClock", "its function is not invoked"
 
 
 BREAKAGES = [
-    records_that_were_given_up,  # mended last, when everything else is
+    records_that_were_given_up,  # repaired last, after everything else
     a_made_up_secret,
     link_keys_that_are_none,
     a_number_key_with_a_line_break,
@@ -329,7 +329,7 @@ BREAKAGES = [
     a_disabled_key,
     the_sandbox,
     mail_that_is_switched_off,
-    nobody_who_hears,
+    a_topic_without_a_subscriber,
     an_alarm,
     an_alarm_that_is_gone,
     an_issuer_under_another_name,
@@ -339,11 +339,11 @@ BREAKAGES = [
 ]
 
 
-# ── Giving again, and leaving ───────────────────────────────────────────────────────────────────────────────────────
+# ── Replay and export ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def give_up(operator: Operator, quote: dict, by: str = "Issuance", function: str | None = None):
-    """Puts a quote's last change into the bucket, as Lambda does with what a function was given in vain."""
+    """Puts a quote's last change into the bucket, as Lambda does with a record that a function failed on."""
     world, item = operator.world, journeys.stored(operator.world, quote)
     change = {
         "ApproximateCreationDateTime": int(time.time()),
@@ -368,8 +368,8 @@ def given_up_at(operator: Operator, quote: dict) -> str:
     return f"aws/lambda/{operator.world.stack.names['IssuanceEvents']}/shard/2026/11/22/{quote['number']}"
 
 
-def giving_again(operator: Operator):
-    """A licence whose record was given up is issued when the record is given again; a batch that fails again is kept."""
+def replaying(operator: Operator):
+    """A licence whose record was given up is issued when the record is replayed; a batch that fails again is kept."""
     world, mapping = operator.world, operator.world.stack.names["IssuanceEvents"]
     functions, keys = world.cloud.client("lambda"), world.cloud.client("kms")
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
@@ -377,7 +377,7 @@ def giving_again(operator: Operator):
     world.pay(quote).expect(200)
     give_up(operator, quote)
     time.sleep(2)
-    assert "invoice" not in world.see(quote), "nobody was told of the payment"
+    assert "invoice" not in world.see(quote), "issuance received the payment although its mapping is disabled"
     licence_key = world.stack.names["LicenseKey"]
     keys.disable_key(KeyId=licence_key)
     assert "1 of its records failed" in operator.replays(0, of=1)
@@ -388,8 +388,8 @@ def giving_again(operator: Operator):
     functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
-def giving_again_late(operator: Operator):
-    """A letter that comes so late tells how the quote stands: nobody is asked for what is paid. No other function is called."""
+def replaying_late(operator: Operator):
+    """A late letter states the current state of the quote and requests no payment for a paid quote. No other function is called."""
     world, mapping = operator.world, operator.world.stack.names["NotificationsEvents"]
     functions = world.cloud.client("lambda")
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
@@ -400,17 +400,17 @@ def giving_again_late(operator: Operator):
     world.delivered(quote)
     operator.replays(1, of=1)
     assert world.letter(RITA, f"Thank you: {quote['number']} is paid")
-    told = [letter["Subject"] for letter in world.mailbox.to(RITA) if quote["number"] in letter.as_string()]
-    assert not [subject for subject in told if subject.startswith("Your quote")], told
+    subjects = [letter["Subject"] for letter in world.mailbox.to(RITA) if quote["number"] in letter.as_string()]
+    assert not [subject for subject in subjects if subject.startswith("Your quote")], subjects
     functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
     give_up(operator, quote, function="arn:aws:lambda:eu-central-1:123456789012:function:another")
-    assert "is none of the stack's functions" in operator.replays(0, of=1)
+    assert "is not a function of this stack" in operator.replays(0, of=1)
     world.cloud.client("s3").delete_object(Bucket=world.stack.outputs["FailuresBucket"], Key=given_up_at(operator, quote))
 
 
 def exported(operator: Operator) -> tuple[list, Path]:
-    """An export, and what the table held all the while: the stream may still be catching up with what was done before."""
+    """An export, and the items that the table had during it. It is repeated while the stream's consumers still write."""
     pages = operator.world.cloud.client("dynamodb").get_paginator("scan")
 
     def held():
@@ -426,11 +426,11 @@ def exported(operator: Operator) -> tuple[list, Path]:
         if before == after:
             return after, folder
         before = after
-    raise AssertionError("the table never stood still for as long as an export takes")
+    raise AssertionError("the table changed during every export")
 
 
-def leaving(operator: Operator):
-    """Everything that is kept is written down, and every licence in it verifies without us."""
+def exporting(operator: Operator):
+    """The export has every item, and every licence file in it verifies without our code."""
     world = operator.world
     items, folder = exported(operator)
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -457,7 +457,7 @@ def leaving(operator: Operator):
 
 
 def nothing_else_was_allowed(operator: Operator):
-    """Each command needed every permission that is written down for it, and no other."""
+    """Each command used every permission of its policy file, and no other."""
     asked = [line for line in operator.cloud.asked() if ":assumed-role/operator-" in (line["principal"] or "")]
     denied = [line for line in asked if not line["allowed"]]
     assert not denied, denied
@@ -466,4 +466,4 @@ def nothing_else_was_allowed(operator: Operator):
         policy = json.loads((AWS / f"operate/{command}.json").read_text())
         actions = [statement["Action"] for statement in policy["Statement"]]
         held = {action for each in actions for action in (each if isinstance(each, list) else [each])}
-        assert used == held, f"{command}: held in vain {held - used}, or used and not written down {used - held}"
+        assert used == held, f"{command}: granted but unused {held - used}, or used but not granted {used - held}"

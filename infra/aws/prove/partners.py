@@ -1,4 +1,4 @@
-"""Who the vendor works with, played on this machine: the issuer of tokens, Stripe, the mail service's receivers, the net."""
+"""Local stand-ins for the vendor's partners: the issuer of tokens, Stripe, the recipients of mail, DNS."""
 
 import base64
 import email
@@ -23,7 +23,7 @@ AUDIENCE = "sellthrough"
 class Issuer:
     """An OpenID Connect issuer."""
 
-    # What it calls itself, when that is not where it is.
+    # The issuer's name in its metadata, if it differs from its address.
     alias: str | None = None
 
     def __init__(self):
@@ -68,7 +68,7 @@ class Issuer:
 
 
 class Mailbox:
-    """Every letter that the mail service was given, as it was sent."""
+    """Every letter that the mail service received, as sent."""
 
     def __init__(self):
         self.letters: list[email.message.EmailMessage] = []
@@ -78,14 +78,14 @@ class Mailbox:
 
     async def handle_DATA(self, server, session, envelope):
         self.letters.append(email.message_from_bytes(envelope.original_content, policy=email.policy.default))
-        return "250 Taken"
+        return "250 OK"
 
     def to(self, address: str) -> list[email.message.EmailMessage]:
         return [letter for letter in list(self.letters) if address in letter["To"]]
 
 
 class Net:
-    """A proxy through which names of the emulated AWS are reached, as they are by DNS where AWS is real."""
+    """A proxy that reaches the host names of the emulated AWS. On AWS, DNS resolves these names."""
 
     def __init__(self, endpoint: str):
         class Passed(http.server.BaseHTTPRequestHandler):
@@ -99,10 +99,10 @@ class Net:
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "connection", "content-length"):
                         self.send_header(name, value)
-                told = answer.read()
-                self.send_header("content-length", str(len(told)))
+                content = answer.read()
+                self.send_header("content-length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(told)
+                self.wfile.write(content)
 
             do_POST = do_GET
 

@@ -1,5 +1,5 @@
-"""Deploys the template with the packages of a folder on an emulated AWS, lives the journeys there, tries the roles, and does
-what operators do."""
+"""Deploys the template with the packages of a folder on an emulated AWS, runs the journeys, tests the roles, and runs the
+operator's commands."""
 
 import signal
 import sys
@@ -16,7 +16,7 @@ from stack import Cloud, Stack
 
 
 def main():
-    # Whoever ends this ends the emulator as well.
+    # A terminated proof stops the emulator as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     with tempfile.TemporaryDirectory(prefix="sellthrough-prove-") as folder:
         issuer, mailbox = Issuer(), Mailbox()
@@ -42,7 +42,7 @@ def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
         "AlarmEmail": "ops@vendor.example",
     }
     stack = step("the stack is created", Stack, cloud, "sellthrough", parameters)
-    # What no template can do, and no doctor: a new account's mail reaches everybody when somebody at AWS has agreed to it.
+    # Neither a template nor the doctor can do this: AWS grants a new account production access for mail on request.
     cloud.client("sesv2").put_account_details(
         MailType="TRANSACTIONAL", WebsiteURL="https://vendor.example", ProductionAccessEnabled=True
     )
@@ -52,15 +52,15 @@ def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
     step("from quote to licence", journeys.from_quote_to_licence, world)
     step("what the desk does", journeys.what_the_desk_does, world)
     step("a policy that cannot be read", journeys.a_policy_that_cannot_be_read, world)
-    step("what was forgotten", journeys.what_was_forgotten, world)
+    step("a quote whose stream record is lost", journeys.a_lost_record, world)
     step("every permission was needed, and none was missing", roles.all_needed, world)
     step("a role reaches its own keys of the table only", roles.each_keeps_to_its_keys, world)
     step("only issuance signs", roles.only_issuance_signs, world)
-    step("an operator finds what is wrong, and mends it", operating.looking, operator)
-    step("what was given up is given again", operating.giving_again, operator)
-    step("what is given again late tells how it stands", operating.giving_again_late, operator)
-    step("everything can be taken away", operating.leaving, operator)
-    step("operators need no more than is written down", operating.nothing_else_was_allowed, operator)
+    step("an operator finds what is wrong and fixes it", operating.checking, operator)
+    step("given-up records are replayed", operating.replaying, operator)
+    step("a late replay states the current state", operating.replaying_late, operator)
+    step("all data can be exported", operating.exporting, operator)
+    step("operators need exactly the permissions of their policies", operating.nothing_else_was_allowed, operator)
     step("without a permission its journey fails", roles.each_removal_is_noticed, world)
     print("proven")
 

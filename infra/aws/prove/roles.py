@@ -1,4 +1,4 @@
-"""Whether the roles hold what is needed, and nothing else."""
+"""Tests that the roles have the permissions that are needed, and no others."""
 
 import itertools
 import json
@@ -8,7 +8,7 @@ import journeys
 from botocore.exceptions import ClientError
 from journeys import RITA, World, new, order, until
 
-# What the Lambda service asks for with a function's role. The emulator does this without asking itself.
+# Actions of the Lambda service with a function's role. The emulator performs them without a permission check.
 BY_LAMBDA = {
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
@@ -20,12 +20,12 @@ BY_LAMBDA = {
     "s3:PutObject",
 }
 
-# Letters go through the configuration set by the identity's default, which only SES itself sees.
+# The identity's default sends letters through the configuration set. Only SES checks that permission.
 BY_SES = "configuration-set/"
 
 
 class Grant:
-    """One action on one resource that a role may do: on partition keys of one form, where that is restricted."""
+    """One permission of a role: an action on a resource, restricted to a pattern of partition keys if there is one."""
 
     def __init__(self, role: str, policy: str, action: str, resource: str, keys: str | None):
         self.role, self.policy, self.action, self.resource, self.keys = role, policy, action, resource, keys
@@ -43,12 +43,12 @@ def listed(value) -> list:
 
 
 def roles(world: World) -> dict[str, str]:
-    """The roles of the stack, by what they are called there."""
+    """The roles of the stack, by their name in the template."""
     return {name: physical for name, physical in world.stack.names.items() if name.endswith("Role")}
 
 
 def policies(world: World, role: str) -> dict[str, dict]:
-    """A role's policies, as they are in force."""
+    """A role's current policies."""
     iam = world.cloud.client("iam")
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
     return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
@@ -62,13 +62,13 @@ def grants(world: World) -> list[Grant]:
                 assert statement["Effect"] == "Allow", statement
                 keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [None])
                 for action in listed(statement["Action"]):
-                    assert "*" not in action, f"{role} holds {action}"
+                    assert "*" not in action, f"{role} has the wildcard {action}"
                     found += [Grant(role, policy, action, arn, key) for arn in listed(statement["Resource"]) for key in listed(keys)]
     return found
 
 
 def asked_by(world: World) -> dict[str, list[dict]]:
-    """What each role asked for, up to now."""
+    """The requests of each role so far."""
     by_name = {physical: name for name, physical in roles(world).items()}
     asked = {name: [] for name in by_name.values()}
     for line in world.cloud.asked():
@@ -79,7 +79,7 @@ def asked_by(world: World) -> dict[str, list[dict]]:
 
 
 def all_needed(world: World):
-    """Nothing was asked for in vain, and nothing is held that was not asked for."""
+    """No request was denied, and no permission is unused."""
     asked = asked_by(world)
     denied = [(role, line) for role, lines in asked.items() for line in lines if not line["allowed"]]
     assert not denied, f"the journeys were denied: {denied}"
@@ -88,7 +88,7 @@ def all_needed(world: World):
         elsewhere = grant.action in BY_LAMBDA or BY_SES in grant.resource
         if not elsewhere and not any(grant.covers(line) for line in asked[grant.role]):
             idle.append(str(grant))
-    assert not idle, "nobody needed:\n" + "\n".join(idle)
+    assert not idle, "unused permissions:\n" + "\n".join(idle)
 
 
 def each_keeps_to_its_keys(world: World):
@@ -105,7 +105,7 @@ def each_keeps_to_its_keys(world: World):
         lambda: quotes.delete_item(TableName=table, Key=own),
         lambda: quotes.scan(TableName=table),
     ):
-        refused(denied, "quotes went beyond its keys")
+        refused(denied, "quotes reached a key outside its permissions")
 
 
 def refused(does, otherwise: str):
@@ -118,7 +118,7 @@ def refused(does, otherwise: str):
 
 
 def only_issuance_signs(world: World):
-    """The licence key signs for nobody else: not for the other roles, and not for an administrator of the account."""
+    """Only issuance can sign with the licence key: no other role can, and no administrator of the account."""
     key = world.stack.outputs["LicenseKeyArn"]
     iam = world.cloud.client("iam")
     iam.create_user(UserName="administrator")
@@ -163,7 +163,7 @@ class Without:
             name: {**document, "Statement": [part for statement in document["Statement"] for part in left(statement)]}
             for name, document in self.before.items()
         }
-        assert after != self.before, f"{self.role} does not hold {self.action}"
+        assert after != self.before, f"{self.role} does not have {self.action}"
         self.put(after)
 
     def __exit__(self, *_):
@@ -171,7 +171,7 @@ class Without:
 
 
 def each_removal_is_noticed(world: World):
-    """Takes one permission after the other away, and lives a part of a journey that must fail for it."""
+    """Removes one permission at a time, and runs a part of a journey that must fail without it."""
     token = world.issuer.token(journeys.TINA)
     reseller = world.issuer.token(RITA, journeys.RESELLER)
     quote = world.quote(journeys.EXAMPLE)
@@ -179,13 +179,13 @@ def each_removal_is_noticed(world: World):
     paid = world.quote(journeys.EXAMPLE)
     world.pay(paid).expect(200)
     license = world.delivered(paid)["licenses"][0]["sen"]
-    one_more = itertools.count(1)  # what was said before changes nothing
+    one_more = itertools.count(1)  # a repeated value would change nothing
     lookup = {"sen": license, "email": journeys.TINA, "currency": "USD"}
 
     def status(*request, **more):
         return lambda _: world.ask(*request, **more).status < 500
 
-    # (role, action, whether it needs a new start, what works within some seconds with the permission only)
+    # (role, action, whether only a restart shows the effect, what works within some seconds only with the permission)
     probes = [
         ("QuotesRole", "dynamodb:PutItem", False, status("POST", "/v1/quotes", journeys.EXAMPLE)),
         ("QuotesRole", "dynamodb:GetItem", False, status("GET", quote["links"]["self"])),
@@ -204,13 +204,13 @@ def each_removal_is_noticed(world: World):
         ("LicensesRole", "dynamodb:PutItem", False, status("POST", f"/v1/licenses/{license}/reveal", token=token)),
         ("LicensesRole", "dynamodb:Query", False, status("GET", "/.well-known/license-keys.json")),
         ("DeskRole", "dynamodb:GetItem", False, lambda _: world.desk("GET", "evidence/EV-1").status < 500),
-        ("DeskRole", "dynamodb:PutItem", False, lambda _: world.desk("PUT", "partners/Somebody", enrolled(next(one_more))).status < 500),
+        ("DeskRole", "dynamodb:PutItem", False, lambda _: world.desk("PUT", "partners/Example", enrolled(next(one_more))).status < 500),
         ("DeskRole", "dynamodb:Query", False, lambda _: world.desk("GET", "audit/evidence/EV-1").status < 500),
-        ("NotificationsRole", "ses:SendRawEmail", False, lambda seconds: is_told(world, seconds)),
-        ("NotificationsRole", "dynamodb:GetItem", False, lambda seconds: is_told(world, seconds)),
-        ("NotificationsRole", "dynamodb:PutItem", False, lambda seconds: is_noted(world, seconds)),
-        ("NotificationsRole", "dynamodb:UpdateItem", False, lambda seconds: is_noted(world, seconds)),
-        ("NotificationsRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_told(world, seconds)),
+        ("NotificationsRole", "ses:SendRawEmail", False, lambda seconds: is_sent(world, seconds)),
+        ("NotificationsRole", "dynamodb:GetItem", False, lambda seconds: is_sent(world, seconds)),
+        ("NotificationsRole", "dynamodb:PutItem", False, lambda seconds: is_recorded(world, seconds)),
+        ("NotificationsRole", "dynamodb:UpdateItem", False, lambda seconds: is_recorded(world, seconds)),
+        ("NotificationsRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_sent(world, seconds)),
         ("IssuanceRole", "kms:Sign", False, lambda seconds: is_delivered(world, seconds)),
         ("IssuanceRole", "kms:GetPublicKey", True, lambda seconds: is_delivered(world, seconds)),
         ("IssuanceRole", "dynamodb:GetItem", False, lambda seconds: is_delivered(world, seconds)),
@@ -220,21 +220,21 @@ def each_removal_is_noticed(world: World):
         ("IssuanceRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_delivered(world, seconds)),
         ("DeadlinesClockRole", "lambda:InvokeFunction", False, lambda _: is_done(world.round)),
         ("DeadlinesRole", "dynamodb:Query", False, lambda _: is_done(world.round)),
-        ("DeadlinesRole", "dynamodb:UpdateItem", False, lambda _: is_reminded(world)),
+        ("DeadlinesRole", "dynamodb:UpdateItem", False, lambda _: is_retried(world)),
     ]
     unnoticed = []
-    for role, action, anew, works in probes:
+    for role, action, restart, works in probes:
         assert works(60), f"{role} with {action}"
         with Without(world, role, action):
-            if anew:
+            if restart:
                 world.cold()
             before = len(asked_by(world)[role])
             worked = works(8)
-            # A consumer that had to start anew may come to it only now.
+            # A restarted consumer may make the denied request only now.
             denied = comes(lambda: is_denied(world, role, action, before), 60)
             if worked or not denied:
                 unnoticed.append(f"{role}: {action}")
-        if anew:
+        if restart:
             world.cold()
     assert not unnoticed, f"nothing failed without: {unnoticed}"
 
@@ -244,29 +244,29 @@ def is_denied(world: World, role: str, action: str, before: int) -> bool:
 
 
 def enrolled(name: int) -> dict:
-    return {"name": f"Somebody {name}", "memberships": []}
+    return {"name": f"Example {name}", "memberships": []}
 
 
 def small_quote(world: World) -> dict:
-    """One of many in an hour, as only somebody who has signed in may have them sent."""
+    """A new quote. The request is signed in, because anonymous requests are limited per hour."""
     wanted = order(new("tracker-server", 20, None))
     return world.ask("POST", "/v1/quotes", wanted, world.issuer.token(RITA)).expect(201)
 
 
-def is_told(world: World, seconds: float) -> bool:
-    """Whether a new quote's letter comes in this time."""
+def is_sent(world: World, seconds: float) -> bool:
+    """Whether a new quote's letter arrives within this time."""
     quote = small_quote(world)
     return comes(lambda: any(quote["number"] in letter["Subject"] for letter in world.mailbox.to(RITA)), seconds)
 
 
-def is_noted(world: World, seconds: float) -> bool:
-    """Whether it is noted in this time that a new quote's letter was sent, and that no other is owed."""
+def is_recorded(world: World, seconds: float) -> bool:
+    """Whether a new quote has no pending letters within this time, because the sent letter is recorded."""
     quote = small_quote(world)
     return comes(lambda: "owed" not in journeys.stored(world, quote), seconds)
 
 
 def is_delivered(world: World, seconds: float) -> bool:
-    """Whether a paid quote is delivered in this time."""
+    """Whether a paid quote is delivered within this time."""
     quote = small_quote(world)
     world.pay(quote).expect(200)
     return comes(lambda: world.see(quote).get("invoice"), seconds)
@@ -280,8 +280,8 @@ def is_done(does) -> bool:
     return True
 
 
-def is_reminded(world: World) -> bool:
-    """Whether a paid quote that nobody has delivered for hours is brought to mind."""
+def is_retried(world: World) -> bool:
+    """Whether a paid quote that has been undelivered for hours is retried."""
     keys, key = world.cloud.client("kms"), world.stack.names["LicenseKey"]
     quote = small_quote(world)
     keys.disable_key(KeyId=key)

@@ -22,7 +22,7 @@ TEMPLATE = HERE.parent / "template.yaml"
 REGION = "eu-central-1"
 WRITTEN = yaml_parse(TEMPLATE.read_text())["Resources"]
 FUNCTIONS = [name for name, resource in WRITTEN.items() if resource["Type"] == "AWS::Serverless::Function"]
-# Where `package` has laid out the functions.
+# The folder with the functions that `package` has prepared.
 PACKAGES = Path(sys.argv[1])
 
 
@@ -33,14 +33,14 @@ def free_port() -> int:
 
 
 class Cloud:
-    """A running emulator. It listens on this machine only, and enforces what roles may do."""
+    """A running emulator. It listens on the loopback interface only, and enforces the permissions of roles."""
 
     def __init__(self, folder: Path, mail_port: int):
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.record = folder / "asked.jsonl"
         self.record.touch()
-        # Nothing of our own environment reaches the functions: only what the template says.
+        # The functions inherit nothing from our environment: they get the variables of the template only.
         environment = {
             "PATH": os.defpath,
             "HOME": str(folder),
@@ -86,7 +86,7 @@ class Cloud:
         )
 
     def asked(self) -> list[dict]:
-        """What was asked for since the start, by whom, and whether it was allowed."""
+        """All requests since the start: principal, action, resource, and whether it was allowed."""
         # The last line may be half written.
         *lines, _ = self.record.read_text().split("\n")
         return [json.loads(line) for line in lines]
@@ -102,7 +102,7 @@ class Cloud:
 def zipped(folder: Path) -> bytes:
     """A function's package, as `sam deploy` sends it."""
     packed = io.BytesIO()
-    # Stored and not compressed, for debug binaries are large, and nobody keeps this.
+    # Stored without compression: debug binaries are large, and the archive is temporary.
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
@@ -111,18 +111,18 @@ def zipped(folder: Path) -> bytes:
 
 
 def transformed(parameters: dict, code: dict[str, str]) -> dict:
-    """The template as AWS makes it out of ours; `code` says where each function's package is."""
+    """The template after the SAM transform; `code` has the location of each function's package."""
     template = yaml_parse(TEMPLATE.read_text())
     for name, uri in code.items():
         template["Resources"][name]["Properties"]["CodeUri"] = uri
     session = boto3.Session(region_name=REGION)
-    # No policy of AWS is named in the template: every role is written out.
+    # The template uses no managed policies of AWS: every role is written out.
     translator = Translator({}, Parser(), boto_session=session)
     return translator.translate(template, parameters)
 
 
 class Stack:
-    """The template, deployed."""
+    """The deployed template."""
 
     def __init__(self, cloud: Cloud, name: str, parameters: dict):
         self.cloud, self.name = cloud, name
@@ -135,7 +135,7 @@ class Stack:
             storage.put_object(Bucket=bucket, Key=key, Body=zipped(PACKAGES / function.lower()))
             self.packages[function] = {"S3Bucket": bucket, "S3Key": key}
         template = transformed(parameters, {function: f"s3://{bucket}/{at['S3Key']}" for function, at in self.packages.items()})
-        # From the bucket, as `sam deploy --resolve-s3` sends what is too long for a request.
+        # Through the bucket, as `sam deploy --resolve-s3` does, because the template is too long for a request.
         storage.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(template).encode())
         formation = cloud.client("cloudformation")
         formation.create_stack(
@@ -164,7 +164,7 @@ class Stack:
         raise SystemExit("the stack was not created in two minutes")
 
     def role_credentials(self, role: str) -> dict:
-        """What a function with this role holds."""
+        """Credentials of a function with this role."""
         tokens = self.cloud.client("sts")
         arn = self.cloud.client("iam").get_role(RoleName=self.names[role])["Role"]["Arn"]
         return tokens.assume_role(RoleArn=arn, RoleSessionName="probe")["Credentials"]

@@ -102,10 +102,10 @@ impl Report {
         let mut text = format!(
             "# What it costs
 
-Made by `cargo run -p costs -- --write`, and compared with it by `cargo test -p costs`: the functions themselves, with the
-SDK's clients counted on the wire, before an embedded DynamoDB that reports capacity units as AWS does. Prices are those of
-[`prices.toml`](prices.toml), for {region}, as of {as_of}, before any free tier. **Neither a bill
-of AWS's nor its pages of prices were at hand.**
+`cargo run -p costs -- --write` computes this file, and `cargo test -p costs` compares it. Both run the functions, count the
+SDK's requests on the wire, and use an embedded DynamoDB that reports capacity units as AWS does. The prices are those of
+[`prices.toml`](prices.toml), for {region}, as of {as_of}, before any free tier. **Neither a bill of AWS nor its price pages
+were available.**
 
 | 1,000 | US$ | of it mail | goal |
 |---|--:|--:|--:|
@@ -124,14 +124,14 @@ From the [request](../vendor/examples/quote.json) â€” a reseller, three lines â€
 {}
 ## 1,000 paid licences
 
-The same order, from Stripe's webhook, told twice as by its Checkout, to the letters to the technical contact and the
+The same order, from Stripe's webhook, which Checkout sends twice, to the letters to the technical contact and the
 reseller, the latter with the invoice: two licences and a subscription. All of it is shared by the two licences.
 
 {}
 An order of one line is one licence, with two letters all the same:
 
 {}
-## What each step asks of AWS
+## AWS calls of each step
 
 {}
 ## Every month
@@ -154,7 +154,7 @@ An order of one line is one licence, with two letters all the same:
             ("a quote of three lines, to its letter", &self.example.quoted),
             ("its payment, to its licences and letters", &self.example.paid),
         ];
-        let steps = self.steps.iter().map(|(what, spent)| (*what, spent)).chain([("the clock, when nothing waits", &self.round)]);
+        let steps = self.steps.iter().map(|(what, spent)| (*what, spent)).chain([("a timer run without pending work", &self.round)]);
         let mut table = "| step | function | calls |\n|---|---|---|\n".to_owned();
         for (what, spent) in lives.into_iter().chain(steps) {
             let functions: BTreeSet<_> = spent.calls().map(|call| call.function).collect();
@@ -214,26 +214,26 @@ async fn steps(account: &Account, quote: &Value) -> Result<Vec<(&'static str, Sp
     let mut steps = Vec::new();
     account.spent();
     account.follow("quotes", quote, "").await?.expect(200)?;
-    steps.push(("a quote is looked at", account.spent()));
+    steps.push(("a quote is read", account.spent()));
     account.follow("documents", quote, "/document.pdf").await?;
-    steps.push(("its PDF is fetched", account.spent()));
+    steps.push(("its PDF is read", account.spent()));
     account.license(Method::GET, &license).await?.expect(200)?;
-    steps.push(("a licence is looked at", account.spent()));
+    steps.push(("a licence is read", account.spent()));
     account.license(Method::POST, &format!("{license}/reveal")).await?.expect(200)?;
     steps.push(("its key is revealed", account.spent()));
     account.license(Method::GET, "/.well-known/license-keys.json").await?.expect(200)?;
-    steps.push(("the public keys are fetched", account.spent()));
+    steps.push(("the public keys are read", account.spent()));
     Ok(steps)
 }
 
-const ASSUMPTIONS: &str = "## What is assumed, and what is not in it
+const ASSUMPTIONS: &str = "## Assumptions, and what is not included
 
-* Requests are rare: every one finds that it must ask again which policy is in force, one in twenty starts a function, and
-  every stream record is an invocation of its own. A busy day is cheaper.
-* Milliseconds cannot be counted here. [`prices.toml`](prices.toml) says how long each function works and each service takes
-  to answer; together they decide a row that is small.
-* Attachments are counted as they are sent, in base64. Nothing is sent twice, throttled or refused.
-* AWS's free tiers would pay for the first 100 GB a month to the internet, a million Lambda requests, ten alarms and more.
+* Requests are rare: each one reads again which policy is in force, one in twenty is a cold start, and every stream record is
+  an invocation of its own. Under more load, a request costs less.
+* Milliseconds cannot be counted here. [`prices.toml`](prices.toml) has the assumed duration of each function and of each
+  service's response. Together they decide only a small row.
+* Attachments are counted as sent, in base64. Nothing is sent twice, throttled or refused.
+* AWS's free tiers include the first 100 GB a month to the internet, a million Lambda requests, ten alarms and more.
 ";
 
 #[cfg(test)]
