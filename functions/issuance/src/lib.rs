@@ -133,7 +133,7 @@ impl Issuance {
             let index = match self.store.change_entitlements(&changes, &holdings, on).await? {
                 Changed::Committed => break,
                 Changed::Conflict => return Ok(Commit::Conflict),
-                Changed::Taken(index) => index,
+                Changed::AlreadySubscribed(index) => index,
             };
             let (line, _) = made.holdings.remove(index);
             if made.lines.iter().any(|(of, made)| *of == line && made.is_new()) {
@@ -213,7 +213,7 @@ impl Issuance {
             let noted: Vec<_> = holding.iter().collect();
             let changed = match self.store.change_entitlements(slice::from_ref(&next), &noted, on).await? {
                 // Another subscription of theirs has begun since, and stays noted.
-                Changed::Taken(_) => self.store.update_entitlement(&next).await?.into(),
+                Changed::AlreadySubscribed(_) => self.store.update_entitlement(&next).await?.into(),
                 changed => changed,
             };
             if changed == Changed::Committed {

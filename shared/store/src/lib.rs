@@ -5,17 +5,21 @@
 //! load again, decide again.
 
 mod audit;
+mod entitlements;
 mod facts;
+mod government;
 pub mod item;
 pub mod keys;
+mod letters;
 mod limits;
 mod owed;
 mod policies;
+mod public_keys;
 mod quotes;
 mod reads;
-mod records;
 mod reviews;
 pub mod schema;
+mod series;
 mod writes;
 
 use aws_sdk_dynamodb::{
@@ -24,10 +28,11 @@ use aws_sdk_dynamodb::{
 };
 
 pub use audit::AuditEntry;
+pub use entitlements::Changed;
 pub use item::{Item, RecordError};
+pub use letters::LetterNote;
 pub use owed::Waiting;
 pub use policies::PolicyInForce;
-pub use records::{Changed, LetterNote};
 
 /// The table, through the client of the SDK.
 #[derive(Clone)]

@@ -1,109 +1,23 @@
-//! `POST /v1/quotes` and what it answers.
+//! A quote, as its buyer and the vendor's staff see it.
 
 use domain::{
-    Quote, QuoteNumber, Refusal, Sen,
-    fault::Faults,
-    method::MethodRefusal,
+    Quote, QuoteNumber, Sen,
     money::Percent,
     party::{Address, Contact, Party},
     payment::Method,
-    policy::{LineKind, Situs},
-    price::{Line, LineNote, MigrationRefusal, Rule, SegmentClaim},
+    policy::Situs,
+    price::SegmentClaim,
     quote::{Entry, Offer, Status},
-    request::{
-        AcceptRequest, AddressRequest, ContactRequest, LineRequest, PartyRequest, PurchasingFor, Request, ReviewReason,
-        SegmentRequest, TaxRequest, Warning,
-    },
+    request::{PurchasingFor, ReviewReason, Warning},
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
-use crate::{
-    Links,
-    reader::{self, Object},
+use super::{
+    line::{LineView, line},
+    method::{MethodView, ReasonView, method_refusal},
 };
-
-/// A request's body, read: what it says, what is wrong with its form, and its canonical bytes.
-pub struct QuoteBody {
-    /// What it says.
-    pub request: Request,
-    /// What is wrong with its form; the rules add theirs, so that the caller is told everything at once.
-    pub faults: Faults,
-    /// The same for every spelling of the same content: what an `Idempotency-Key` stands for.
-    pub canonical: Vec<u8>,
-}
-
-impl QuoteBody {
-    /// Reads a body. `Err` only when it is not JSON at all.
-    pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let value = reader::parse(body)?;
-        let mut faults = Faults::default();
-        let request = Object::new(&value, String::new(), &mut faults).finish(request);
-        // `Value` keeps the members of an object sorted.
-        Ok(Self { request, faults, canonical: value.to_string().into_bytes() })
-    }
-}
-
-fn request(object: &mut Object<'_, '_>) -> Request {
-    Request {
-        purchasing_for: object.text("purchasing_for"),
-        currency: object.text("currency"),
-        reseller: object.object("reseller", party),
-        customer: object.object("customer", party),
-        lines: object.objects("lines", |line| LineRequest {
-            kind: line.text("kind"),
-            product: line.text("product"),
-            edition: line.text("edition"),
-            users: line.integer("users"),
-            term_months: line.integer("term_months"),
-            until: line.text("until"),
-            sen: line.text("sen"),
-            contact: line.text("contact"),
-            site: line.text("site"),
-            migrates_from: line.text("migrates_from"),
-        }),
-        segments: object.objects("segments", |claim| SegmentRequest {
-            segment: claim.text("segment"),
-            evidence: claim.text("evidence"),
-            registration_number: claim.text("registration_number"),
-            country: claim.text("country"),
-            document: claim.text("document"),
-        }),
-        tax: object
-            .object("tax", |tax| TaxRequest { vat_id: tax.text("vat_id"), certificate: tax.text("certificate") })
-            .unwrap_or_default(),
-        po_number: object.text("po_number"),
-        notes: object.text("notes"),
-        accept: object
-            .object("accept", |accept| AcceptRequest {
-                terms: accept.text("terms"),
-                reseller_agreement: accept.text("reseller_agreement"),
-            })
-            .unwrap_or_default(),
-        locale: object.text("locale"),
-    }
-}
-
-fn party(object: &mut Object<'_, '_>) -> PartyRequest {
-    PartyRequest {
-        company: object.text("company"),
-        contact: object.object("contact", contact).unwrap_or_default(),
-        address: object
-            .object("address", |address| AddressRequest {
-                street: address.text("street"),
-                city: address.text("city"),
-                postal_code: address.text("postal_code"),
-                region: address.text("region"),
-                country: address.text("country"),
-            })
-            .unwrap_or_default(),
-        technical_contact: object.object("technical_contact", contact),
-    }
-}
-
-fn contact(object: &mut Object<'_, '_>) -> ContactRequest {
-    ContactRequest { name: object.text("name"), email: object.text("email") }
-}
+use crate::Links;
 
 /// A quote, as whoever holds its link sees it.
 #[derive(Debug, Serialize)]
@@ -179,64 +93,12 @@ pub struct CustomerView<'q> {
     pub technical_contact: &'q Contact,
 }
 
-/// A line, explained.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct LineView<'q> {
-    pub line: u32,
-    pub kind: LineKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sen: Option<&'q Sen>,
-    pub product: &'q str,
-    pub name: &'q str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub edition: Option<&'q str>,
-    pub deployment: &'static str,
-    pub users: u32,
-    pub tier: u32,
-    /// Absent where a date says when it ends.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub term_months: Option<u32>,
-    /// The first day that it covers, if it is paid today.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub starts: Option<Date>,
-    /// The first day that it no longer covers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ends: Option<Date>,
-    /// The steps add up to the amount.
-    pub explanation: Vec<StepView<'q>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<NoteView>,
-    pub amount: i64,
-}
-
-/// What a reader should know about a line's price.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct NoteView {
-    pub code: &'static str,
-    pub detail: String,
-    /// Minor units.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub amount: Option<i64>,
-}
-
 /// What documents must say about a tax that is not charged.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct TaxNoteView<'q> {
     pub kind: &'q str,
     pub number: &'q str,
-}
-
-/// A step of a price.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct StepView<'q> {
-    #[serde(flatten)]
-    pub rule: &'q Rule,
-    pub detail: String,
-    pub amount: i64,
 }
 
 /// A tax.
@@ -249,24 +111,6 @@ pub struct TaxView<'q> {
     pub rate: Percent,
     pub base: i64,
     pub amount: i64,
-}
-
-/// A payment method: whether it may be used, and if not, why.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct MethodView {
-    pub method: Method,
-    pub available: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<ReasonView>,
-}
-
-/// Why something may not be.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct ReasonView {
-    pub code: &'static str,
-    pub detail: String,
 }
 
 /// What was accepted.
@@ -430,81 +274,5 @@ impl<'q> QuoteView<'q> {
             history: Vec::new(),
             links: None,
         }
-    }
-}
-
-fn line(line: &Line) -> LineView<'_> {
-    let order = &line.order;
-    LineView {
-        line: line.line,
-        kind: order.kind,
-        sen: order.held.as_ref().map(|held| &held.sen),
-        product: &order.product,
-        name: &line.product_name,
-        edition: order.edition.as_deref(),
-        deployment: line.deployment.as_str(),
-        users: order.users,
-        tier: line.tier,
-        term_months: (order.months > 0).then_some(order.months),
-        starts: line.start,
-        ends: line.end,
-        explanation: line.shown_steps().map(|(rule, amount)| StepView { rule, detail: step(rule), amount }).collect(),
-        notes: line.notes.iter().map(note).collect(),
-        amount: line.amount,
-    }
-}
-
-fn step(rule: &Rule) -> String {
-    match rule {
-        Rule::ListPrice { tier } => format!("List price of the tier of {tier} users."),
-        Rule::Maintenance { percent } => format!("Maintenance costs {percent} of the list price."),
-        Rule::Term { months } => format!("{months} months instead of the 12 that the list price covers."),
-        Rule::Days { days } => format!("{days} days instead of the 365 that the list price covers."),
-        Rule::Segment { segment, percent } => format!("{percent} discount for the segment `{segment}`."),
-        Rule::UpgradeCredit { sen, tier, days: Some(days) } => {
-            format!("Credit for {days} unused days of the tier of {tier} users of {sen}.")
-        }
-        Rule::UpgradeCredit { sen, tier, days: None } => format!("Credit for the tier of {tier} users of {sen}."),
-        Rule::StepUpCredit { sen, days } => format!("Credit for {days} unused days of {sen}, which moves to the cloud."),
-        Rule::Channel { programme, tier: Some(tier), percent } => format!("{percent} discount for `{programme}`, tier `{tier}`."),
-        Rule::Channel { programme, tier: None, percent } => format!("{percent} discount for `{programme}`."),
-        Rule::Rounding => "Rounded, by the vendor's policy.".to_owned(),
-    }
-}
-
-fn note(note: &LineNote) -> NoteView {
-    match note {
-        LineNote::RenewalNotSamePartner => NoteView {
-            code: "renewal_not_same_partner",
-            detail: "Renewals are discounted for the member that sold what is renewed.".to_owned(),
-            amount: None,
-        },
-        LineNote::CreditLapsed { amount } => NoteView {
-            code: "credit_lapsed",
-            detail: "The credit is larger than the price. The rest is not paid out.".to_owned(),
-            amount: Some(*amount),
-        },
-        LineNote::MigrationNotApplicable { reason } => {
-            let why = match reason {
-                MigrationRefusal::NotOffered => "there is no such offer for this line today",
-                MigrationRefusal::NotMatched => "there is no such entitlement with this contact and customer",
-                MigrationRefusal::NotActive => "it is not an active self-managed licence, or it was credited before",
-            };
-            NoteView {
-                code: "migration_not_applicable",
-                detail: format!("There is no discount for moving to the cloud: {why}."),
-                amount: None,
-            }
-        }
-    }
-}
-
-fn method_refusal(refusal: MethodRefusal, offer: &Offer) -> String {
-    match refusal {
-        MethodRefusal::MethodNotAllowedForCurrency => format!("Not possible in {}.", offer.currency),
-        MethodRefusal::MethodNotAllowedForMonthly => "Not possible for monthly cloud.".to_owned(),
-        MethodRefusal::MethodNotAllowedForLine => "Not possible for a product or tier of this order.".to_owned(),
-        MethodRefusal::BelowThreshold => "The order is below the amount from which this is offered.".to_owned(),
-        MethodRefusal::NoThresholdForCurrency => format!("Not offered in {}.", offer.currency),
     }
 }

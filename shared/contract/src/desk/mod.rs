@@ -1,0 +1,16 @@
+//! What the vendor's staff send and see: records of the desk, decisions, the policy and the audit.
+
+mod audit;
+mod decision;
+mod entitlement;
+mod policy;
+mod reason;
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use audit::{AuditEntryView, AuditView};
+pub use decision::{ApprovalBody, DecisionBody, DecisionView, ReviewView, ReviewsView};
+pub use entitlement::{BatchView, EntitlementView, LineOutcome, NOT_A_SEN, PurchaserView, entitlement, entitlement_line};
+pub use policy::{PolicyBody, PolicyFilesView, PolicyView, file_pointer};
+pub use record::{Outcome, RecordBody, certificate, evidence, partner, site};

@@ -1,0 +1,127 @@
+//! A line of a quote: what it orders, and how its price comes about.
+
+use domain::{
+    Sen,
+    policy::LineKind,
+    price::{Line, LineNote, MigrationRefusal, Rule},
+};
+use jiff::civil::Date;
+use serde::Serialize;
+
+/// A line, explained.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct LineView<'q> {
+    pub line: u32,
+    pub kind: LineKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sen: Option<&'q Sen>,
+    pub product: &'q str,
+    pub name: &'q str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edition: Option<&'q str>,
+    pub deployment: &'static str,
+    pub users: u32,
+    pub tier: u32,
+    /// Absent where a date says when it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub term_months: Option<u32>,
+    /// The first day that it covers, if it is paid today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Date>,
+    /// The first day that it no longer covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Date>,
+    /// The steps add up to the amount.
+    pub explanation: Vec<StepView<'q>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<NoteView>,
+    pub amount: i64,
+}
+
+/// What a reader should know about a line's price.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct NoteView {
+    pub code: &'static str,
+    pub detail: String,
+    /// Minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+}
+
+/// A step of a price.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct StepView<'q> {
+    #[serde(flatten)]
+    pub rule: &'q Rule,
+    pub detail: String,
+    pub amount: i64,
+}
+
+pub(super) fn line(line: &Line) -> LineView<'_> {
+    let order = &line.order;
+    LineView {
+        line: line.line,
+        kind: order.kind,
+        sen: order.held.as_ref().map(|held| &held.sen),
+        product: &order.product,
+        name: &line.product_name,
+        edition: order.edition.as_deref(),
+        deployment: line.deployment.as_str(),
+        users: order.users,
+        tier: line.tier,
+        term_months: (order.months > 0).then_some(order.months),
+        starts: line.start,
+        ends: line.end,
+        explanation: line.shown_steps().map(|(rule, amount)| StepView { rule, detail: step(rule), amount }).collect(),
+        notes: line.notes.iter().map(note).collect(),
+        amount: line.amount,
+    }
+}
+
+fn step(rule: &Rule) -> String {
+    match rule {
+        Rule::ListPrice { tier } => format!("List price of the tier of {tier} users."),
+        Rule::Maintenance { percent } => format!("Maintenance costs {percent} of the list price."),
+        Rule::Term { months } => format!("{months} months instead of the 12 that the list price covers."),
+        Rule::Days { days } => format!("{days} days instead of the 365 that the list price covers."),
+        Rule::Segment { segment, percent } => format!("{percent} discount for the segment `{segment}`."),
+        Rule::UpgradeCredit { sen, tier, days: Some(days) } => {
+            format!("Credit for {days} unused days of the tier of {tier} users of {sen}.")
+        }
+        Rule::UpgradeCredit { sen, tier, days: None } => format!("Credit for the tier of {tier} users of {sen}."),
+        Rule::StepUpCredit { sen, days } => format!("Credit for {days} unused days of {sen}, which moves to the cloud."),
+        Rule::Channel { programme, tier: Some(tier), percent } => format!("{percent} discount for `{programme}`, tier `{tier}`."),
+        Rule::Channel { programme, tier: None, percent } => format!("{percent} discount for `{programme}`."),
+        Rule::Rounding => "Rounded, by the vendor's policy.".to_owned(),
+    }
+}
+
+fn note(note: &LineNote) -> NoteView {
+    match note {
+        LineNote::RenewalNotSamePartner => NoteView {
+            code: "renewal_not_same_partner",
+            detail: "Renewals are discounted for the member that sold what is renewed.".to_owned(),
+            amount: None,
+        },
+        LineNote::CreditLapsed { amount } => NoteView {
+            code: "credit_lapsed",
+            detail: "The credit is larger than the price. The rest is not paid out.".to_owned(),
+            amount: Some(*amount),
+        },
+        LineNote::MigrationNotApplicable { reason } => {
+            let why = match reason {
+                MigrationRefusal::NotOffered => "there is no such offer for this line today",
+                MigrationRefusal::NotMatched => "there is no such entitlement with this contact and customer",
+                MigrationRefusal::NotActive => "it is not an active self-managed licence, or it was credited before",
+            };
+            NoteView {
+                code: "migration_not_applicable",
+                detail: format!("There is no discount for moving to the cloud: {why}."),
+                amount: None,
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Government subscriptions: which end customer has one, and until when (R106).
+
+use aws_sdk_dynamodb::types::{self, AttributeValue, TransactWriteItem};
+use domain::request::Holding;
+use jiff::civil::Date;
+
+use crate::{
+    Error, Store,
+    item::{self, Attributes},
+    writes::in_transaction,
+};
+
+/// The attributes that the condition of a write compares.
+const SEN: &str = "sen";
+const ENDS: &str = "ends";
+
+impl Store {
+    /// Notes that an end customer has a government subscription (R106); the note before, if any, is replaced.
+    pub async fn hold(&self, holding: &Holding) -> Result<(), Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(noted(holding)?));
+        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
+    }
+
+    /// Notes it unless the customer has another subscription to the product that has not ended on `today`.
+    pub(crate) fn take(&self, holding: &Holding, today: Date) -> Result<TransactWriteItem, Error> {
+        let put = types::Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(noted(holding)?))
+            .condition_expression("attribute_not_exists(#sen) OR #sen = :sen OR #ends <= :today")
+            .expression_attribute_names("#sen", SEN)
+            .expression_attribute_names("#ends", ENDS)
+            .expression_attribute_values(":sen", AttributeValue::S(holding.sen.to_string()))
+            .expression_attribute_values(":today", AttributeValue::S(today.to_string()));
+        in_transaction(put)
+    }
+}
+
+/// A holding's item: what must be compared is an attribute of its own.
+fn noted(holding: &Holding) -> Result<Attributes, Error> {
+    let mut item = item::attributes(holding)?;
+    item.insert(SEN.to_owned(), AttributeValue::S(holding.sen.to_string()));
+    item.insert(ENDS.to_owned(), AttributeValue::S(holding.end.to_string()));
+    Ok(item)
+}

@@ -1,0 +1,58 @@
+//! Which letters were sent, and which can never be sent.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::QuoteNumber;
+use jiff::Timestamp;
+
+use crate::{
+    Error, Store,
+    item::{self, KIND},
+    keys::Key,
+};
+
+/// What became of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LetterNote {
+    /// The mail service took it.
+    Sent {
+        /// The service's id for it.
+        accepted_as: String,
+    },
+    /// It can never be sent.
+    SetAside {
+        /// Why: without an address.
+        reason: String,
+    },
+}
+
+impl Store {
+    /// Whether a letter is done with: sent, or set aside.
+    pub async fn letter_done(&self, number: &QuoteNumber, seq: u32, role: &str) -> Result<bool, Error> {
+        let got = self.get(&Key::letter(number, seq, role), "GetItem of a letter's note").await?;
+        Ok(got.is_some())
+    }
+
+    /// Notes what became of a letter. Noting it again is the same.
+    pub async fn note_letter(
+        &self,
+        number: &QuoteNumber,
+        seq: u32,
+        role: &str,
+        at: Timestamp,
+        note: &LetterNote,
+    ) -> Result<(), Error> {
+        let (name, value) = match note {
+            LetterNote::Sent { accepted_as } => ("accepted_as", accepted_as),
+            LetterNote::SetAside { reason } => ("set_aside", reason),
+        };
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item::of_key(&Key::letter(number, seq, role))))
+            .item(KIND, AttributeValue::S("letter".to_owned()))
+            .item("at", AttributeValue::S(at.to_string()))
+            .item(name, AttributeValue::S(value.clone()));
+        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a letter's note", &error))
+    }
+}
