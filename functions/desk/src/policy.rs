@@ -18,7 +18,7 @@ use domain::{
 use runtime::{NotPublished, Proposal, Reply, random};
 use store::PolicyInForce;
 
-use crate::{Desk, records::changed, staff::Staff};
+use crate::{records::changed, staff::Staff, state::Desk};
 
 /// As many mistakes as anybody mends at once.
 const MAX_MISTAKES: usize = 200;
@@ -58,7 +58,7 @@ pub(crate) async fn publish(State(desk): State<Arc<Desk>>, Extension(staff): Ext
     match desk.policies.publish(proposal).await? {
         Ok(in_force) => Ok(view(&in_force)),
         Err(NotPublished::Unsound(mistakes)) => Err(unsound(mistakes).into()),
-        Err(NotPublished::Moved) => Err(changed().into()),
+        Err(NotPublished::Conflict) => Err(changed().into()),
     }
 }
 

@@ -203,7 +203,7 @@ async fn a_policy_replaces_the_one_that_was_read_and_no_other() {
     let one = here.publish(Proposal { over: Some(&read), ..proposal(&edited("one"), "user-1", "a") }).await.unwrap().unwrap();
     let stored = place.store.policy_in_force().await.unwrap();
     let late = here.publish(Proposal { over: Some(&read), ..proposal(&edited("two"), "user-2", "b") }).await.unwrap();
-    assert!(matches!(late, Err(NotPublished::Moved)));
+    assert!(matches!(late, Err(NotPublished::Conflict)));
     assert_eq!(place.store.policy_in_force().await.unwrap(), stored);
     let again = here.publish(Proposal { over: Some(&read), ..proposal(&edited("one"), "user-1", "c") }).await.unwrap().unwrap();
     assert_eq!(again, one, "whoever did not hear the answer asks again");

@@ -25,20 +25,22 @@
 //! let configuration = Configuration::from_pairs([("TABLE_NAME", "sellthrough"), ("PUBLIC_URL", "ftp://example.com")]);
 //! let error = configuration.read(Settings::read).err().expect("two mistakes");
 //! assert_eq!(
-//!     error.faults().iter().map(|fault| fault.variable()).collect::<Vec<_>>(),
+//!     error.errors().iter().map(|error| error.variable()).collect::<Vec<_>>(),
 //!     ["STRIPE_WEBHOOK_SECRET", "PUBLIC_URL"],
 //! );
 //! ```
 
+mod base_url;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use futures_util::future::join_all;
-use reqwest::Url;
 
+pub(crate) use self::base_url::is_confidential;
+pub use self::base_url::{BaseUrl, NotABaseUrl};
 use crate::secret::Secret;
 
 /// The settings that one function was given.
@@ -86,17 +88,17 @@ impl Configuration {
             (name, got)
         }));
         let fetched: Vec<_> = fetched.await;
-        let mut faults = Vec::new();
+        let mut errors = Vec::new();
         for (name, got) in fetched {
             match got {
                 Ok(secret) => drop(self.0.insert(name, secret)),
                 Err((problem, remedy)) => {
                     let variable = format!("{name}{FROM}").into();
-                    faults.push(Fault { variable, problem: problem.into(), remedy: remedy.into() });
+                    errors.push(SettingError { variable, problem: problem.into(), remedy: remedy.into() });
                 }
             }
         }
-        if faults.is_empty() { Ok(self) } else { Err(ConfigurationError(faults)) }
+        if errors.is_empty() { Ok(self) } else { Err(ConfigurationError(errors)) }
     }
 
     /// Reads settings; `read` asks the [`Reader`] for each of them.
@@ -106,9 +108,9 @@ impl Configuration {
     /// Every mistake that the reader met. What `read` made is then dropped unseen. Trying again without changing the
     /// configuration gives the same answer.
     pub fn read<T>(&self, read: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, ConfigurationError> {
-        let mut reader = Reader { configuration: self, faults: Vec::new() };
+        let mut reader = Reader { configuration: self, errors: Vec::new() };
         let settings = read(&mut reader);
-        if reader.faults.is_empty() { Ok(settings) } else { Err(ConfigurationError(reader.faults)) }
+        if reader.errors.is_empty() { Ok(settings) } else { Err(ConfigurationError(reader.errors)) }
     }
 }
 
@@ -138,7 +140,7 @@ impl fmt::Debug for Configuration {
 #[derive(Debug)]
 pub struct Reader<'a> {
     configuration: &'a Configuration,
-    faults: Vec<Fault>,
+    errors: Vec<SettingError>,
 }
 
 impl<'a> Reader<'a> {
@@ -206,7 +208,7 @@ impl<'a> Reader<'a> {
     ///
     /// Neither `problem` nor `remedy` may quote the value.
     pub fn refuse(&mut self, name: &'static str, problem: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) {
-        self.faults.push(Fault { variable: name.into(), problem: problem.into(), remedy: remedy.into() });
+        self.errors.push(SettingError { variable: name.into(), problem: problem.into(), remedy: remedy.into() });
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {
@@ -225,20 +227,20 @@ impl<'a> Reader<'a> {
 
 /// One mistake: which variable, what is wrong with it, and what to do. Never the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Fault {
+pub struct SettingError {
     variable: Cow<'static, str>,
     problem: Cow<'static, str>,
     remedy: Cow<'static, str>,
 }
 
-impl Fault {
+impl SettingError {
     /// The name of the variable.
     pub fn variable(&self) -> &str {
         &self.variable
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.variable, self.problem, self.remedy)
     }
@@ -246,7 +248,7 @@ impl fmt::Display for Fault {
 
 /// Everything that is wrong with a configuration, one line per mistake.
 #[derive(Clone, Eq, PartialEq)]
-pub struct ConfigurationError(Vec<Fault>);
+pub struct ConfigurationError(Vec<SettingError>);
 
 /// As for people: a `main` that returns it prints it so.
 impl fmt::Debug for ConfigurationError {
@@ -257,7 +259,7 @@ impl fmt::Debug for ConfigurationError {
 
 impl ConfigurationError {
     /// The mistakes, in the order in which the settings were read; at least one.
-    pub fn faults(&self) -> &[Fault] {
+    pub fn errors(&self) -> &[SettingError] {
         &self.0
     }
 }
@@ -267,80 +269,8 @@ impl std::error::Error for ConfigurationError {}
 impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used:")?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
     }
-}
-
-/// An address to which paths are added: our own public one, or an issuer's.
-///
-/// It is kept exactly as it was written, because an OpenID Connect issuer is compared character by character (OpenID
-/// Connect Core 1.0, section 2). It is `https`, since secrets travel in what is built on it; plain `http` only when it
-/// does not leave the machine.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct BaseUrl(String);
-
-impl BaseUrl {
-    /// The address as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The address of `path` under this one, with exactly one slash between them.
-    pub fn join(&self, path: &str) -> String {
-        format!("{}/{}", self.0.trim_end_matches('/'), path.trim_start_matches('/'))
-    }
-
-    fn stand_in() -> Self {
-        Self("https://unset.invalid".to_owned())
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for BaseUrl {
-    type Err = NotABaseUrl;
-
-    fn from_str(text: &str) -> Result<Self, NotABaseUrl> {
-        let url = Url::parse(text).map_err(|_| NotABaseUrl::Unreadable)?;
-        if !is_confidential(&url) {
-            return Err(NotABaseUrl::Exposed);
-        }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-            return Err(NotABaseUrl::Decorated);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// Whether what is sent to `url` can be read only by its host: it is encrypted, or stays on this machine (the names of
-/// RFC 6761, section 6.3, and the addresses of RFC 1122 and RFC 4291).
-pub(crate) fn is_confidential(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let loops_back =
-        || host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    match url.scheme() {
-        "https" => true,
-        "http" => loops_back(),
-        _ => false,
-    }
-}
-
-/// Why a text is not a [`BaseUrl`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum NotABaseUrl {
-    /// Not an absolute URL.
-    #[error("is not an absolute address")]
-    Unreadable,
-    /// Others could read what is sent there.
-    #[error("is neither https nor http on this machine")]
-    Exposed,
-    /// It has parts that a path cannot be added to, or that do not belong in a log.
-    #[error("has a user name, a query or a fragment")]
-    Decorated,
 }
 
 #[cfg(test)]
@@ -449,32 +379,5 @@ mod tests {
                 "NUMBER_KEY_FROM is set beside NUMBER_KEY: remove one of them",
             ]
         );
-    }
-
-    #[test]
-    fn an_address_is_https_or_stays_on_this_machine() {
-        for good in [
-            "https://example.com",
-            "https://example.com/realms/a/",
-            "http://localhost:8080",
-            "http://api.localhost:4566/stage",
-            "http://127.0.0.1:9",
-            "http://[::1]:9",
-        ] {
-            assert_eq!(good.parse::<BaseUrl>().expect(good).as_str(), good, "kept as written");
-        }
-        for (bad, why) in [
-            ("example.com", NotABaseUrl::Unreadable),
-            ("", NotABaseUrl::Unreadable),
-            ("http://example.com", NotABaseUrl::Exposed),
-            ("http://127.0.0.1.example.com", NotABaseUrl::Exposed),
-            ("http://localhost.example.com", NotABaseUrl::Exposed),
-            ("file:///etc", NotABaseUrl::Exposed),
-            ("https://user@example.com", NotABaseUrl::Decorated),
-            ("https://example.com?a=b", NotABaseUrl::Decorated),
-            ("https://example.com#a", NotABaseUrl::Decorated),
-        ] {
-            assert_eq!(bad.parse::<BaseUrl>(), Err(why), "{bad}");
-        }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::IdentityError;
+use super::error::IdentityError;
 use crate::configuration::{BaseUrl, is_confidential};
 
 /// For how long keys are believed without asking again: a key that the issuer withdraws works for no longer.
@@ -110,8 +110,8 @@ impl Issuer {
                 *self.published.write().unwrap_or_else(PoisonError::into_inner) = Some(published);
                 Ok(())
             }
-            Err(fault) => {
-                tracing::error!(issuer = %self.url, %fault, "the keys of the sign-in issuer could not be fetched");
+            Err(error) => {
+                tracing::error!(issuer = %self.url, %error, "the keys of the sign-in issuer could not be fetched");
                 Err(IdentityError::IssuerUnavailable)
             }
         };
@@ -120,7 +120,7 @@ impl Issuer {
     }
 
     /// OpenID Connect Discovery 1.0, sections 4.1 to 4.3, and RFC 7517, section 5.
-    async fn fetch(&self, http: &mut Option<Client>) -> Result<Vec<PublicKey>, Fault> {
+    async fn fetch(&self, http: &mut Option<Client>) -> Result<Vec<PublicKey>, IssuerError> {
         #[derive(Deserialize)]
         struct Metadata {
             issuer: String,
@@ -137,10 +137,10 @@ impl Issuer {
         };
         let metadata: Metadata = get(http, &self.url.join(".well-known/openid-configuration")).await?;
         if metadata.issuer != self.url.as_str() {
-            return Err(Fault::OtherIssuer(metadata.issuer));
+            return Err(IssuerError::OtherIssuer(metadata.issuer));
         }
         if !Url::parse(&metadata.jwks_uri).is_ok_and(|url| is_confidential(&url)) {
-            return Err(Fault::Exposed);
+            return Err(IssuerError::Exposed);
         }
         let set: KeySet = get(http, &metadata.jwks_uri).await?;
         // Keys that are not understood are passed over, as section 5 asks: a new kind must not lock everybody out.
@@ -160,19 +160,19 @@ fn client() -> Result<Client, reqwest::Error> {
         .build()
 }
 
-async fn get<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T, Fault> {
+async fn get<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T, IssuerError> {
     let mut response = http.get(url).send().await?;
     if response.status() != StatusCode::OK {
-        return Err(Fault::Status(response.status()));
+        return Err(IssuerError::Status(response.status()));
     }
     let mut document = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-            return Err(Fault::TooLong);
+            return Err(IssuerError::TooLong);
         }
         document.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&document).map_err(Fault::Unreadable)
+    serde_json::from_slice(&document).map_err(IssuerError::Unreadable)
 }
 
 /// A published key, bound to the one algorithm for which it is used: the token does not get to choose
@@ -203,7 +203,7 @@ impl PublicKey {
 
 /// Why there are no keys, for whoever runs the deployment.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+enum IssuerError {
     #[error("{}", causes(.0))]
     Unreachable(#[from] reqwest::Error),
     #[error("it answered {0}")]
