@@ -23,10 +23,13 @@ use runtime::{Failure, Reply};
 use tokio::task::JoinSet;
 
 use crate::{
-    ATTEMPTS, Desk,
     records::{Decision, decide, kept, sen},
     staff::Staff,
+    state::{ATTEMPTS, Desk},
 };
+
+/// The largest batch that is read: a thousand lines of two kilobytes each. Most have half of one.
+pub(crate) const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
 /// The most lines of a batch.
 const MAX_BATCH: usize = 1_000;
@@ -266,7 +269,7 @@ mod tests {
             format!("{line}\n")
         };
         let body: String = (1..=1_000).map(line).collect();
-        assert!(body.len() > crate::MAX_BATCH_BYTES / 2 && body.len() <= crate::MAX_BATCH_BYTES, "{} bytes", body.len());
+        assert!(body.len() > MAX_BATCH_BYTES / 2 && body.len() <= MAX_BATCH_BYTES, "{} bytes", body.len());
         let Batch { lines, outcomes } = Batch::read(body.as_bytes()).unwrap();
         assert_eq!((lines.len(), outcomes.len()), (1_000, 0));
         assert_eq!(lines.iter().filter_map(|line| line.sen.clone()).collect::<BTreeSet<_>>().len(), 1_000);

@@ -6,6 +6,7 @@ mod policy;
 mod records;
 mod reviews;
 mod staff;
+mod state;
 
 use std::sync::Arc;
 
@@ -13,44 +14,13 @@ use axum::{
     Router, middleware,
     routing::{get, post},
 };
-use runtime::{Clock, Configuration, Policies, StartError, Vendor, identity::Verifier, reply::reads_up_to};
-use store::Store;
+use runtime::reply::reads_up_to;
 
-/// How often something is decided again when others change the same record.
-const ATTEMPTS: u32 = 5;
+use crate::entitlements::MAX_BATCH_BYTES;
+pub use crate::state::Desk;
 
 /// The largest policy that is read. The example vendor's has about 20 KB.
 const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
-
-/// The largest batch that is read: a thousand lines of two kilobytes each. Most have half of one.
-const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
-
-/// What the handlers work with.
-pub struct Desk {
-    store: Store,
-    policies: Policies,
-    verifier: Verifier,
-    staff_group: String,
-    clock: Clock,
-}
-
-impl Desk {
-    /// Reads `VENDOR_DIR`, what [`Verifier::read`] does, and `STAFF_GROUP` (`vendor-staff`, when it is left out). Refuses to
-    /// start on any mistake.
-    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
-        let (vendor, verifier, staff_group) =
-            configuration.read(|c| (c.required("VENDOR_DIR"), Verifier::read(c, clock.clone()), c.optional("STAFF_GROUP")))?;
-        let policies = Policies::new(&Vendor::open(vendor)?, store.clone(), clock.clone())?;
-        let staff_group = staff_group.unwrap_or_else(|| "vendor-staff".to_owned());
-        Ok(Arc::new(Self { store, policies, verifier, staff_group, clock }))
-    }
-
-    /// Asks ahead of the first request which policy is in force, and for the issuer's keys. A failure is logged, and the
-    /// first request asks again.
-    pub async fn prepare(&self) {
-        tokio::join!(runtime::aws::ahead(self.policies.current()), self.verifier.prepare());
-    }
-}
 
 /// The routes, for whichever home serves them: all of them for staff only.
 pub fn routes(desk: Arc<Desk>) -> Router {

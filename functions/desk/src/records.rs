@@ -22,7 +22,10 @@ use runtime::{Failure, Reply, random};
 use serde::Serialize;
 use store::{AuditEntry, Commit, Item, keys::Key};
 
-use crate::{ATTEMPTS, Desk, staff::Staff};
+use crate::{
+    staff::Staff,
+    state::{ATTEMPTS, Desk},
+};
 
 /// As much of an audit as is shown: its last entries.
 const MAX_ENTRIES: u16 = 200;

@@ -17,7 +17,11 @@ use jiff::Timestamp;
 use runtime::{Failure, Reply};
 use store::Commit;
 
-use crate::{ATTEMPTS, Desk, records::changed, staff::Staff};
+use crate::{
+    records::changed,
+    staff::Staff,
+    state::{ATTEMPTS, Desk},
+};
 
 /// As much of what waits as is shown: what is due first.
 const MAX_WAITING: u16 = 100;

@@ -12,7 +12,7 @@ use runtime::{
     identity::{Caller, VerifiedEmail},
 };
 
-use crate::Desk;
+use crate::state::Desk;
 
 /// Whoever is signed in, and of the vendor's staff: in the extensions of every request that reaches a handler.
 #[derive(Clone)]

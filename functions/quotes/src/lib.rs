@@ -4,8 +4,10 @@ mod idempotency;
 mod limits;
 mod lookup;
 mod published;
+mod state;
+mod tally;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
@@ -15,95 +17,117 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use contract::{Links, QuoteView, quote::QuoteBody};
+use contract::{QuoteView, quote::QuoteBody};
 use domain::{
-    Quote, Refusal,
-    number::Minter,
+    Policy, Quote, Refusal,
     quote::{Issue, Offer},
-    request::Origin,
+    request::{Facts, Origin},
 };
 use runtime::{
-    Clock, Configuration, Failure, Policies, Reply, SourceIp, StartError, Vendor,
+    Failure, Reply, SourceIp,
     caller::{LinkQuery, open},
-    identity::{Caller, Verifier},
+    identity::Caller,
     random,
 };
-use store::{Commit, Created, Store};
+use store::{Commit, Created};
 
-use crate::{idempotency::IdempotencyKey, limits::Tally};
+use crate::idempotency::IdempotencyKey;
+pub use crate::state::Quotes;
 
-/// How often a decision is taken again when others change the same quote.
+/// How many numbers are tried for a new quote.
 const ATTEMPTS: u32 = 5;
 
-/// What the handlers work with.
-pub struct Quotes {
-    store: Store,
-    policies: Policies,
-    links: Links,
-    minter: Minter,
-    verifier: Verifier,
-    clock: Clock,
-    /// The letters that were asked for here.
-    letters: Mutex<Tally>,
+/// A request for an offer, parsed.
+struct OfferRequest {
+    body: QuoteBody,
+    /// The hash of the body's canonical bytes.
+    hash: String,
+    ip: SourceIp,
+    caller: Option<Caller>,
+}
+
+impl OfferRequest {
+    fn parse(body: &[u8], ip: SourceIp, caller: Option<Caller>) -> Result<Self, Refusal> {
+        let body = QuoteBody::read(body)?;
+        let hash = idempotency::hash(&body.canonical);
+        Ok(Self { body, hash, ip, caller })
+    }
+}
+
+/// What an offer is decided from: the policy in force, and the records that the request names.
+struct Loaded {
+    policy: Arc<Policy>,
+    facts: Facts,
+}
+
+/// The result of creating a quote.
+enum Creation {
+    /// The quote is durable.
+    New(Quote),
+    /// An earlier request with the same key has created this quote.
+    Repeated(Box<Quote>),
 }
 
 impl Quotes {
-    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS`, `NUMBER_KEY` and what [`Verifier::read`] does. Refuses to
-    /// start on any mistake.
-    pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
-        let (vendor, links) = Vendor::with_links(configuration)?;
-        let (number_key, verifier) = configuration.read(|c| (c.secret("NUMBER_KEY"), Verifier::read(c, clock.clone())))?;
-        let minter = Minter::new(number_key.expose().as_bytes());
-        let policies = Policies::new(&vendor, store.clone(), clock.clone())?;
-        Ok(Arc::new(Self { store, policies, links, minter, verifier, clock, letters: Mutex::default() }))
-    }
-
-    /// Asks ahead of the first request which policy is in force. A failure is logged, and the first request asks again.
-    pub async fn prepare(&self) {
-        runtime::aws::ahead(self.policies.current()).await;
-    }
-
-    /// The offer that a body with this hash asks for, or everything that is wrong with it.
-    async fn offer(&self, body: &QuoteBody, hash: &str, ip: SourceIp, caller: Option<&Caller>) -> Reply<Offer> {
+    /// Loads what the offer is decided from. The names in the request are counted first: they may be guesses (R28).
+    async fn load(&self, request: &OfferRequest) -> Reply<Loaded> {
         let policy = self.policies.current().await?;
-        let wanted = body.request.wants(&policy);
-        // Whoever names something may be guessing (R28).
-        self.admit_question(&wanted, ip, caller).await?;
-        let organization = caller.and_then(|caller| caller.organization.as_deref());
+        let wanted = request.body.request.wants(&policy);
+        self.admit_question(&wanted, request.ip, request.caller.as_ref()).await?;
+        let organization = request.caller.as_ref().and_then(|caller| caller.organization.as_deref());
         let facts = self.store.facts(&wanted, organization).await?;
+        Ok(Loaded { policy, facts })
+    }
+
+    /// Decides the request's offer. The refusal lists everything that is wrong with the request.
+    fn decide(&self, request: &OfferRequest, Loaded { policy, facts }: &Loaded) -> Result<Offer, Refusal> {
+        let subject = request.caller.as_ref().map(|caller| caller.subject.clone());
         let issue = Issue {
-            origin: Origin { at: self.clock.now(), ip: ip.0, subject: caller.map(|caller| caller.subject.clone()) },
-            request_hash: hash.to_owned(),
+            origin: Origin { at: self.clock.now(), ip: request.ip.0, subject },
+            request_hash: request.hash.clone(),
             link_keys: self.links.keys(),
         };
-        Ok(Offer::make(&body.request, body.faults.clone(), &facts, &policy, &issue)?)
+        Offer::make(&request.body.request, request.body.faults.clone(), facts, policy, &issue)
     }
 
-    /// The offer that a body with this hash asks for, and that may be sent to whoever asks (R22).
-    async fn offer_to_send(
-        &self,
-        body: &QuoteBody,
-        hash: &str,
-        ip: SourceIp,
-        caller: Option<&Caller>,
-        key: Option<&IdempotencyKey>,
-    ) -> Reply<Offer> {
-        let offer = self.offer(body, hash, ip, caller).await?;
-        self.admit_letter(offer.requester(), ip, caller, key).await?;
-        Ok(offer)
+    /// The request's offer: loads, then decides. Nothing is stored.
+    async fn offer(&self, request: &OfferRequest) -> Reply<Offer> {
+        let loaded = self.load(request).await?;
+        Ok(self.decide(request, &loaded)?)
     }
 
-    /// Whoever signed in. Anyone may quote; members of a programme say who they are, and pay less.
-    async fn caller(&self, headers: &HeaderMap) -> Reply<Option<Caller>> {
-        Ok(self.verifier.optional_caller(headers).await?)
+    /// Writes the offer as a new quote. With a key, the number derives from the key, so that a repeated request finds the
+    /// quote of the first one.
+    async fn commit(&self, mut offer: Offer, key: Option<&IdempotencyKey>) -> Reply<Creation> {
+        for attempt in 0..ATTEMPTS {
+            let number = match key {
+                Some(key) => key.number(&self.minter, attempt),
+                None => self.minter.quote_from_seed(&random::token()),
+            };
+            let quote = Quote::issue(number, offer, key.map(|key| key.hash.clone()));
+            match (self.store.create_quote(&quote).await?, key) {
+                (Created::New, _) => return Ok(Creation::New(quote)),
+                (Created::Exists(first), Some(key)) if first.idempotency_key_hash.as_ref() == Some(&key.hash) => {
+                    return Ok(Creation::Repeated(first));
+                }
+                // Another quote has this number, which happens once in 10¹¹ quotes. The next attempt takes another number.
+                (Created::Exists(_), _) => offer = quote.offer,
+            }
+        }
+        Err(Failure::contended())
     }
 
-    /// The answer that a request with this key was given before, if it is the same request.
+    /// The quote that the first request with this key has created.
+    async fn first_of(&self, key: &IdempotencyKey) -> Result<Option<Quote>, store::Error> {
+        self.store.quote(&key.number(&self.minter, 0)).await
+    }
+
+    /// The response to the first request with this key, if this is the same request.
     fn replay(&self, first: &Quote, key: &IdempotencyKey, request_hash: &str) -> Option<Response> {
         first.answers(&key.hash, request_hash).then(|| replayed(self.created(&first.as_created())))
     }
 
-    /// The answer to a creation: the same bytes again, whenever it is given for the quote as it was created.
+    /// The response to a creation. It depends only on the quote as it was created, so that a replay has the same bytes.
     fn created(&self, quote: &Quote) -> Response {
         created(&QuoteView::of(quote, &self.links, quote.offer.issued_at))
     }
@@ -123,46 +147,52 @@ pub fn routes(quotes: Arc<Quotes>) -> Router {
 }
 
 /// `POST /v1/quotes` — R1–R3, R18–R22.
+///
+/// With an `Idempotency-Key`, a repeated request gets the first response again, even if the same request would be refused by now.
 async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
+    // Parse: the caller, the key and the body.
     let caller = quotes.caller(&headers).await?;
     let key = IdempotencyKey::read(&headers, caller.as_ref())?;
-    let body = QuoteBody::read(&body)?;
-    let request_hash = idempotency::hash(&body.canonical);
-    let mut offer = match quotes.offer_to_send(&body, &request_hash, ip, caller.as_ref(), key.as_ref()).await {
-        Ok(offer) => offer,
-        // The policy, or what the customer has, may have moved on since the request was first answered, or much was asked for
-        // meanwhile: the answer stands.
-        Err(refused @ (Failure::Refused(_) | Failure::TooMany { .. })) => {
-            let Some(key) = key else { return Err(refused) };
-            let first = quotes.store.quote(&key.number(&quotes.minter, 0)).await?;
-            let replay = first.and_then(|first| quotes.replay(&first, &key, &request_hash));
-            return replay.ok_or(refused);
+    let request = OfferRequest::parse(&body, ip, caller)?;
+
+    // Load: the policy in force, and the records that the request names.
+    let loaded = quotes.load(&request).await;
+
+    // Decide: an offer, or a refusal. An offer's letter counts against the sender's limit (R22).
+    let decided = match loaded.and_then(|loaded| Ok(quotes.decide(&request, &loaded)?)) {
+        Ok(offer) => {
+            let admitted = quotes.admit_letter(offer.requester(), ip, request.caller.as_ref(), key.as_ref()).await;
+            admitted.map(|()| offer)
         }
-        Err(failure) => return Err(failure),
+        refused => refused,
     };
-    for attempt in 0..ATTEMPTS {
-        let number = match &key {
-            Some(key) => key.number(&quotes.minter, attempt),
-            None => quotes.minter.quote_from_seed(&random::token()),
-        };
-        let quote = Quote::issue(number, offer, key.as_ref().map(|key| key.hash.clone()));
-        match (quotes.store.create_quote(&quote).await?, &key) {
-            (Created::New, _) => return Ok(quotes.created(&quote)),
-            (Created::Exists(first), Some(key)) if first.idempotency_key_hash.as_ref() == Some(&key.hash) => {
-                return quotes.replay(&first, key, &request_hash).ok_or_else(|| IdempotencyKey::reused().into());
-            }
-            // The number is somebody else's: once in 10¹¹ quotes.
-            (Created::Exists(_), _) => offer = quote.offer,
+    let offer = match (decided, &key) {
+        (Ok(offer), _) => offer,
+        // The policy or the customer's entitlements may have changed since the first response, or a limit may be reached now.
+        (Err(refused @ (Failure::Refused(_) | Failure::TooMany { .. })), Some(key)) => {
+            let first = quotes.first_of(key).await?;
+            return first.and_then(|first| quotes.replay(&first, key, &request.hash)).ok_or(refused);
+        }
+        (Err(failure), _) => return Err(failure),
+    };
+
+    // Commit: one conditional write.
+    let creation = quotes.commit(offer, key.as_ref()).await?;
+
+    // Reply: the quote as it was created.
+    match creation {
+        Creation::New(quote) => Ok(quotes.created(&quote)),
+        Creation::Repeated(first) => {
+            let replay = key.and_then(|key| quotes.replay(&first, &key, &request.hash));
+            replay.ok_or_else(|| IdempotencyKey::reused().into())
         }
     }
-    Err(Failure::contended())
 }
 
 /// `POST /v1/quotes/preview`: the price of what `create` would issue. Nothing is stored.
 async fn preview(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
     let caller = quotes.caller(&headers).await?;
-    let body = QuoteBody::read(&body)?;
-    let offer = quotes.offer(&body, &idempotency::hash(&body.canonical), ip, caller.as_ref()).await?;
+    let offer = quotes.offer(&OfferRequest::parse(&body, ip, caller)?).await?;
     Ok(Json(QuoteView::preview(&offer)).into_response())
 }
 
@@ -183,14 +213,13 @@ async fn revise(
     body: Bytes,
 ) -> Reply {
     let caller = quotes.caller(&headers).await?;
-    let body = QuoteBody::read(&body)?;
-    let request_hash = idempotency::hash(&body.canonical);
-    let quote = open_to_revise(&quotes, &number, &link, &request_hash).await?;
-    let offer = quotes.offer(&body, &request_hash, ip, caller.as_ref()).await?;
+    let request = OfferRequest::parse(&body, ip, caller)?;
+    let quote = open_to_revise(&quotes, &number, &link, &request.hash).await?;
+    let offer = quotes.offer(&request).await?;
     let Some(change) = quote.revise(offer)? else {
         return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
     };
-    quotes.admit_letter(change.next.offer.requester(), ip, caller.as_ref(), None).await?;
+    quotes.admit_letter(change.next.offer.requester(), ip, request.caller.as_ref(), None).await?;
     match quotes.store.commit(&change).await? {
         Commit::Committed => {
             let quote = change.next;

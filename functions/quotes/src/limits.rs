@@ -2,8 +2,6 @@
 //! try references of evidence or certificates. A quote is a letter in the vendor's name to whatever address was typed (R22),
 //! so nobody may have many written.
 
-mod tally;
-
 use std::{net::IpAddr, sync::PoisonError};
 
 use domain::{
@@ -14,10 +12,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use runtime::{Failure, Reply, SourceIp, identity::Caller};
 
-use self::tally::Verdict;
-use crate::{Quotes, idempotency::IdempotencyKey};
-
-pub(crate) use self::tally::Tally;
+use crate::{idempotency::IdempotencyKey, state::Quotes, tally::Verdict};
 
 /// For how long questions are counted together.
 const QUESTIONS: SignedDuration = SignedDuration::from_mins(1);

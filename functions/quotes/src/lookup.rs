@@ -15,7 +15,7 @@ use domain::{
 use runtime::{Reply, SourceIp};
 use tokio::time::Instant;
 
-use crate::Quotes;
+use crate::state::Quotes;
 
 /// No answer that finds nothing comes sooner, so that how long it took tells nothing: it covers reading an entitlement
 /// that is somebody else's as well as reading none.

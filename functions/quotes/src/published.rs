@@ -13,7 +13,7 @@ use domain::calendar::day_of;
 use runtime::Reply;
 use serde::{Deserialize, Serialize};
 
-use crate::Quotes;
+use crate::state::Quotes;
 
 /// `GET /v1/pricing` — R57: list prices and discounts of today.
 pub(crate) async fn pricing(State(quotes): State<Arc<Quotes>>) -> Reply {
