@@ -224,9 +224,10 @@ impl Home {
 {secret}
 Try this next, in another terminal:
 
-  curl -s {url}/v1/quotes -d @{vendor}/examples/quote.json -o quote.json
+  quote=$(mktemp)
+  curl -s {url}/v1/quotes -H 'content-type: application/json' -d @{vendor}/examples/quote.json -o \"$quote\"
   curl -s -H 'accept: application/json' {url}/local/inbox
-  curl -s -X POST -d outcome=paid \"$(grep -o 'http[^\"]*/pay/[^\"]*' quote.json)\"
+  curl -s -X POST -d outcome=paid \"$(grep -o 'http[^\"]*/pay/[^\"]*' \"$quote\")\"
 
 Ctrl-C ends it.",
             data = self.data.display(),
