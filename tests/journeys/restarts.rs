@@ -42,7 +42,7 @@ async fn story(world: &mut World, interruption: &Interruption) -> Quote {
     assert_eq!(world.stripe(&payment.checkout_completed()).await.expect(200)["outcome"], "applied");
     interruption.strike(world).await;
     assert_eq!(world.see(&quote).await.0["status"], "paid");
-    assert_eq!(world.stripe(&payment.intent_succeeded()).await.expect(200)["outcome"], "known");
+    assert_eq!(world.stripe(&payment.intent_succeeded()).await.expect(200)["outcome"], "already_processed");
     // Issued, and the letters not yet sent.
     while world.see(&quote).await.0["licenses"] == Value::Array(Vec::new()) {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -35,7 +35,7 @@ async fn assert_nothing_to_pay(world: &World, quote: &Quote, intent: &str) {
     let payment = Payment::of(quote, "2026-06-02T09:00:00Z").named(intent);
     let told = world.stripe(&payment.checkout_completed()).await.expect(200);
     assert_eq!((&told["outcome"], &told["reason"]), (&json!("unapplied"), &json!("not_offered")));
-    assert_eq!(world.stripe(&payment.intent_succeeded()).await.expect(200)["outcome"], "known");
+    assert_eq!(world.stripe(&payment.intent_succeeded()).await.expect(200)["outcome"], "already_processed");
     let receipt = &world.stored().await[&format!("PAYMENT#stripe:{intent} PAYMENT")];
     assert!(receipt["body"].as_s().unwrap().contains("not_offered"), "the money is kept, with its reason");
     assert_eq!(world.see(quote).await.0, shown.0, "the quote is what it was");

@@ -25,7 +25,7 @@ async fn assert_kept(world: &World, paying: &Paying, reason: Unapplied) {
     assert_eq!((money, at), (Money::new(paying.amount, currency), paying.at));
 
     let mut after = world.table().await;
-    assert_eq!(world.tell(&paying.completed()).await.outcome(), "known", "told again, it is the same money");
+    assert_eq!(world.tell(&paying.completed()).await.outcome(), "already_processed", "told again, it is the same money");
     assert_eq!(world.table().await, after);
     after.retain(|key, _| before.contains_key(key));
     assert_eq!(after, before, "nothing but the receipt was written");
@@ -46,7 +46,7 @@ async fn e28_a_payment_told_four_times_by_two_events_is_one_ledger_entry() {
         assert_eq!(answer.status, 200);
         outcomes.push(answer.outcome().to_owned());
     }
-    assert_eq!(outcomes, ["applied", "known", "known", "known"]);
+    assert_eq!(outcomes, ["applied", "already_processed", "already_processed", "already_processed"]);
     let quote = world.stored(&quote.number).await;
     assert_eq!(quote.payments.len(), 1);
     assert_eq!((quote.payments[0].amount, &quote.payments[0].payment), (quote.offer.total, &paying.id()));
@@ -59,7 +59,7 @@ async fn e28_a_refund_told_before_its_payment_waits_for_it() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    assert_eq!(world.tell(&paying.refunded(paying.amount)).await.outcome(), "noted");
+    assert_eq!(world.tell(&paying.refunded(paying.amount)).await.outcome(), "recorded");
     assert_eq!(world.receipt(&paying).await.expect("a receipt").whereabouts, Whereabouts::Awaited);
     assert_eq!(world.stored(&quote.number).await, quote, "a refund alone changes no quote");
 
@@ -75,7 +75,7 @@ async fn a_part_that_went_back_leaves_the_quote_paid() {
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
     world.tell(&paying.succeeded()).await;
-    for (total, outcome) in [(100, "noted"), (100, "known"), (300, "noted"), (200, "known")] {
+    for (total, outcome) in [(100, "recorded"), (100, "already_processed"), (300, "recorded"), (200, "already_processed")] {
         assert_eq!(world.tell(&paying.refunded(total)).await.outcome(), outcome, "{total} in all");
     }
     let quote = world.stored(&quote.number).await;
@@ -93,11 +93,11 @@ async fn r78_what_the_payer_s_bank_withdraws_is_gone_and_nothing_is_delivered_fo
     world.tell(&paying.succeeded()).await;
     assert!(world.stored(&quote.number).await.deliverable_since().is_some());
     for (event, outcome) in [
-        (paying.withdrawn("one", 100), "noted"),
-        (paying.withdrawn("one", 100), "known"),
-        (paying.refunded(300), "noted"),
-        (paying.withdrawn("other", 50), "noted"),
-        (paying.refunded(300), "known"),
+        (paying.withdrawn("one", 100), "recorded"),
+        (paying.withdrawn("one", 100), "already_processed"),
+        (paying.refunded(300), "recorded"),
+        (paying.withdrawn("other", 50), "recorded"),
+        (paying.refunded(300), "already_processed"),
     ] {
         assert_eq!(world.tell(&event).await.outcome(), outcome, "{event}");
     }
@@ -117,7 +117,7 @@ async fn r78_a_dispute_told_before_its_payment_waits_for_it() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    assert_eq!(world.tell(&paying.withdrawn("early", paying.amount)).await.outcome(), "noted");
+    assert_eq!(world.tell(&paying.withdrawn("early", paying.amount)).await.outcome(), "recorded");
     assert_eq!(world.receipt(&paying).await.expect("a receipt").whereabouts, Whereabouts::Awaited);
     assert_eq!(world.stored(&quote.number).await, quote, "a dispute alone changes no quote");
 
@@ -131,7 +131,7 @@ async fn a_dispute_over_unapplied_money_is_noted_with_it() {
     let quote = world.quote("USD").await;
     let paying = Paying { amount: 100, ..Paying::of(&quote) };
     assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
-    assert_eq!(world.tell(&paying.withdrawn("one", 100)).await.outcome(), "noted");
+    assert_eq!(world.tell(&paying.withdrawn("one", 100)).await.outcome(), "recorded");
     assert_eq!(world.receipt(&paying).await.expect("a receipt").gone(), 100);
     assert_eq!(world.stored(&quote.number).await, quote);
 }
@@ -148,7 +148,7 @@ async fn money_that_a_won_dispute_brings_back_is_left_to_a_person() {
     let before = world.table().await;
     for _ in 0..2 {
         let answer = world.tell(&paying.reinstated("one", paying.amount)).await;
-        assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "undecided"));
+        assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "needs_decision"));
     }
     assert_eq!(world.table().await, before);
 }
@@ -313,9 +313,9 @@ async fn a_refund_of_unapplied_money_is_noted_with_it() {
     let quote = world.quote("USD").await;
     let paying = Paying { amount: 100, ..Paying::of(&quote) };
     assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
-    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "noted");
-    assert_eq!(world.tell(&paying.refunded(100)).await.outcome(), "noted");
-    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "known");
+    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "recorded");
+    assert_eq!(world.tell(&paying.refunded(100)).await.outcome(), "recorded");
+    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "already_processed");
     let receipt = world.receipt(&paying).await.expect("a receipt");
     assert_eq!(receipt.refunded, 100);
     assert!(matches!(receipt.whereabouts, Whereabouts::Unapplied { .. }));
@@ -327,7 +327,7 @@ async fn a_failed_attempt_is_noted_once_and_the_buyer_may_try_again() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    for outcome in ["noted", "known", "known"] {
+    for outcome in ["recorded", "already_processed", "already_processed"] {
         let answer = world.tell(&paying.failed()).await;
         assert_eq!((answer.status.as_u16(), answer.outcome()), (200, outcome));
     }
@@ -340,7 +340,7 @@ async fn a_failed_attempt_is_noted_once_and_the_buyer_may_try_again() {
 
     assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
     let before = world.table().await;
-    assert_eq!(world.tell(&paying.clone().again().failed()).await.outcome(), "known", "it does not matter any more");
+    assert_eq!(world.tell(&paying.clone().again().failed()).await.outcome(), "already_processed", "it does not matter any more");
     assert_eq!(world.table().await, before);
 }
 

@@ -194,9 +194,9 @@ async fn check(world: &Arc<World>, deliveries: &[Delivery]) {
     assert_history(&stored);
 
     let outcomes = deliver(world, &paying, deliveries).await;
-    assert!(outcomes.iter().all(|outcome| outcome == "known" || outcome == "undecided"), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| outcome == "already_processed" || outcome == "needs_decision"), "{outcomes:?}");
     let reinstated = told.iter().filter(|telling| **telling == Reinstated).count();
-    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "undecided").count(), reinstated);
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "needs_decision").count(), reinstated);
     assert_eq!(world.items(&quote, &paying).await, items, "told again, it changes nothing");
 }
 

@@ -18,7 +18,7 @@ async fn what_was_committed_and_not_answered_is_known_when_it_is_told_again() {
     let world = world.restarted().await;
     assert_eq!(world.table().await, before, "what was acknowledged is still there");
     let answer = world.tell(&paying.succeeded()).await;
-    assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "known"));
+    assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "already_processed"));
     assert_eq!(world.table().await, before);
 }
 
@@ -35,14 +35,14 @@ async fn cut_off_at_any_moment_it_is_told_again_and_is_one_ledger_entry() {
 
         outcomes.push(world.tell(&event).await.outcome().to_owned());
         assert_eq!(world.stored(&quote.number).await.payments.len(), 1, "cut off at wait {wait}");
-        assert_eq!(world.tell(&event).await.outcome(), "known");
+        assert_eq!(world.tell(&event).await.outcome(), "already_processed");
         if answered {
             break;
         }
     }
     assert!(outcomes.len() > 2, "it waits for its reads and for its commit at least: {outcomes:?}");
-    assert_eq!((&*outcomes[0], outcomes.last().map(String::as_str)), ("applied", Some("known")));
-    assert!(outcomes.iter().all(|outcome| outcome == "applied" || outcome == "known"), "{outcomes:?}");
+    assert_eq!((&*outcomes[0], outcomes.last().map(String::as_str)), ("applied", Some("already_processed")));
+    assert!(outcomes.iter().all(|outcome| outcome == "applied" || outcome == "already_processed"), "{outcomes:?}");
 }
 
 /// Drops a future as soon as it waits for the n-th time; before it does anything, if that is 0.
@@ -72,7 +72,7 @@ async fn two_events_of_one_payment_at_once_are_one_ledger_entry() {
         let (one, two) = tokio::join!(world.tell(&succeeded), world.tell(&completed));
         let mut outcomes = [one.outcome(), two.outcome()];
         outcomes.sort_unstable();
-        assert_eq!(outcomes, ["applied", "known"]);
+        assert_eq!(outcomes, ["applied", "already_processed"]);
         assert_eq!(world.stored(&quote.number).await.payments.len(), 1);
     }
 }

@@ -1,5 +1,5 @@
-//! What payment providers tell us. A webhook is answered 2xx only after its meaning is durable; what is not answered
-//! so is told again, and telling again is harmless.
+//! Webhooks of payment providers. A webhook gets a 2xx response only after its effect is durable. The provider retries every
+//! other one, and a retry changes nothing twice.
 
 pub mod stripe;
 
@@ -14,9 +14,9 @@ use runtime::{Clock, Configuration, Failure, Reply, StartError};
 use serde::Serialize;
 use store::{Commit, Store};
 
-use crate::stripe::{Heard, Secrets};
+use crate::stripe::{Secrets, StripeEvent};
 
-/// How often a settlement is decided again when others change the same quote.
+/// How many times a settlement is decided when others change the same quote at the same time.
 const ATTEMPTS: u32 = 8;
 
 /// What the handlers work with.
@@ -40,16 +40,16 @@ impl Payments {
     }
 }
 
-/// The routes, for whichever home serves them.
+/// The routes, the same in every deployment.
 pub fn routes(payments: Arc<Payments>) -> Router {
-    Router::new().route("/webhooks/stripe", post(hear_stripe)).with_state(payments)
+    Router::new().route("/webhooks/stripe", post(stripe_webhook)).with_state(payments)
 }
 
-/// What became of an event. Stripe shows this beside the delivery.
+/// The response to a webhook. Stripe shows it beside the delivery.
 #[derive(Debug, Serialize)]
-struct Heeded {
+struct WebhookResponse {
     received: bool,
-    outcome: Outcome,
+    outcome: WebhookOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Unapplied>,
 }
@@ -57,37 +57,37 @@ struct Heeded {
 /// What an event changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
-    /// The quote is paid now.
+enum WebhookOutcome {
+    /// The money is applied: the quote is paid.
     Applied,
-    /// The money is kept, with the reason why it pays nothing.
+    /// The money is kept but not applied to a quote. The reason is given.
     Unapplied,
-    /// Money that went back, or a failed attempt, is noted.
-    Noted,
-    /// Money that had gone back is here again: a person decides what becomes of the quote.
-    Undecided,
-    /// It was all known.
-    Known,
-    /// We have no use for this event.
+    /// A refund, a withdrawal by a dispute or a failed attempt is recorded.
+    Recorded,
+    /// A dispute was won and its money is back. A person decides what this means for the quote.
+    NeedsDecision,
+    /// The event repeats what was processed before. Nothing changed.
+    AlreadyProcessed,
+    /// The event is of a type that is not used here, or of Stripe's test mode where only live money counts.
     Ignored,
 }
 
 /// `POST /webhooks/stripe` — R63, R69–R70, R78.
-async fn hear_stripe(State(payments): State<Arc<Payments>>, headers: HeaderMap, body: Bytes) -> Reply {
+async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMap, body: Bytes) -> Reply {
     let now = payments.clock.now();
     payments.secrets.verify(headers.get(stripe::SIGNATURE), &body, now)?;
     let told = match stripe::read(&body, payments.accept_test_mode)? {
-        Heard::Told(told) => told,
-        Heard::Reinstated(payment) => {
+        StripeEvent::Told(told) => told,
+        StripeEvent::Reinstated(payment) => {
             let payment = payment.as_str();
             tracing::error!(
                 must_decide = "money_reinstated",
                 payment,
-                "money of a lost payment is reinstated: somebody must decide"
+                "money of a disputed payment is reinstated: staff must decide what happens to the quote"
             );
-            return Ok(heeded(Outcome::Undecided, None));
+            return Ok(respond(WebhookOutcome::NeedsDecision, None));
         }
-        Heard::Ignored => return Ok(heeded(Outcome::Ignored, None)),
+        StripeEvent::Ignored => return Ok(respond(WebhookOutcome::Ignored, None)),
     };
     for _ in 0..ATTEMPTS {
         let (receipt, quote) = payments.load(&told).await?;
@@ -117,15 +117,20 @@ fn reply(told: &Told, settlement: &Settlement) -> axum::response::Response {
     match (&told.news, whereabouts) {
         (News::Succeeded { .. }, Some(Whereabouts::Unapplied { reason, .. })) => {
             let payment = told.payment.as_str();
-            tracing::warn!(must_decide = "money_unapplied", payment, ?reason, "money that pays nothing is kept as unapplied");
-            heeded(Outcome::Unapplied, Some(*reason))
+            tracing::warn!(
+                must_decide = "money_unapplied",
+                payment,
+                ?reason,
+                "money is kept as unapplied: staff must decide where it belongs"
+            );
+            respond(WebhookOutcome::Unapplied, Some(*reason))
         }
-        (News::Succeeded { .. }, Some(_)) => heeded(Outcome::Applied, None),
-        _ if settlement.receipt.is_some() || settlement.quote.is_some() => heeded(Outcome::Noted, None),
-        _ => heeded(Outcome::Known, None),
+        (News::Succeeded { .. }, Some(_)) => respond(WebhookOutcome::Applied, None),
+        _ if settlement.receipt.is_some() || settlement.quote.is_some() => respond(WebhookOutcome::Recorded, None),
+        _ => respond(WebhookOutcome::AlreadyProcessed, None),
     }
 }
 
-fn heeded(outcome: Outcome, reason: Option<Unapplied>) -> axum::response::Response {
-    Json(Heeded { received: true, outcome, reason }).into_response()
+fn respond(outcome: WebhookOutcome, reason: Option<Unapplied>) -> axum::response::Response {
+    Json(WebhookResponse { received: true, outcome, reason }).into_response()
 }

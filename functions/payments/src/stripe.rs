@@ -27,7 +27,7 @@ impl Secrets {
     }
 
     /// Verifies `t=…,v1=…[,v1=…]` over the raw body: HMAC-SHA-256 of `{t}.{body}` under any of the secrets, compared
-    /// in constant time. `Err` means that nobody may believe the body.
+    /// in constant time. `Err`: the body is not authentic and must not be used.
     pub fn verify(&self, header: Option<&HeaderValue>, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
         let refused = |why| Refusal::new(Code::SignatureInvalid, why);
         let header =
@@ -73,14 +73,14 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(out)
 }
 
-/// What a genuine event means to us.
+/// What a genuine event states.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// Money moved, or was tried to.
+pub enum StripeEvent {
+    /// A payment succeeded, failed, was refunded or was withdrawn by a dispute.
     Told(Told),
-    /// A dispute over this payment ended well: money that had gone back is here again.
+    /// A dispute over this payment was won: its money is back.
     Reinstated(PaymentId),
-    /// Nothing that we act on, or a test where only real money counts.
+    /// An event of a type that is not used here, or of test mode where only live money counts.
     Ignored,
 }
 
@@ -92,7 +92,7 @@ struct Event {
     livemode: bool,
 }
 
-/// What an event that we act on has besides.
+/// The other members of an event that is used.
 #[derive(Deserialize)]
 struct Details {
     created: i64,
@@ -193,8 +193,8 @@ impl Expandable {
     }
 }
 
-/// The events that we act on.
-const HEEDED: [&str; 7] = [
+/// The types of events that are used here.
+const USED_EVENTS: [&str; 7] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "payment_intent.succeeded",
@@ -206,15 +206,15 @@ const HEEDED: [&str; 7] = [
 
 /// Reads a genuine event. `Err` means that it has not the form that Stripe documents: it is not acknowledged, so that
 /// Stripe keeps it and its sender sees it fail.
-pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
+pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal> {
     let event: Event = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    if !HEEDED.contains(&&*event.kind) || (!event.livemode && !accept_test_mode) {
-        return Ok(Heard::Ignored);
+    if !USED_EVENTS.contains(&&*event.kind) || (!event.livemode && !accept_test_mode) {
+        return Ok(StripeEvent::Ignored);
     }
     let Details { created, data: Data { object } } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     let at = Timestamp::from_second(created).map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a time."))?;
     let told = |payment: &str, reference, news| {
-        Ok(Heard::Told(Told { payment: PaymentId::new("stripe", payment), at, reference, news }))
+        Ok(StripeEvent::Told(Told { payment: PaymentId::new("stripe", payment), at, reference, news }))
     };
     match &*event.kind {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
@@ -226,7 +226,7 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
             let (Some(amount), Some(currency), "paid") =
                 (session.amount_total, &session.currency, if paid == "no_payment_required" { "paid" } else { paid })
             else {
-                return Ok(Heard::Ignored);
+                return Ok(StripeEvent::Ignored);
             };
             let news = News::Succeeded { money: money(amount, currency)?, methods: methods(&session.payment_method_types) };
             let reference = reference(session.metadata.as_ref(), session.client_reference_id.as_deref());
@@ -258,10 +258,10 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<Heard, Refusal> {
             let dispute = of::<Dispute>(object)?;
             let (payment, money) = (dispute.payment()?, money(dispute.amount, &dispute.currency)?);
             // A dispute does not say what the payment was for: its receipt does.
-            Ok(Heard::Told(Told { payment, at, reference: None, news: News::Withdrawn { dispute: dispute.id, money } }))
+            Ok(StripeEvent::Told(Told { payment, at, reference: None, news: News::Withdrawn { dispute: dispute.id, money } }))
         }
-        "charge.dispute.funds_reinstated" => Ok(Heard::Reinstated(of::<Dispute>(object)?.payment()?)),
-        _ => Ok(Heard::Ignored),
+        "charge.dispute.funds_reinstated" => Ok(StripeEvent::Reinstated(of::<Dispute>(object)?.payment()?)),
+        _ => Ok(StripeEvent::Ignored),
     }
 }
 
@@ -346,8 +346,10 @@ mod tests {
             })
             .to_string()
         };
-        assert_eq!(read(event("unpaid").as_bytes(), false), Ok(Heard::Ignored));
-        assert!(matches!(read(event("paid").as_bytes(), false), Ok(Heard::Told(told)) if told.payment.as_str() == "stripe:pi_1"));
+        assert_eq!(read(event("unpaid").as_bytes(), false), Ok(StripeEvent::Ignored));
+        assert!(
+            matches!(read(event("paid").as_bytes(), false), Ok(StripeEvent::Told(told)) if told.payment.as_str() == "stripe:pi_1")
+        );
     }
 
     #[test]
@@ -360,7 +362,7 @@ mod tests {
             event["data"]["object"].as_object_mut().unwrap().extend(dispute.as_object().unwrap().clone());
             read(event.to_string().as_bytes(), false)
         };
-        let of = |payment: &str| Ok(Heard::Reinstated(PaymentId::new("stripe", payment)));
+        let of = |payment: &str| Ok(StripeEvent::Reinstated(PaymentId::new("stripe", payment)));
         assert_eq!(event(serde_json::json!({"charge": "ch_1", "payment_intent": "pi_1"})), of("pi_1"));
         assert_eq!(event(serde_json::json!({"charge": {"id": "ch_1"}, "payment_intent": null})), of("ch_1"));
         assert!(event(serde_json::json!({})).is_err());
@@ -373,7 +375,7 @@ mod tests {
             "data": {"object": {"id": "pi_1", "amount_received": 100, "currency": "usd"}}
         })
         .to_string();
-        assert_eq!(read(event.as_bytes(), false), Ok(Heard::Ignored));
-        assert!(matches!(read(event.as_bytes(), true), Ok(Heard::Told(_))));
+        assert_eq!(read(event.as_bytes(), false), Ok(StripeEvent::Ignored));
+        assert!(matches!(read(event.as_bytes(), true), Ok(StripeEvent::Told(_))));
     }
 }

@@ -165,7 +165,7 @@ def from_quote_to_licence(world: World):
 
     assert world.ask("POST", "/webhooks/stripe", b"{}", headers={"stripe-signature": "t=1,v1=00"}).status == 400
     assert world.pay(quote).expect(200)["outcome"] == "applied"
-    assert world.pay(quote).expect(200)["outcome"] in ("applied", "known")
+    assert world.pay(quote).expect(200)["outcome"] in ("applied", "already_processed")
     paid = world.delivered(quote)
     assert paid["status"] == "paid" and len(paid["licenses"]) == 2 and len(paid["subscriptions"]) == 1, paid
     is_pdf_of(world.ask("GET", quote["links"]["document"].replace("document.pdf", "invoice.pdf")).expect(200), paid["invoice"])

@@ -79,7 +79,7 @@ async fn a_webhook_is_one_read_and_one_write() -> Result<(), Fault> {
     let [first, second] = journeys::paid(&quote);
     assert_eq!(account.tell(&first).await?["outcome"], "applied");
     assert_eq!(account.spent().of("payments"), calls(&[("BatchGetItem", 1), ("TransactWriteItems", 1)]));
-    assert_eq!(account.tell(&second).await?["outcome"], "known");
+    assert_eq!(account.tell(&second).await?["outcome"], "already_processed");
     assert_eq!(account.spent().of("payments"), calls(&[("BatchGetItem", 1)]), "what is known already is only read");
     Ok(())
 }

@@ -154,7 +154,8 @@ An order of one line is one licence, with two letters all the same:
             ("a quote of three lines, to its letter", &self.example.quoted),
             ("its payment, to its licences and letters", &self.example.paid),
         ];
-        let steps = self.steps.iter().map(|(what, spent)| (*what, spent)).chain([("a timer run without pending work", &self.round)]);
+        let steps =
+            self.steps.iter().map(|(what, spent)| (*what, spent)).chain([("a timer run without pending work", &self.round)]);
         let mut table = "| step | function | calls |\n|---|---|---|\n".to_owned();
         for (what, spent) in lives.into_iter().chain(steps) {
             let functions: BTreeSet<_> = spent.calls().map(|call| call.function).collect();

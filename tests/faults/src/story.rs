@@ -129,7 +129,7 @@ async fn pay_in_every_way(scene: &Scene, key: &str, request: &Value) -> Quote {
     scene.stripe(&payment.checkout_completed()).await;
     let (again, other) = (payment.checkout_completed(), payment.intent_succeeded());
     let (again, other) = tokio::join!(scene.stripe(&again), scene.stripe(&other));
-    assert_eq!((&again["outcome"], &other["outcome"]), (&json!("known"), &json!("known")));
+    assert_eq!((&again["outcome"], &other["outcome"]), (&json!("already_processed"), &json!("already_processed")));
     quote
 }
 
