@@ -84,7 +84,7 @@ pub(crate) async fn import_lines(
             });
         }
         let Some(done) = running.join_next().await else { break };
-        let (number, sen, imported) = done.map_err(|_| Failure::Broken("importing a line panicked".to_owned()))?;
+        let (number, sen, imported) = done.map_err(|panicked| Failure::broken("a line cannot be imported", panicked))?;
         let outcome = match imported {
             Ok((outcome, _)) => LineOutcome { line: number, sen, outcome, errors: Vec::new() },
             Err(Failure::Refused(refusal)) => refused(number, sen, refusal),

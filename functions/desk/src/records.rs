@@ -120,7 +120,7 @@ pub(crate) fn kept(outcome: Outcome, record: impl Serialize) -> axum::response::
 
 fn entry<T: Item>(staff: &Staff, reason: Option<&str>, at: Timestamp, before: Option<&T>, next: &T) -> Reply<AuditEntry> {
     let value = |record: &T| {
-        serde_json::to_value(record).map_err(|_| Failure::Broken(format!("a {} cannot be written as JSON", T::KIND)))
+        serde_json::to_value(record).map_err(|error| Failure::broken(format!("a {} cannot be written as JSON", T::KIND), error))
     };
     Ok(AuditEntry {
         partition: next.key().partition,

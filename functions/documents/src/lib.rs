@@ -41,8 +41,8 @@ impl Documents {
         let pdf = tokio::task::spawn_blocking(move || self.typesetter.pdf(&document)).await;
         match pdf {
             Ok(Ok(pdf)) => Ok(reply(&name, pdf)),
-            Ok(Err(error)) => Err(Failure::Broken(format!("{name} cannot be typeset: {error}"))),
-            Err(_) => Err(Failure::Broken(format!("typesetting {name} panicked"))),
+            Ok(Err(error)) => Err(Failure::broken(format!("{name} cannot be typeset"), error)),
+            Err(panicked) => Err(Failure::broken(format!("{name} cannot be typeset"), panicked)),
         }
     }
 }

@@ -99,7 +99,7 @@ async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, 
 async fn keys(State(licenses): State<Arc<Licenses>>) -> Reply {
     let published = licenses.store.published_keys().await?;
     let keys = published.iter().map(|jwk| serde_json::from_str::<PublicKey>(jwk)).collect::<Result<JwkSet, _>>();
-    let keys = keys.map_err(|error| Failure::Broken(format!("a published key cannot be read: {error}")))?;
+    let keys = keys.map_err(|error| Failure::broken("a published key cannot be read", error))?;
     let mut response = Json(keys).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     Ok(response)

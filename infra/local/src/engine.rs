@@ -55,7 +55,8 @@ pub enum EngineError {
     Directory {
         /// The directory as it was given.
         dir: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
+        #[source]
         cause: io::Error,
     },
     /// The file is not a database of this engine, or of a newer one.
@@ -63,8 +64,9 @@ pub enum EngineError {
     Database {
         /// The database file.
         file: PathBuf,
-        /// What the engine said.
-        reason: String,
+        /// The error of the engine.
+        #[source]
+        reason: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A statement of our own failed on the database file. Nothing was changed; it can be tried again.
     #[error("the database refused its upkeep: {0}")]
@@ -74,7 +76,7 @@ pub enum EngineError {
     Http(#[from] reqwest::Error),
     /// The loopback listener could not be opened, or the server stopped by itself.
     #[error("the database does not serve: {0}")]
-    Serving(String),
+    Serving(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// The running engine. It lives as long as this value; [`Engine::shutdown`] ends it in good order.
@@ -123,7 +125,7 @@ impl Engine {
     pub async fn start(data_dir: &Path) -> Result<Self, EngineError> {
         let dir = data_dir.to_owned();
         let (lock, database) = blocking(move || open(&dir)).await?;
-        let serving = |cause: io::Error| EngineError::Serving(cause.to_string());
+        let serving = |cause: io::Error| EngineError::Serving(cause.into());
         let listener = guard::hidden_listener().await.map_err(serving)?;
         let endpoint = format!("http://{}", listener.local_addr().map_err(serving)?);
         let (stop, stopped) = oneshot::channel();
@@ -183,7 +185,7 @@ impl Engine {
     /// [`EngineError::Database`] with the engine's reason.
     pub async fn sweep_expired(&self) -> Result<usize, EngineError> {
         let (database, file) = (self.database.clone(), self.file.clone());
-        blocking(move || database.sweep_ttl().map_err(|fault| EngineError::Database { file, reason: fault.to_string() })).await
+        blocking(move || database.sweep_ttl().map_err(|fault| EngineError::Database { file, reason: fault.into() })).await
     }
 
     /// Stops listening, lets running requests finish (for at most five seconds), and frees the data directory. What was
@@ -196,8 +198,8 @@ impl Engine {
         // The server may be gone already; then there is nobody to tell.
         let _ = self.stop.send(());
         match tokio::time::timeout(SHUTDOWN_PATIENCE, self.server).await {
-            Ok(Ok(served)) => served.map_err(EngineError::Serving),
-            Ok(Err(crash)) => Err(EngineError::Serving(crash.to_string())),
+            Ok(Ok(served)) => served.map_err(|reason| EngineError::Serving(reason.into())),
+            Ok(Err(crash)) => Err(EngineError::Serving(crash.into())),
             Err(_) => {
                 tracing::warn!("a request to the embedded database was still running at shutdown");
                 Ok(())
@@ -221,9 +223,9 @@ fn open(dir: &Path) -> Result<(File, Database), EngineError> {
     let file = dir.join(DATABASE);
     // Created by us, because SQLite would let everybody read it; its log takes over the mode.
     drop(owned(DATABASE).map_err(unusable)?);
-    let refused = |reason: String| EngineError::Database { file: file.clone(), reason };
-    let path = file.to_str().ok_or_else(|| refused("its path is not valid UTF-8".to_owned()))?;
-    let database = Database::new(path).map_err(|fault| refused(fault.to_string()))?;
+    let refused = |reason: Box<dyn std::error::Error + Send + Sync>| EngineError::Database { file: file.clone(), reason };
+    let path = file.to_str().ok_or_else(|| refused("its path is not valid UTF-8".into()))?;
+    let database = Database::new(path).map_err(|fault| refused(fault.into()))?;
     Connection::open(&file)?.execute_batch(SEQUENCE_INDEX)?;
     Ok((lock, database))
 }
@@ -235,7 +237,7 @@ fn stored_sequence(public: &str) -> Option<i64> {
 
 /// Runs what blocks on files where blocking is allowed.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EngineError> + Send + 'static) -> Result<T, EngineError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|crash| Err(EngineError::Serving(crash.to_string())))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|crash| Err(EngineError::Serving(crash.into())))
 }
 
 #[cfg(test)]

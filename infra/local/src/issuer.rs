@@ -210,7 +210,7 @@ async fn keys(State(issuer): State<Issuer>) -> Json<JwkSet> {
 async fn issue(State(issuer): State<Issuer>, body: Result<Json<Value>, JsonRejection>) -> Reply {
     let Json(body) = body.map_err(|rejection| unread(&rejection))?;
     let token = issuer.token(&identity(&body)?);
-    let token = token.map_err(|error| Failure::Broken(format!("a token cannot be signed: {error}")))?;
+    let token = token.map_err(|error| Failure::broken("a token cannot be signed", error))?;
     let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": VALIDITY.as_secs() });
     // RFC 6749, section 5.1.
     Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())

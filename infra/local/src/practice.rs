@@ -112,7 +112,7 @@ fn latest<'q>(quote: &'q Quote, says: impl Fn(&'q Event) -> Option<&'q String>) 
 
 fn page(status: StatusCode, name: &str, context: &Value) -> Reply {
     let html = PAGES.get_template(name).and_then(|page| page.render(Serde(context)));
-    let html = html.map_err(|error| Failure::Broken(error.to_string()))?;
+    let html = html.map_err(|error| Failure::Broken(error.into()))?;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     Ok((status, [(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
 }
@@ -193,8 +193,8 @@ impl Practice {
         let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await;
         match answer {
             Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(Failure::Unavailable(format!("the webhook answered {}", answer.status()))),
-            Err(error) => Err(Failure::Unavailable(format!("the webhook did not answer: {}", error.without_url()))),
+            Ok(answer) => Err(Failure::Unavailable(format!("the webhook returned {}", answer.status()).into())),
+            Err(error) => Err(Failure::unavailable("the webhook did not respond", error.without_url())),
         }
     }
 }

@@ -1,5 +1,7 @@
-//! How a handler says no, and how every answer leaves: problems as RFC 9457 with the request's id, and the headers
-//! that every answer carries.
+//! Refusals and failures of handlers, and the form of every response: problems (RFC 9457) with the request's id, and the
+//! headers that every response carries.
+
+use std::error::Error;
 
 use axum::{
     Router,
@@ -21,28 +23,41 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a handler answers.
+/// What a handler returns.
 pub type Reply<T = Response> = Result<T, Failure>;
 
-/// Why a handler has no answer. A refusal is final for the request as it is; all else is worth trying again, some of it later.
+/// The error behind a technical failure. It is logged with all of its sources, so none of them may contain personal data or
+/// secrets.
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// Why a handler has no result. A refusal is final for the request as it is. Every other failure can be retried, some of them
+/// later.
 #[derive(Debug)]
 pub enum Failure {
-    /// The rules say no. Nothing was changed.
+    /// A business rule refuses the request. Nothing was changed.
     Refused(Refusal),
-    /// It was asked too often: 429.
+    /// The caller has sent too many requests: 429.
     TooMany {
-        /// What there was too much of, for whoever asked.
+        /// Which limit is reached, for the caller.
         detail: String,
-        /// In how many seconds it may be asked again.
+        /// The number of seconds after which the request may be sent again.
         seconds: i64,
     },
-    /// Nobody is signed in, or it cannot be checked.
+    /// The caller is not signed in, or this cannot be verified.
     Identity(IdentityError),
-    /// The world failed: 503. Whether something was written is unknown. Repeating the request is safe; without an
-    /// `Idempotency-Key`, what creates a quote may then have created two.
-    Unavailable(String),
-    /// We are broken: 500.
-    Broken(String),
+    /// A service that the function depends on failed: 503. It is unknown whether something was written. Repeating the request
+    /// is safe, except that creating a quote without an `Idempotency-Key` may then create two.
+    Unavailable(Cause),
+    /// The program or its data has a defect: 500.
+    Broken(Cause),
+}
+
+/// What failed, with the error behind it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+struct Context {
+    what: String,
+    source: Cause,
 }
 
 impl From<Refusal> for Failure {
@@ -60,16 +75,26 @@ impl From<IdentityError> for Failure {
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable { .. } => Self::Unavailable(error.to_string()),
-            store::Error::Corrupt { .. } => Self::Broken(error.to_string()),
+            store::Error::Unavailable { .. } => Self::Unavailable(error.into()),
+            store::Error::Corrupt { .. } => Self::Broken(error.into()),
         }
     }
 }
 
 impl Failure {
-    /// Somebody else kept changing the same thing while we tried.
+    /// Every attempt was in conflict with a change that another request made at the same time.
     pub fn contended() -> Self {
-        Self::Unavailable("the same thing was changed by others at the same time".to_owned())
+        Self::Unavailable("every attempt was in conflict with another change".into())
+    }
+
+    /// A defect: what failed, and the error behind it.
+    pub fn broken(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Broken(Context { what: what.into(), source: source.into() }.into())
+    }
+
+    /// The failure of a service: what failed, and the error behind it.
+    pub fn unavailable(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(Context { what: what.into(), source: source.into() }.into())
     }
 }
 
@@ -89,17 +114,17 @@ impl IntoResponse for Failure {
                 let code = if error.challenge().is_some() { Code::SignInRequired } else { Code::Unavailable };
                 Problem::new(code, error.to_string())
             }
-            Self::Unavailable(why) => {
-                tracing::error!(why, "unavailable");
+            Self::Unavailable(cause) => {
+                tracing::error!(why = with_sources(&*cause), "unavailable");
                 Problem::new(
                     Code::Unavailable,
-                    "Something that we need does not answer. Send the same request again in a moment: what it changes is changed \
-                     once, and a quote is created once if the request has an `Idempotency-Key`.",
+                    "A service that this request needs does not respond. Send the same request again in a moment. A change is made \
+                     once; a quote is created once if the request has an `Idempotency-Key`.",
                 )
             }
-            Self::Broken(why) => {
-                tracing::error!(why, "broken");
-                Problem::new(Code::Internal, "This is our fault. Tell us the request's id.")
+            Self::Broken(cause) => {
+                tracing::error!(why = with_sources(&*cause), "broken");
+                Problem::new(Code::Internal, "An internal error occurred. Report the `request_id` to the vendor's support.")
             }
         };
         if problem.code == Code::Unavailable {
@@ -112,17 +137,23 @@ impl IntoResponse for Failure {
     }
 }
 
+/// An error and its sources, in one line.
+fn with_sources(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// The largest body that a route reads.
 #[derive(Clone, Copy)]
 struct BodyLimit(usize);
 
-/// A route that reads bodies of up to so many bytes, unlike all others, and says so when it refuses one.
+/// A route with another body limit than all others. A refusal of a larger body states this limit.
 pub fn reads_up_to<S: Clone + Send + Sync + 'static>(bytes: usize, route: MethodRouter<S>) -> MethodRouter<S> {
-    let noted = move |mut response: Response| async move {
+    let with_limit = move |mut response: Response| async move {
         response.extensions_mut().insert(BodyLimit(bytes));
         response
     };
-    route.layer(DefaultBodyLimit::max(bytes)).layer(middleware::map_response(noted))
+    route.layer(DefaultBodyLimit::max(bytes)).layer(middleware::map_response(with_limit))
 }
 
 /// The shell around all routes: body limit, request id, problems, headers. Applied once, outermost.
@@ -136,9 +167,9 @@ pub fn shell(routes: Router) -> Router {
 async fn finish(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let (method, path) = (request.method().clone(), matched_path(&request));
-    // In a task of its own, a handler is carried through when its caller has gone, and a panic of its is an answer too.
+    // A handler in its own task runs to its end when the caller disconnects, and its panic becomes a response.
     let answered = tokio::spawn(next.run(request)).await;
-    let mut response = answered.unwrap_or_else(|_| Failure::Broken("a handler panicked".to_owned()).into_response());
+    let mut response = answered.unwrap_or_else(|_| Failure::Broken("a handler panicked".into()).into_response());
     if let Some(problem) = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(&response)) {
         let problem = Problem { request_id: Some(id.clone()), ..problem };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -157,12 +188,12 @@ async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
-/// The route, never the path itself: that may carry a number, and its query a secret.
+/// The route, and never the path itself: a path may contain a quote's number, and its query a secret.
 fn matched_path(request: &Request) -> String {
     request.extensions().get::<axum::extract::MatchedPath>().map_or("-".to_owned(), |path| path.as_str().to_owned())
 }
 
-/// What the framework refused before a handler saw it.
+/// The problem for a response in which the framework refused a request before it reached a handler.
 fn bare_refusal(response: &Response) -> Option<Problem> {
     let status = response.status();
     let said = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -171,14 +202,14 @@ fn bare_refusal(response: &Response) -> Option<Problem> {
     }
     let problem = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::new(Code::MethodNotAllowed, "This path does not know that method: see the `Allow` header.")
+            Problem::new(Code::MethodNotAllowed, "This path does not support this method. The `Allow` header lists the methods.")
         }
         StatusCode::PAYLOAD_TOO_LARGE => {
             let BodyLimit(most) = response.extensions().get().copied().unwrap_or(BodyLimit(MAX_BODY_BYTES));
-            Problem::new(Code::BodyTooLarge, format!("The body is larger than the {} KiB that are read here.", most / 1024))
+            Problem::new(Code::BodyTooLarge, format!("The body is too large. Send at most {} KiB.", most / 1024))
         }
         StatusCode::BAD_REQUEST => {
-            let detail = "The address of this request cannot be read: something is twice in its query, or is not UTF-8.";
+            let detail = "The URL of this request cannot be read: a query parameter is given twice, or a part is not UTF-8.";
             Problem::new(Code::UrlMalformed, detail)
         }
         _ => return None,
@@ -186,7 +217,7 @@ fn bare_refusal(response: &Response) -> Option<Problem> {
     Some(problem)
 }
 
-/// The gateway's id for the request, or one of ours.
+/// The gateway's id for the request, or a generated one.
 fn request_id(request: &Request) -> String {
     let gateway = match request.extensions().get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),

@@ -78,19 +78,22 @@ pub enum Created<T> {
     Exists(Box<T>),
 }
 
-/// The world's failure. [`Unavailable`](Error::Unavailable): nobody knows whether a write happened, and trying the same
-/// again is safe. [`Corrupt`](Error::Corrupt): somebody must look.
+/// A technical failure. [`Unavailable`](Error::Unavailable): it is unknown whether a write happened, and retrying it is safe.
+/// [`Corrupt`](Error::Corrupt): retrying does not help, and an operator must look at the item.
+///
+/// These errors have no source. The SDK's errors may repeat what was sent or stored, and with it a person's name, so only
+/// their code is kept (see [`code`]).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// DynamoDB did not do it, or did not say so.
-    #[error("DynamoDB did not answer {operation}: {reason}")]
+    /// DynamoDB refused the operation or did not respond.
+    #[error("DynamoDB failed at {operation}: {reason}")]
     Unavailable {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
-        /// Its error code, or the kind of failure: never data.
+        /// The error code, or the kind of failure: never data.
         reason: String,
     },
-    /// An item is not what we wrote. Retrying does not help: somebody must look.
+    /// An item does not have the shape that the store writes.
     #[error("item {key} cannot be read: {reason}")]
     Corrupt {
         /// The item's key.
@@ -113,7 +116,7 @@ pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
         SdkError::TimeoutError(_) => "timeout".to_owned(),
         SdkError::DispatchFailure(_) => "no connection".to_owned(),
-        SdkError::ResponseError(_) => "the answer was cut".to_owned(),
+        SdkError::ResponseError(_) => "the response was cut off".to_owned(),
         _ => "the request was not sent".to_owned(),
     }
 }
