@@ -430,7 +430,7 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
         ("{\n\"currency\": \"USD\",}", "This is not JSON: see line 2, column 19."),
         ("{\"currency\": 1e400}", "The JSON has a number that is too large: see column 18."),
         ("\u{feff}{}", "This is not JSON: see column 1."),
-        (&deep, "The JSON is nested too deep: see column 128."),
+        (&deep, "The JSON is nested too deeply: see column 128."),
     ] {
         for path in ["/v1/quotes", "/v1/quotes/preview"] {
             let problem =

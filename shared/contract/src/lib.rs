@@ -1,4 +1,4 @@
-//! What others can see: request bodies, answers, problems and links. Snake case, integer minor units, RFC 3339 UTC.
+//! The HTTP contract: request bodies, responses, problems and links. Snake case, integer minor units, RFC 3339 UTC.
 
 pub mod desk;
 pub mod license;

@@ -1,4 +1,4 @@
-//! `GET /v1/licenses/{sen}` and what `reveal` answers.
+//! `GET /v1/licenses/{sen}`, and the response of `reveal`.
 
 use domain::{
     Sen,
@@ -28,10 +28,10 @@ pub struct LicenseView<'e> {
     /// The first day that is not covered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub term_end: Option<Date>,
-    /// What it becomes when its present term is over, if that is less (E18).
+    /// The lower grade that begins after the present term, if one was ordered (E18).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<&'e Next>,
-    /// Why nothing more can be bought on it, if so.
+    /// Why nothing more can be bought for it, if it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
     /// Whether there is a key to reveal (R53).
@@ -61,30 +61,30 @@ impl<'e> From<&'e Entitlement> for LicenseView<'e> {
     }
 }
 
-/// A licence file, revealed.
+/// A revealed licence file.
 #[derive(Serialize)]
 #[allow(missing_docs)]
 pub struct RevealView<'e> {
     pub sen: &'e Sen,
     pub key_id: &'e str,
     pub license_file: &'e str,
-    /// The file for a lower grade that is yet to begin.
+    /// The file for a lower grade that begins later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextFileView<'e>>,
 }
 
-/// A licence file for a day to come.
+/// A licence file for a later day.
 #[derive(Serialize)]
 #[allow(missing_docs)]
 pub struct NextFileView<'e> {
-    /// The first day for it.
+    /// The first day of its term.
     pub from: Date,
     pub key_id: &'e str,
     pub license_file: &'e str,
 }
 
 impl<'e> RevealView<'e> {
-    /// What there is to reveal of an entitlement on a day, if there is a key for it.
+    /// The files of an entitlement on a day; `None` if it has no key.
     pub fn of(entitlement: &'e Entitlement, today: Date) -> Option<Self> {
         let now = entitlement.key_on(today)?;
         let later = entitlement.lowered_after(today).zip(entitlement.issue.file.as_ref()).filter(|(_, later)| *later != now);

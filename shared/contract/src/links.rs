@@ -1,5 +1,5 @@
-//! The links in answers, letters and documents. Those of a quote carry its secret: they are written by whoever has
-//! the keys, and stored nowhere.
+//! The links in responses, letters and documents. The links to a quote contain its secret. They are computed from the link
+//! keys and never stored.
 
 use domain::{QuoteNumber, Sen, link::LinkKeys, quote::Offer};
 
@@ -17,7 +17,7 @@ impl Links {
         Self { api: api.trim_end_matches('/').to_owned(), pay: pay.trim_end_matches('/').to_owned(), keys }
     }
 
-    /// The keys that secrets are made with.
+    /// The keys from which secrets are derived.
     pub fn keys(&self) -> &LinkKeys {
         &self.keys
     }
@@ -27,7 +27,7 @@ impl Links {
         OfferLinks { links: self, number, secret: self.keys.secret(number, offer) }
     }
 
-    /// A licence: its reader signs in.
+    /// The link to a licence. It has no secret: its reader signs in.
     pub fn license(&self, sen: &Sen) -> String {
         format!("{}/v1/licenses/{sen}", self.api)
     }
@@ -37,7 +37,7 @@ impl Links {
 pub struct OfferLinks<'l> {
     links: &'l Links,
     number: &'l QuoteNumber,
-    /// A quote whose link key is no longer configured has links without a secret, which open nothing.
+    /// `None` when the link key is no longer configured. The links then have no secret and open nothing.
     secret: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl OfferLinks<'_> {
         self.with_secret(format!("{}/v1/quotes/{}", self.links.api, self.number))
     }
 
-    /// Its PDF.
+    /// The quote's PDF.
     pub fn document(&self) -> String {
         self.with_secret(format!("{}/v1/quotes/{}/document.pdf", self.links.api, self.number))
     }

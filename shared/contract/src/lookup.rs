@@ -1,4 +1,4 @@
-//! `POST /v1/entitlements/lookup` and what it answers (R28, R29).
+//! `POST /v1/entitlements/lookup` and its response (R28, R29).
 
 use domain::{
     Code, Currency, Refusal, Sen,
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{quote::ReasonView, reader};
 
-/// A lookup, read and sound: one of a SEN and a site, with an address that proves knowledge of it.
+/// A valid lookup: a SEN or a site, with the e-mail address that proves knowledge of it.
 #[derive(Debug)]
 pub struct LookupBody {
     /// What is looked up.
@@ -35,8 +35,11 @@ pub enum Subject {
 }
 
 impl LookupBody {
-    /// Reads a body, or says everything that is wrong with it. What cannot be a SEN is not told from one that does not
-    /// exist.
+    /// Reads a body.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the body. Only a text that can never be a SEN is a fault here; whether a SEN exists is not checked.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
         let (read, mut faults) = reader::read(body, |object| {
             (object.text("sen"), object.text("site"), object.text("email"), object.text("currency"))
@@ -49,7 +52,7 @@ impl LookupBody {
                     &mut faults,
                     Code::ValueInvalid,
                     "/sen",
-                    "This is not an entitlement number: check it for typing errors.",
+                    "This is not an entitlement number. Check it for typing errors.",
                 ),
             },
             (None, Some(site)) => match site_host(site) {
@@ -58,7 +61,7 @@ impl LookupBody {
                     &mut faults,
                     Code::ValueInvalid,
                     "/site",
-                    "This is not the address of a site, such as name.cloud.example.",
+                    "This is not the host name of a site, such as name.cloud.example.",
                 ),
             },
             (None, None) => refused(&mut faults, Code::Required, "/sen", "Give a `sen`, or the `site` of a cloud subscription."),
@@ -73,7 +76,12 @@ impl LookupBody {
         };
         let currency = match currency.as_deref().map(str::parse) {
             Some(Ok(currency)) => Some(currency),
-            Some(Err(_)) => refused(&mut faults, Code::CurrencyNotOffered, "/currency", "This is not a currency: write `USD`."),
+            Some(Err(_)) => refused(
+                &mut faults,
+                Code::CurrencyNotOffered,
+                "/currency",
+                "This is not a currency code. Give a code of ISO 4217, such as `USD`.",
+            ),
             None => refused(&mut faults, Code::Required, "/currency", "Give the currency of the prices, such as `USD`."),
         };
         let body = subject.zip(address).zip(currency).map(|((subject, email), currency)| Self { subject, email, currency });
@@ -86,7 +94,7 @@ fn refused<T>(faults: &mut Faults, code: Code, pointer: &str, detail: &str) -> O
     None
 }
 
-/// What was found.
+/// The entitlements that were found.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct LookupView<'e> {
@@ -105,13 +113,13 @@ pub struct FoundView<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edition: Option<&'e str>,
     pub tier: u32,
-    /// The first day that it does not cover: of the term, or of the maintenance.
+    /// The first day that is not covered, by the term or by the maintenance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends: Option<Date>,
     pub targets: Vec<TargetView<'e>>,
 }
 
-/// Something that can be ordered, with its price before segments and tax; or why it cannot.
+/// A possible order, with its price before segments and tax, or the reason why it is not available.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct TargetView<'e> {
@@ -125,10 +133,10 @@ pub struct TargetView<'e> {
     /// Net, in minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<i64>,
-    /// The first day that it covers, if it is paid today.
+    /// The first covered day, if it is paid today.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts: Option<Date>,
-    /// The first day that it no longer covers.
+    /// The first day that is no longer covered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends: Option<Date>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! `GET /v1/pricing` and `GET /v1/payment-methods`: what the vendor publishes, made from the policy that prices quotes, so
-//! that page and price cannot disagree (R57, R67).
+//! `GET /v1/pricing` and `GET /v1/payment-methods`: what the vendor publishes. It comes from the policy that prices quotes, so
+//! that published prices and quotes agree (R57, R67).
 
 use domain::{
     Currency, Policy,
@@ -19,7 +19,7 @@ use serde::Serialize;
 #[allow(missing_docs)]
 pub struct PricingView<'p> {
     pub policy_version: &'p str,
-    /// The day that everything here is of.
+    /// The day for which prices and discounts are listed.
     pub on: Date,
     pub products: Vec<ProductView<'p>>,
     /// Discounts for resellers (R56).
@@ -39,14 +39,14 @@ pub struct ProductView<'p> {
     /// Editions, from the lowest to the highest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub editions: Vec<&'p str>,
-    /// What can be ordered of it on that day.
+    /// The kinds of lines that can be ordered on that day.
     pub kinds: Vec<LineKind>,
-    /// Months that it is sold for.
+    /// The terms that are sold, in months.
     pub terms: Vec<u32>,
-    /// Of the list price, what renewing the maintenance of a perpetual licence costs.
+    /// The price of renewing the maintenance of a perpetual licence, in percent of the list price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewal_percent: Option<Percent>,
-    /// Absent for government products, which are sold in a conversation (R105).
+    /// Absent for government products, whose prices are not published (R105).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prices: Vec<PricesView<'p>>,
 }
@@ -58,15 +58,15 @@ pub struct PricesView<'p> {
     pub currency: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edition: Option<&'p str>,
-    /// What an amount is for: `year`, `month`, or `ever`.
+    /// The period that an amount pays for: `year`, `month`, or `ever`.
     pub per: &'static str,
-    /// The last day on which they hold for new quotes, where that is known.
+    /// The last day on which the prices apply to new quotes, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<Date>,
     pub tiers: Vec<TierView>,
 }
 
-/// What up to so many users cost.
+/// The price for at most this number of users.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct TierView {
@@ -83,7 +83,7 @@ pub struct ProgrammeView<'p> {
     pub name: &'p str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub tiers: &'p [String],
-    /// Whether a renewal is discounted only for the member that sold what is renewed.
+    /// Whether a renewal is discounted only for the member that sold the renewed entitlement.
     pub renewal_requires_same_partner: bool,
     pub rates: Vec<RateView<'p>>,
 }
@@ -94,13 +94,13 @@ pub struct ProgrammeView<'p> {
 pub struct SegmentView<'p> {
     pub segment: &'p str,
     pub name: &'p str,
-    /// What a claim must state; empty when the line names the entitlement that it replaces.
+    /// What a claim must state. Empty when the line names the entitlement that it replaces instead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<&'static str>,
     pub rates: Vec<RateView<'p>>,
 }
 
-/// A discount; what is absent does not matter.
+/// A discount. A condition that is absent is always met.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct RateView<'p> {
@@ -114,13 +114,13 @@ pub struct RateView<'p> {
     pub currencies: Option<&'p [Currency]>,
     pub percent: Percent,
     pub from: Date,
-    /// The first day on which it no longer holds.
+    /// The first day on which the discount no longer applies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
 }
 
 impl<'p> PricingView<'p> {
-    /// What holds on a day.
+    /// The prices and discounts of a day.
     pub fn of(policy: &'p Policy, on: Date) -> Self {
         Self {
             policy_version: &policy.version,
@@ -217,9 +217,9 @@ pub struct PaymentMethodsView<'p> {
 #[allow(missing_docs)]
 pub struct MethodView<'p> {
     pub method: Method,
-    /// In the language asked for.
+    /// The name in the requested language.
     pub name: &'p str,
-    /// Usual business days until the money is there: at least, at most. An estimate.
+    /// The usual number of business days until the money arrives, from and to. An estimate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clearing_days: Option<[u32; 2]>,
     /// The currencies in which it can be used.
@@ -231,10 +231,10 @@ pub struct MethodView<'p> {
 #[allow(missing_docs)]
 pub struct MethodCurrencyView {
     pub currency: &'static str,
-    /// From so much on, in minor units.
+    /// The smallest amount, in minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum: Option<i64>,
-    /// What the minimum is compared with.
+    /// The amount that is compared with the minimum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_basis: Option<ThresholdBasis>,
 }
@@ -247,14 +247,14 @@ pub struct RestrictionView<'p> {
     pub products: Option<&'p [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployments: Option<&'p [String]>,
-    /// Only tiers up to so many users.
+    /// The restriction applies to tiers of at most this number of users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tier: Option<u32>,
     pub methods: &'p [Method],
 }
 
 impl<'p> PaymentMethodsView<'p> {
-    /// The table, with names in a language of the vendor's.
+    /// The payment methods, with names in one of the vendor's languages.
     pub fn of(policy: &'p Policy, language: &str) -> Self {
         let currencies = policy.currencies();
         Self {

@@ -24,7 +24,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem without faults of its own: something failed, or is not there.
+    /// A problem without faults in the request: something failed or does not exist.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let (status, title) = status_and_title(code);
         Self {
@@ -44,10 +44,10 @@ impl From<Refusal> for Problem {
         let code = refusal.code();
         let detail = match &refusal.faults[..] {
             [only] => only.detail.clone(),
-            faults => format!("{} things are wrong: see `errors`. Nothing was stored.", faults.len()),
+            faults => format!("The request has {} faults, listed in `errors`. Nothing was stored.", faults.len()),
         };
         let problem = Self::new(code, detail);
-        // Of anything else than what was sent, the problem itself says all that there is.
+        // If the fault is not in the body, the problem itself contains everything.
         let about_the_request = problem.status == 422 || refusal.faults.iter().any(|fault| !fault.pointer.is_empty());
         Self { errors: if about_the_request { refusal.faults } else { Vec::new() }, ..problem }
     }
@@ -58,7 +58,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
     match code {
         Code::MalformedJson | Code::UrlMalformed | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
         Code::SignInRequired => (401, "Sign in required"),
-        Code::StaffOnly | Code::OwnOrder => (403, "Not yours to do"),
+        Code::StaffOnly | Code::OwnOrder => (403, "Not allowed"),
         Code::NotFound => (404, "Not found"),
         Code::MethodNotAllowed => (405, "Method not allowed"),
         Code::QuotePaid
@@ -72,7 +72,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::TooManyRequests => (429, "Too many requests"),
         Code::Internal => (500, "Internal error"),
         Code::Unavailable => (503, "Try again later"),
-        Code::IdempotencyKeyReused => (422, "Key used before"),
+        Code::IdempotencyKeyReused => (422, "Idempotency key reused"),
         Code::RequestInvalid
         | Code::Required
         | Code::WrongType
@@ -111,6 +111,6 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         | Code::EvidencePending
         | Code::PolicyUnsound
         | Code::LineCount
-        | Code::TermsNotAccepted => (422, "The request cannot be fulfilled as it is"),
+        | Code::TermsNotAccepted => (422, "The request cannot be fulfilled"),
     }
 }

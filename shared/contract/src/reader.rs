@@ -1,5 +1,5 @@
-//! Reading a JSON body without giving up at the first thing that is wrong: every member of the wrong type, and every
-//! member that nobody reads, is noted with its RFC 6901 pointer.
+//! Reads a JSON body to its end, and reports all faults at once: every member of a wrong type and every unknown member, each
+//! with its JSON pointer (RFC 6901).
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value, error::Category};
 
 const TEXT: &str = "This must be a text in quotation marks.";
 
-/// A JSON value in which no object has a member twice: of two, one would be silently ignored.
+/// A JSON value in which no object has a member twice. Of two members, one would be ignored silently.
 pub(crate) struct Strict(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -44,7 +44,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        // Kept to be refused: no member of a request is one.
+        // Kept so that it is refused later: no member of a request is a fraction.
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
@@ -71,7 +71,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 }
 
-/// The value of a body. `Err` only when it is not JSON at all, or has a member twice.
+/// The value of a body. `Err`: the body is not JSON, or an object has a member twice.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, Refusal> {
     match serde_json::from_slice(body) {
         Ok(Strict(value)) => Ok(value),
@@ -79,17 +79,17 @@ pub(crate) fn parse(body: &[u8]) -> Result<Value, Refusal> {
     }
 }
 
-/// What is wrong with a body that is not JSON, and where. Of a body that is one line, such as one of a batch, only the column
-/// says where.
+/// What is wrong with a body that is not JSON, and where. For a body of one line, such as a line of a batch, only the column is
+/// given.
 fn not_json(body: &[u8], error: &serde_json::Error) -> String {
     if body.trim_ascii().is_empty() {
-        return "The body is empty: send a JSON object.".to_owned();
+        return "The body is empty. Send a JSON object.".to_owned();
     }
     let what = match error.classify() {
         Category::Data => "An object has a member twice",
         Category::Eof => "The JSON ends too early",
-        // The library tells these two from other faults by their texts alone.
-        _ if error.to_string().starts_with("recursion limit exceeded") => "The JSON is nested too deep",
+        // The library distinguishes these two errors from others only by their texts.
+        _ if error.to_string().starts_with("recursion limit exceeded") => "The JSON is nested too deeply",
         _ if error.to_string().starts_with("number out of range") => "The JSON has a number that is too large",
         _ => "This is not JSON",
     };
@@ -100,7 +100,7 @@ fn not_json(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// A body's object as `read` reads it, with what is wrong with its form.
+/// A body's object as `read` reads it, with the faults of its form.
 pub(crate) fn read<T>(body: &[u8], read: impl FnOnce(&mut Object<'_, '_>) -> T) -> Result<(T, Faults), Refusal> {
     let value = parse(body)?;
     let mut faults = Faults::default();
@@ -108,7 +108,7 @@ pub(crate) fn read<T>(body: &[u8], read: impl FnOnce(&mut Object<'_, '_>) -> T) 
     Ok((read, faults))
 }
 
-/// An object being read. What nobody has asked for by the end is a fault: nothing that is sent is silently ignored.
+/// An object being read. A member that was not read by the end is a fault, so that nothing is ignored silently.
 pub(crate) struct Object<'v, 'f> {
     pointer: String,
     members: Option<&'v Map<String, Value>>,
@@ -125,13 +125,13 @@ impl<'v, 'f> Object<'v, 'f> {
         Self { pointer, members: value.as_object(), asked: Vec::new(), faults }
     }
 
-    /// A member's value; JSON's `null` is the same as leaving it out.
+    /// A member's value. JSON's `null` is the same as an absent member.
     fn member(&mut self, name: &'static str) -> Option<&'v Value> {
         self.asked.push(name);
         self.members?.get(name).filter(|value| !value.is_null())
     }
 
-    /// What a member's value is read as; a fault when it is nothing of the kind.
+    /// A member's value, read with `read`. If `read` returns `None`, the type is wrong, which is a fault.
     fn kind<T>(&mut self, name: &'static str, read: impl FnOnce(&'v Value) -> Option<T>, wanted: &str) -> Option<T> {
         let value = self.member(name)?;
         let read = read(value);
@@ -154,7 +154,7 @@ impl<'v, 'f> Object<'v, 'f> {
             // From 2⁵³ on, every number is a whole one.
             let beyond = value.as_f64().is_some_and(|number| number.abs() >= 9e15);
             let (code, detail) = match beyond {
-                true => (Code::ValueInvalid, "This number is too large, or too far below zero."),
+                true => (Code::ValueInvalid, "This number is out of range."),
                 false => (Code::WrongType, "This must be a whole number, without quotation marks."),
             };
             self.faults.add(code, format_args!("{}/{name}", self.pointer), detail);
@@ -162,26 +162,26 @@ impl<'v, 'f> Object<'v, 'f> {
         read
     }
 
-    /// `true` or `false`; `false` when it is left out.
+    /// `true` or `false`; `false` when it is absent.
     pub(crate) fn flag(&mut self, name: &'static str) -> bool {
         self.kind(name, Value::as_bool, "This must be `true` or `false`, without quotation marks.").unwrap_or_default()
     }
 
-    /// An object; `None` when it is left out.
+    /// An object; `None` when it is absent.
     pub(crate) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> Option<T> {
         let value = self.member(name)?;
         let mut object = Object::new(value, format!("{}/{name}", self.pointer), self.faults);
         Some(object.finish(read))
     }
 
-    /// An array; empty when it is left out. It has at most one more than a request may have, so that the rules see that there
-    /// are too many.
+    /// An array; empty when it is absent. It is cut to one element more than a request may have: enough for the rules to see
+    /// that there are too many.
     fn array(&mut self, name: &'static str) -> &'v [Value] {
         let values = self.kind(name, Value::as_array, "This must be an array.").map_or(&[][..], Vec::as_slice);
         &values[..values.len().min(MAX_LINES + 1)]
     }
 
-    /// An array of objects; empty when it is left out.
+    /// An array of objects; empty when it is absent.
     pub(crate) fn objects<T>(&mut self, name: &'static str, mut read: impl FnMut(&mut Object<'_, '_>) -> T) -> Vec<T> {
         let values = self.array(name);
         let mut read_one = |(i, value)| {
@@ -191,7 +191,7 @@ impl<'v, 'f> Object<'v, 'f> {
         values.iter().enumerate().map(&mut read_one).collect()
     }
 
-    /// An array of texts; empty when it is left out. What is no text among them is as good as an empty one.
+    /// An array of texts; empty when it is absent. An element that is not a text is a fault and is read as an empty text.
     pub(crate) fn texts(&mut self, name: &'static str) -> Vec<String> {
         let values = self.array(name);
         let mut read_one = |(i, value): (usize, &Value)| {
@@ -204,7 +204,8 @@ impl<'v, 'f> Object<'v, 'f> {
         values.iter().enumerate().map(&mut read_one).collect()
     }
 
-    /// An object whose members the sender names, each a text; `None` when it is left out. What is no text is left out of it.
+    /// An object whose members the sender names, each a text; `None` when it is absent. A member that is not a text is a fault
+    /// and is left out.
     pub(crate) fn named_texts(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
         let members = self.kind(name, Value::as_object, "This must be an object.")?;
         let mut texts = BTreeMap::new();
@@ -217,18 +218,18 @@ impl<'v, 'f> Object<'v, 'f> {
         Some(texts)
     }
 
-    /// Reads the object with `read`, then faults what it did not ask for.
+    /// Reads the object with `read`. Members that `read` did not read are faults.
     pub(crate) fn finish<T>(&mut self, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> T {
         let read = read(self);
         for name in self.members.into_iter().flat_map(Map::keys).filter(|name| !self.asked.contains(&name.as_str())) {
-            let detail = format!("There is no such member here. There are: {}.", self.asked.join(", "));
+            let detail = format!("This member is unknown here. The known members are: {}.", self.asked.join(", "));
             self.faults.add(Code::UnknownMember, format!("{}/{}", self.pointer, escaped(name)), detail);
         }
         read
     }
 }
 
-/// A member's name in a pointer (RFC 6901), cut where nobody reads on.
+/// A member's name in a JSON pointer (RFC 6901), cut to 64 characters.
 pub(crate) fn escaped(name: &str) -> String {
     name.chars().take(64).collect::<String>().replace('~', "~0").replace('/', "~1")
 }

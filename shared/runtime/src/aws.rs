@@ -38,10 +38,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 /// How long a start waits for a service.
 const AHEAD: Duration = Duration::from_secs(3);
 
-/// The SDK's configuration, as the environment has it, which is where Lambda puts all of it: region, endpoints, and the
-/// credentials of the function's role. All clients made of it share one HTTP client.
+/// The SDK's configuration from the environment, where Lambda puts all of it: region, endpoints, and the credentials of the
+/// function's role. All clients of this configuration share one HTTP client.
 ///
-/// The SDK's own loader looks for profiles, containers and instances too, and the code for that is a tenth of a function.
+/// The SDK's own loader also looks for profiles, containers and instances. That code would be a tenth of a function's size.
 ///
 /// # Errors
 ///
@@ -55,26 +55,27 @@ pub async fn config() -> Result<SdkConfig, reqwest::Error> {
     Ok(config)
 }
 
-/// A configuration of the SDK, as far as it is the same for AWS and for whatever stands in for it: what is asked, where, and
-/// as whom is left to say.
+/// The part of the SDK's configuration that is the same for AWS and for an emulator. The caller adds region, endpoints and
+/// credentials.
 ///
 /// # Errors
 ///
 /// TLS cannot be set up on this machine, for example because it has no root certificates.
 pub fn builder() -> Result<sdk_config::Builder, reqwest::Error> {
-    // To close a connection after an error, the SDK would have to be shown it, which `reqwest` does not; asked to, it writes
-    // an error to the log at each.
+    // The SDK cannot close a connection after an error, because `reqwest` does not expose it. With another mode, the SDK logs an
+    // error at each attempt to close one.
     let retries = RetryConfig::standard().with_reconnect_mode(ReconnectMode::ReuseAllConnections);
     let builder = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).retry_config(retries);
     Ok(builder.http_client(http_client()?))
 }
 
-/// Where services are reached if not at AWS: `AWS_ENDPOINT_URL_DYNAMODB` says it for one, `AWS_ENDPOINT_URL` for all others.
+/// Endpoints other than those of AWS: `AWS_ENDPOINT_URL_DYNAMODB` and its like for one service, `AWS_ENDPOINT_URL` for all
+/// others.
 #[derive(Debug)]
 struct Endpoints;
 
 impl LoadServiceConfig for Endpoints {
-    #[allow(clippy::disallowed_methods, reason = "these variables are the SDK's, and no configuration of ours")]
+    #[allow(clippy::disallowed_methods, reason = "these variables belong to the SDK and not to our configuration")]
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let service = key.service_id().to_uppercase().replace(' ', "_");
         let one = std::env::var(format!("{}_{service}", key.env()));
@@ -82,10 +83,10 @@ impl LoadServiceConfig for Endpoints {
     }
 }
 
-/// HTTP for all clients that are given it: they share its connections, and TLS is set up once, which is half of a start,
-/// for it takes all the machine's root certificates.
+/// The HTTP client that all SDK clients share, with its connections. TLS is set up only once: loading the machine's root
+/// certificates is half of a start.
 ///
-/// The SDK's own client would bring HTTP/2, which no service that we ask speaks, and a twentieth of a function with it.
+/// The SDK's own client would add HTTP/2, which none of the services uses, and a twentieth of a function's size.
 ///
 /// # Errors
 ///
@@ -107,47 +108,47 @@ impl HttpClient for Http {
 
 impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let sent = request.try_into_http1x().map_err(|fault| ConnectorError::user(fault.into())).and_then(|request| {
+        let sent = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into())).and_then(|request| {
             let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap));
-            Ok(self.0.execute(request.map_err(|fault| ConnectorError::user(fault.into()))?))
+            Ok(self.0.execute(request.map_err(|error| ConnectorError::user(error.into()))?))
         });
         HttpConnectorFuture::new(async move {
-            let response = sent?.await.map_err(unanswered)?;
+            let response = sent?.await.map_err(connection_error)?;
             let response = http::Response::from(response).map(SdkBody::from_body_1_x);
-            HttpResponse::try_from(response).map_err(|fault| ConnectorError::other(fault.into(), None))
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-/// Why there is no answer. Whatever happens between two machines may be tried again: the SDK does.
-fn unanswered(fault: reqwest::Error) -> ConnectorError {
-    let timeout = fault.is_timeout();
-    if timeout { ConnectorError::timeout(fault.into()) } else { ConnectorError::io(fault.into()) }
+/// An error of the connection, as the SDK wants it. The SDK retries it.
+fn connection_error(error: reqwest::Error) -> ConnectorError {
+    let timeout = error.is_timeout();
+    if timeout { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
 
-/// Asks a service ahead of the first request, where a caller does not wait for it: the connection, TLS included, is open
-/// then. What it answers is of no interest.
+/// Sends a request to a service in the start phase, where no caller waits for it, so that the connection and its TLS session
+/// are open before the first request. The response is not used.
 ///
-/// A failure is logged and otherwise of no consequence: the first request opens the connection itself. So it is when there
-/// is no answer for three seconds, because Lambda ends a start that takes ten, and begins it again.
-pub async fn ahead<T, E: Display>(asked: impl Future<Output = Result<T, E>>) {
-    let failure = match timeout(AHEAD, asked).await {
+/// A failure is logged and has no other effect: the first request opens the connection itself. The same happens after three
+/// seconds without a response, because Lambda restarts a start phase that takes ten seconds.
+pub async fn ahead<T, E: Display>(request: impl Future<Output = Result<T, E>>) {
+    let failure = match timeout(AHEAD, request).await {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer in {AHEAD:?}"),
+        Err(_) => format!("no response in {AHEAD:?}"),
     };
-    tracing::warn!(failure, "a service could not be asked at the start: the first request tries again");
+    tracing::warn!(failure, "a service did not respond at the start: the first request retries");
 }
 
 /// The environment of this process, with the secrets that it names fetched from Secrets Manager: `NAME_FROM`, set to a
-/// secret's ARN, stands for `NAME`. Anybody who may look at a function sees its environment; only its role reads the
-/// secret. A secret that changes later counts from the next start on.
+/// secret's ARN, stands for `NAME`. Everyone who may view a function sees its environment; only the function's role reads the
+/// secret. A changed secret is used from the next start on.
 ///
 /// # Errors
 ///
-/// Every secret that cannot be had.
+/// Every secret that cannot be read.
 pub async fn configuration(config: &SdkConfig) -> Result<Configuration, ConfigurationError> {
-    // Where no secret is kept elsewhere, nobody waits for a client.
+    // Without secrets in Secrets Manager, no client is made.
     let client = LazyCell::new(|| aws_sdk_secretsmanager::Client::new(config));
     let fetch = async |arn: String| match client.get_secret_value().secret_id(arn).send().await {
         Ok(got) => got.secret_string.ok_or_else(|| "it holds no text".to_owned()),
@@ -156,8 +157,8 @@ pub async fn configuration(config: &SdkConfig) -> Result<Configuration, Configur
     Configuration::from_env().with_secrets(fetch).await
 }
 
-/// The store, whose table is read ahead as `read` says, and the configuration with its secrets: asked for at once, since
-/// neither has to wait for the other.
+/// The store, whose table is read in the start phase with `read`, and the configuration with its secrets. Both are requested
+/// concurrently.
 ///
 /// # Errors
 ///
@@ -175,7 +176,7 @@ pub async fn open<T>(
 ///
 /// # Errors
 ///
-/// It names none.
+/// `TABLE_NAME` is not set.
 pub fn store(configuration: &Configuration, config: &SdkConfig) -> Result<Store, ConfigurationError> {
     let table = configuration.read(|c| c.required("TABLE_NAME"))?;
     Ok(Store::new(aws_sdk_dynamodb::Client::new(config), table))

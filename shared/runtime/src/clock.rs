@@ -1,13 +1,13 @@
-//! What time it is: asked of the machine, or told by whoever moves the clock.
+//! The present time: that of the machine, or that of a clock which can be moved.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
-/// Tells the time. A cheap handle: clones tell the same time.
+/// Returns the present time. A cheap handle: clones return the same time.
 ///
-/// Everything that asks for the time asks a `Clock`, so that a deadline can be lived through without waiting for it.
+/// All code reads the time from a `Clock`, so that tests and the local deployment can pass a deadline without waiting.
 #[derive(Clone)]
 pub struct Clock(Source);
 
@@ -23,7 +23,7 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still at `instant` for ever.
+    /// A clock that always stands at `instant`.
     pub fn fixed_at(instant: Timestamp) -> Self {
         MovableClock::at(instant).clock()
     }
@@ -49,7 +49,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The hand that moves a [`Clock`]: every clock taken from it, before or after a move, tells the moved time.
+/// Moves a [`Clock`]: every clock taken from it, before or after a move, returns the moved time.
 #[derive(Clone, Debug, Default)]
 pub struct MovableClock(Arc<RwLock<Option<Timestamp>>>);
 
@@ -74,12 +74,12 @@ impl MovableClock {
         self.put(None);
     }
 
-    /// A clock that this hand moves.
+    /// A clock that this value moves.
     pub fn clock(&self) -> Clock {
         Clock(Source::Movable(self.clone()))
     }
 
-    // A panic elsewhere cannot leave half an instant behind, so a poisoned lock is still a right one.
+    // A panic elsewhere cannot leave half an instant, so the value of a poisoned lock is still correct.
     fn standing_at(&self) -> Option<Timestamp> {
         *self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,10 +89,10 @@ impl MovableClock {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+#[allow(clippy::disallowed_methods, reason = "the only place that reads the machine's time")]
 fn system_now() -> Timestamp {
     let now = Timestamp::now();
-    // Nobody reads nanoseconds in a quote's history.
+    // A quote's history has milliseconds.
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

@@ -51,32 +51,32 @@ use crate::secret::Secret;
 pub struct Configuration(BTreeMap<String, String>);
 
 impl Configuration {
-    /// The environment of this process as it is now. What is not UTF-8 there counts as not set.
-    #[allow(clippy::disallowed_methods, reason = "this is the door through which the environment comes in")]
+    /// The present environment of this process. A variable that is not UTF-8 counts as not set.
+    #[allow(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     pub fn from_env() -> Self {
         let text =
             |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self(std::env::vars_os().filter_map(text).collect())
     }
 
-    /// The given names and values; of two with one name the later counts.
+    /// The given names and values. If a name is given twice, the later value counts.
     pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
-    /// Fetches the secrets that are kept in Secrets Manager: a variable `NAME_FROM` that is the ARN of one becomes `NAME`.
-    /// `fetch` answers the secret behind an ARN, or why it cannot be had — without its value.
+    /// Fetches the secrets that are kept in Secrets Manager: a variable `NAME_FROM` with the ARN of a secret becomes `NAME`.
+    /// `fetch` returns the secret of an ARN, or the reason why it cannot be read, without its value.
     ///
     /// # Errors
     ///
-    /// Every secret that cannot be had, and every one that is also set itself: nobody would know which one counts.
+    /// Every secret that cannot be read, and every secret that is also set directly, because it is unclear which value counts.
     pub(crate) async fn with_secrets(
         mut self,
         fetch: impl AsyncFn(String) -> Result<String, String>,
     ) -> Result<Self, ConfigurationError> {
         let kept = self.0.iter().filter(|(_, value)| is_secret_arn(value));
         let kept: Vec<_> = kept.filter_map(|(name, arn)| Some((name.strip_suffix(FROM)?.to_owned(), arn.clone()))).collect();
-        // At once, for a start waits for the slowest of them.
+        // Concurrently: a start then waits only for the slowest of them.
         let fetched = join_all(kept.into_iter().map(async |(name, arn)| {
             let got = match self.0.contains_key(&name) {
                 true => Err((format!("is set beside {name}"), "remove one of them")),
@@ -101,12 +101,12 @@ impl Configuration {
         if errors.is_empty() { Ok(self) } else { Err(ConfigurationError(errors)) }
     }
 
-    /// Reads settings; `read` asks the [`Reader`] for each of them.
+    /// Reads settings. `read` takes each of them from the [`Reader`].
     ///
     /// # Errors
     ///
-    /// Every mistake that the reader met. What `read` made is then dropped unseen. Trying again without changing the
-    /// configuration gives the same answer.
+    /// Every mistake in the settings that were read. The result of `read` is then dropped. Retrying without a change of the
+    /// configuration gives the same result.
     pub fn read<T>(&self, read: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, ConfigurationError> {
         let mut reader = Reader { configuration: self, errors: Vec::new() };
         let settings = read(&mut reader);
@@ -114,7 +114,7 @@ impl Configuration {
     }
 }
 
-/// What follows a setting's name in the variable that says where it is kept.
+/// The suffix of a variable that names where a setting is kept.
 const FROM: &str = "_FROM";
 
 /// Whether a text is the ARN of a secret in Secrets Manager, in any of AWS's partitions.
@@ -130,13 +130,13 @@ impl fmt::Debug for Configuration {
     }
 }
 
-/// Reads one setting after the other and remembers what is wrong with them.
+/// Reads one setting after the other and collects their mistakes.
 ///
-/// A read that finds a mistake notes it and answers a stand-in, so that reading goes on to the next mistake.
-/// [`Configuration::read`] lets nothing out that was made of a stand-in.
+/// A read that finds a mistake records it and returns a placeholder, so that reading continues to the next mistake.
+/// [`Configuration::read`] never returns a value that contains a placeholder.
 ///
-/// White space around a value is not part of it, and a variable that is set to nothing counts as left out, because
-/// deployment templates cannot leave one out easily. Secrets are the exception: both are mistakes there.
+/// White space around a value is not part of it. An empty variable counts as not set, because deployment templates cannot
+/// omit a variable easily. For secrets, both are mistakes.
 #[derive(Debug)]
 pub struct Reader<'a> {
     configuration: &'a Configuration,
@@ -144,25 +144,25 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A text that must be there.
+    /// A required text.
     pub fn required(&mut self, name: &'static str) -> String {
         self.demanded(name, "give it a value").unwrap_or_default().to_owned()
     }
 
-    /// A text that may be left out.
+    /// An optional text.
     pub fn optional(&mut self, name: &'static str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
 
-    /// A secret that must be there. An empty or padded one is refused too (see [`Secret::new`]).
+    /// A required secret. An empty or padded one is a mistake (see [`Secret::new`]).
     pub fn secret(&mut self, name: &'static str) -> Secret {
         if !self.configuration.0.contains_key(name) {
-            self.refuse(name, "is not set", "set it to the secret; nothing works safely without");
+            self.refuse(name, "is not set", "set it to the secret");
         }
         self.optional_secret(name).unwrap_or_else(Secret::stand_in)
     }
 
-    /// A secret whose absence turns something off. To be absent it must be unset: an empty one is refused.
+    /// A secret whose absence turns a feature off. To be absent, it must be unset: an empty one is a mistake.
     pub fn optional_secret(&mut self, name: &'static str) -> Option<Secret> {
         let value = self.configuration.0.get(name)?;
         Secret::new(value)
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
             .ok()
     }
 
-    /// An address that must be there (see [`BaseUrl`]).
+    /// A required address (see [`BaseUrl`]).
     pub fn url(&mut self, name: &'static str) -> BaseUrl {
         const REMEDY: &str = "set it to an address such as https://shop.example.com";
         let Some(text) = self.demanded(name, REMEDY) else { return BaseUrl::stand_in() };
@@ -180,31 +180,31 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// `true` or `false`; `default` when it is left out.
+    /// `true` or `false`; `default` when it is not set.
     pub fn flag(&mut self, name: &'static str, default: bool) -> bool {
         self.parsed(name, default, "set it to true or false")
     }
 
-    /// A value of any type that can be read from text; `default` when it is left out. `remedy` says what to set it to.
+    /// A value of any type that can be read from text; `default` when it is not set. `remedy` states what to set it to.
     pub fn parsed<T: FromStr>(&mut self, name: &'static str, default: T, remedy: &'static str) -> T {
         match self.text(name).map(str::parse) {
             None => default,
             Some(Ok(value)) => value,
-            // The type's own words are not repeated: they may quote the value, and somebody may have put a secret here.
+            // The error of the type is not repeated: it may quote the value, and the value may be a misplaced secret.
             Some(Err(_)) => {
-                self.refuse(name, "cannot be understood", remedy);
+                self.refuse(name, "cannot be read", remedy);
                 default
             }
         }
     }
 
-    /// Texts separated by commas, without the white space around them; none when it is left out.
+    /// Texts separated by commas, without the white space around them; empty when it is not set.
     pub fn list(&mut self, name: &'static str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Notes a mistake that only the caller can see: a key of the wrong length, two settings that exclude each other.
+    /// Records a mistake that only the caller can detect: a key of the wrong length, two settings that exclude each other.
     ///
     /// Neither `problem` nor `remedy` may quote the value.
     pub fn refuse(&mut self, name: &'static str, problem: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) {
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One mistake: which variable, what is wrong with it, and what to do. Never the value.
+/// A mistake: the variable, what is wrong with it, and what to do. Never the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SettingError {
     variable: Cow<'static, str>,
@@ -246,11 +246,11 @@ impl fmt::Display for SettingError {
     }
 }
 
-/// Everything that is wrong with a configuration, one line per mistake.
+/// All mistakes of a configuration, one line each.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ConfigurationError(Vec<SettingError>);
 
-/// As for people: a `main` that returns it prints it so.
+/// The same as `Display`: a `main` that returns the error prints it with `Debug`.
 impl fmt::Debug for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -333,12 +333,12 @@ mod tests {
             [
                 "UNSET is not set: give it a value",
                 "EMPTY is empty: give it a value",
-                "UNSET_SECRET is not set: set it to the secret; nothing works safely without",
+                "UNSET_SECRET is not set: set it to the secret",
                 "EMPTY_SECRET is empty: set it to exactly the secret, or remove the variable",
                 "PADDED starts or ends with white space: set it to exactly the secret, or remove the variable",
                 "URL is neither https nor http on this machine: set it to an address such as https://shop.example.com",
                 "EMPTY is empty: set it to an address such as https://shop.example.com",
-                "FLAG cannot be understood: set it to true or false",
+                "FLAG cannot be read: set it to true or false",
                 "KEY has 31 bytes: make one of 32 bytes",
             ]
         );

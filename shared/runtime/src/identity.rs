@@ -1,4 +1,4 @@
-//! Who is calling: bearer tokens of any OpenID Connect issuer.
+//! The identity of callers: bearer tokens of any OpenID Connect issuer.
 //!
 //! The token is verified here and not at the gateway, so that the rule is the same behind any of them: RFC 6750 for the
 //! header, RFC 7519 and RFC 8725 for the token, OpenID Connect Discovery 1.0 for finding the keys.
@@ -20,10 +20,10 @@ use self::issuer::Issuer;
 use crate::clock::Clock;
 use crate::configuration::{BaseUrl, Reader};
 
-/// How far our clock and the issuer's may be apart.
+/// How far our clock and the issuer's clock may differ.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Longer tokens are not looked at. Gateways allow about 10 KB for all headers together.
+/// Longer tokens are refused unread. Gateways allow about 10 KB for all headers together.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Verifies the tokens that one issuer made for one audience. A cheap handle: clones share the issuer's keys.
@@ -35,7 +35,7 @@ pub struct Verifier {
     claims: ClaimNames,
 }
 
-/// The claims in which an issuer states what OpenID Connect has no standard claim for.
+/// The names of the claims for which OpenID Connect has no standard.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClaimNames {
     /// A text, or a list of exactly one: the organisation for which the caller acts.
@@ -51,12 +51,12 @@ impl Default for ClaimNames {
     }
 }
 
-/// What a verified token says about whoever sent it.
+/// The caller that a verified token identifies.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Caller {
-    /// The issuer's name for the caller: never empty, never given to somebody else (`sub`).
+    /// The issuer's identifier of the caller (`sub`): never empty, never reused for another caller.
     pub subject: String,
-    /// The caller's e-mail address, if the issuer says that it is theirs.
+    /// The caller's e-mail address, if the issuer has verified it.
     pub email: Option<VerifiedEmail>,
     /// The organisation for which the caller acts.
     pub organization: Option<String>,
@@ -65,13 +65,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the issuer says that the caller belongs to this group, written exactly so.
+    /// Whether the token states this group, with exactly this spelling.
     pub fn belongs_to(&self, group: &str) -> bool {
         self.groups.iter().any(|own| own == group)
     }
 }
 
-/// Leaves out the subject and the address, which name a person.
+/// Omits the subject and the e-mail address, which identify a person.
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller").field("organization", &self.organization).field("groups", &self.groups).finish_non_exhaustive()
@@ -80,7 +80,7 @@ impl fmt::Debug for Caller {
 
 /// An e-mail address that the issuer has verified (`email_verified` is `true`), in lower case so that it can be compared.
 ///
-/// Only A to Z are lowered. Lowering all of Unicode would turn the Kelvin sign into a `k`, and one person into another.
+/// Only A to Z are lowered. Lowering all of Unicode would turn the Kelvin sign into a `k`, and one address into another.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct VerifiedEmail(String);
 
@@ -98,7 +98,7 @@ impl fmt::Debug for VerifiedEmail {
 }
 
 impl Verifier {
-    /// Accepts tokens that `issuer` made for `audience`. Nothing is fetched yet, and no TLS client set up.
+    /// Accepts tokens of `issuer` for `audience`. Nothing is fetched yet, and no TLS client is set up.
     pub fn new(issuer: BaseUrl, audience: impl Into<String>, clock: Clock) -> Self {
         Self { issuer: Arc::new(Issuer::new(issuer)), audience: audience.into(), clock, claims: ClaimNames::default() }
     }
@@ -108,8 +108,8 @@ impl Verifier {
         Self { claims, ..self }
     }
 
-    /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`; and `OIDC_ORGANIZATION_CLAIM` and `OIDC_GROUPS_CLAIM`, for an issuer that has
-    /// other names for these claims than the default ones.
+    /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`; and `OIDC_ORGANIZATION_CLAIM` and `OIDC_GROUPS_CLAIM`, for an issuer
+    /// whose claims have other names than the defaults.
     pub fn read(c: &mut Reader<'_>, clock: Clock) -> Self {
         let usual = ClaimNames::default();
         let claims = ClaimNames {
@@ -119,18 +119,18 @@ impl Verifier {
         Self::new(c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE"), clock).with_claims(claims)
     }
 
-    /// Fetches the issuer's keys ahead of the first request, where a slow start costs a caller nothing.
+    /// Fetches the issuer's keys in the start phase, where no caller waits.
     ///
-    /// A failure is logged and otherwise of no consequence: the first request fetches again.
+    /// A failure is logged and has no other effect: the first request fetches the keys.
     pub async fn prepare(&self) {
         self.issuer.prepare().await;
     }
 
-    /// The caller whom an `Authorization` header identifies.
+    /// The caller that an `Authorization` header identifies.
     ///
     /// # Errors
     ///
-    /// See [`IdentityError`]. Nothing of the token is logged or part of an error.
+    /// See [`IdentityError`]. No part of the token is logged or included in an error.
     pub async fn caller(&self, authorization: Option<&str>) -> Result<Caller, IdentityError> {
         let token = bearer(authorization.ok_or(IdentityError::Missing)?)?;
         let header = jsonwebtoken::decode_header(token).map_err(|_| IdentityError::Malformed)?;
@@ -144,12 +144,12 @@ impl Verifier {
         self.judge(&Claims(token.claims))
     }
 
-    /// The caller whom a request's headers identify; none when they do not try to.
+    /// The caller that a request's headers identify; `None` without an `Authorization` header.
     ///
     /// # Errors
     ///
-    /// As [`caller`](Self::caller), but never [`IdentityError::Missing`]: whoever sends a token means to be somebody, and is
-    /// not taken for nobody because it is bad.
+    /// As [`caller`](Self::caller), but never [`IdentityError::Missing`]. A request with an invalid token is refused and never
+    /// treated as anonymous.
     pub async fn optional_caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, IdentityError> {
         let mut sent = headers.get_all(header::AUTHORIZATION).iter();
         let authorization = match (sent.next(), sent.next()) {
@@ -160,7 +160,7 @@ impl Verifier {
         self.caller(Some(authorization)).await.map(Some)
     }
 
-    /// The caller whom a request's headers identify.
+    /// The caller that a request's headers identify.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl Verifier {
         self.optional_caller(headers).await?.ok_or(IdentityError::Missing)
     }
 
-    /// Whether a genuine token is meant for us and is good now.
+    /// Checks whether a token with a valid signature is for this service and valid now.
     fn judge(&self, claims: &Claims) -> Result<Caller, IdentityError> {
         use IdentityError::Rejected;
 
@@ -207,13 +207,13 @@ fn bearer(authorization: &str) -> Result<&str, IdentityError> {
     }
 }
 
-/// The algorithm of a token that may be looked at further. `none` does not even get here: no header can name it.
+/// The algorithm of a token with an acceptable header. `none` is refused earlier: the header type cannot represent it.
 fn accepted(header: &Header) -> Result<Algorithm, IdentityError> {
-    // Extensions that must be understood, and none are (RFC 7515, section 4.1.11).
+    // `crit` lists extensions that must be supported, and none is (RFC 7515, section 4.1.11).
     if header.crit.is_some() {
         return Err(IdentityError::Rejected("it needs an extension that is not supported"));
     }
-    // A logout token, for example, has the right issuer and audience and is still no bearer token (RFC 8725, 3.11).
+    // A logout token, for example, has the right issuer and audience but is not a bearer token (RFC 8725, 3.11).
     let typ = header.typ.as_deref().unwrap_or("JWT");
     let typ = typ.strip_prefix("application/").unwrap_or(typ);
     if !["JWT", "at+jwt"].iter().any(|good| typ.eq_ignore_ascii_case(good)) {
@@ -225,8 +225,8 @@ fn accepted(header: &Header) -> Result<Algorithm, IdentityError> {
     }
 }
 
-/// The library checks signatures only. Its own checks of the claims ask the machine for the time, not our clock, and
-/// accept lists where the standard wants one text.
+/// The library checks only signatures. Its checks of the claims use the machine's time instead of our clock, and accept lists
+/// where the standard requires one text.
 fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
@@ -236,7 +236,7 @@ fn signature_only(algorithm: Algorithm) -> Validation {
     validation
 }
 
-/// What a token with a good signature says.
+/// The claims of a token with a valid signature.
 struct Claims(Map<String, Value>);
 
 impl Claims {
@@ -250,7 +250,7 @@ impl Claims {
         claim.unwrap_or_default().iter().filter_map(Value::as_str)
     }
 
-    /// A claim that is a text or a list of one; to choose among several would be to guess.
+    /// A claim that is a text or a list of one. With several entries, the right one is unknown.
     fn only(&self, name: &str) -> Option<&str> {
         let mut texts = self.texts(name);
         texts.next().filter(|only| !only.is_empty() && texts.next().is_none())
@@ -264,10 +264,10 @@ impl Claims {
             .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
             .and_then(|since_1970| Timestamp::from_duration(since_1970).ok())
             .map(Some)
-            .ok_or(IdentityError::Rejected("it has a date that is none"))
+            .ok_or(IdentityError::Rejected("it has an invalid date"))
     }
 
-    /// Only the value `true` verifies: some issuers send the text "true" for addresses that nobody has checked.
+    /// Only the value `true` verifies: some issuers send the text "true" for addresses that were never verified.
     fn verified_email(&self) -> Option<VerifiedEmail> {
         let email = self.text("email")?.trim();
         let verified = self.0.get("email_verified") == Some(&Value::Bool(true));

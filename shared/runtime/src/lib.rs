@@ -1,6 +1,6 @@
-//! The shell that every function shares: what it needs from the world around it before and after the rules decide.
+//! What every function shares: configuration, identity, the clock, the policy in force, responses and logs.
 //!
-//! Nothing here knows whether it runs in a Lambda function or in one local process.
+//! The code is the same in a Lambda function and in the local process.
 
 pub mod aws;
 pub mod caller;

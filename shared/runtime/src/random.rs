@@ -1,7 +1,7 @@
-//! The door through which randomness comes in.
+//! The only source of randomness.
 
-/// 122 random bits, in hexadecimal: a text that nobody else has.
-#[allow(clippy::disallowed_methods, reason = "this is the door")]
+/// A unique text: 122 random bits of a version 4 UUID, as 32 hexadecimal digits.
+#[allow(clippy::disallowed_methods, reason = "the only source of randomness")]
 pub fn token() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

@@ -1,4 +1,4 @@
-//! A value that must not be seen.
+//! A value that must not be printed.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use std::fmt;
 ///
 /// It is never empty, because an empty key makes every signature that is checked with it worthless.
 ///
-/// Secrets are not compared with `==`; whoever compares one does it in constant time.
+/// A secret has no `==`: a comparison must take constant time.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a value into keeping.
+    /// Wraps a value.
     ///
     /// # Errors
     ///
-    /// Refuses what cannot be a working secret. The error never repeats the value.
+    /// The value cannot be a working secret. The error never contains the value.
     pub fn new(value: impl Into<String>) -> Result<Self, NotASecret> {
         let value = value.into();
         match value.trim() {
@@ -25,12 +25,12 @@ impl Secret {
         }
     }
 
-    /// The value itself, to be used where it is needed and kept nowhere else.
+    /// The value. Use it directly and do not store it elsewhere.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Stands where a configuration lacks a secret until its mistakes are reported; nothing is ever done with it.
+    /// A placeholder for a secret that a configuration lacks. It is dropped when the mistakes are reported, and never used.
     pub(crate) fn stand_in() -> Self {
         Self("unset".to_owned())
     }
@@ -45,10 +45,10 @@ impl fmt::Debug for Secret {
 /// Why a value was not accepted as a [`Secret`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NotASecret {
-    /// Nothing, or nothing but white space.
+    /// The value is empty or only white space.
     #[error("is empty")]
     Empty,
-    /// White space at either end: nearly always a line break that was copied along, and found only when nothing verifies.
+    /// The value has white space at an end. This is nearly always a copied line break, which makes every verification fail.
     #[error("starts or ends with white space")]
     Padded,
 }

@@ -1,10 +1,10 @@
-//! Where log lines go, and in what shape.
+//! Where log lines are written, and in which format.
 //!
-//! `RUST_LOG` chooses what is logged, by level and target as in `info,library=error`; without it, everything from `info` up.
-//! Directives about fields and spans would take an engine of regular expressions along, and are passed over. The first
-//! subscriber of a process stays: starting again does nothing, so that a function may start it without asking who else did.
+//! `RUST_LOG` selects what is logged, by level and target as in `info,library=error`. Without it, everything from `info` up is
+//! logged. Directives for fields and spans would need a regular-expression engine, so they are ignored. The first subscriber of
+//! a process stays: a second start does nothing, so that a function may start it unconditionally.
 //!
-//! Log lines carry the machine's time, not that of a moved [`Clock`](crate::clock::Clock): they say when something
+//! Log lines carry the machine's time, not that of a moved [`Clock`](crate::clock::Clock): they state when something
 //! really happened.
 
 use tracing::Subscriber;
@@ -27,8 +27,8 @@ pub fn human(defaults: &str) {
     let _ = lines.with(filter(defaults)).try_init();
 }
 
-/// What is logged: `defaults`, and what `RUST_LOG` says over them. A directive that cannot be read is passed over.
-#[allow(clippy::disallowed_methods, reason = "RUST_LOG is no configuration of ours")]
+/// What is logged: `defaults`, overridden by `RUST_LOG`. A directive that cannot be read is ignored.
+#[allow(clippy::disallowed_methods, reason = "RUST_LOG is not part of our configuration")]
 fn filter(defaults: &str) -> Targets {
     let wanted = std::env::var("RUST_LOG").unwrap_or_default();
     let directives = defaults.split(',').chain(wanted.split(',')).map(str::trim).filter(|directive| !directive.is_empty());

@@ -1,4 +1,4 @@
-//! The vendor's folder: policy, words, templates. Read once, at the start.
+//! The vendor's folder: policy, texts and templates. It is read once, at the start.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use crate::configuration::Configuration;
 #[derive(Debug, Clone)]
 pub struct Vendor {
     files: BTreeMap<String, String>,
-    /// The files that are no text.
+    /// The files that are not text.
     unreadable: Vec<Mistake>,
 }
 
@@ -31,19 +31,27 @@ pub struct VendorError {
     source: io::Error,
 }
 
-/// Why a function does not start: what to mend, for whoever started it.
+/// Why a function does not start, and what to change.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Vendor {
-    /// The folder that `VENDOR_DIR` names, and the links of `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`: what every
-    /// function needs that shows a quote to people.
+    /// The folder that `VENDOR_DIR` names, and the links of `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`. Every function that
+    /// shows a quote needs them.
+    ///
+    /// # Errors
+    ///
+    /// A setting is wrong, or the folder cannot be read.
     pub fn with_links(configuration: &Configuration) -> Result<(Self, Links), StartError> {
         let (folder, api, pay, keys) = configuration
             .read(|c| (c.required("VENDOR_DIR"), c.url("PUBLIC_URL"), c.url("PAYMENT_URL"), c.secret("LINK_KEYS")))?;
         Ok((Self::open(folder)?, Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(keys.expose())?)))
     }
 
-    /// Reads the folder: every `.toml`, `.typ`, `.txt` and `.html` file, one folder deep.
+    /// Reads the folder: every `.toml`, `.typ`, `.txt` and `.html` file in it and in the folders directly below.
+    ///
+    /// # Errors
+    ///
+    /// A folder or a file cannot be read.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, VendorError> {
         let mut vendor = Self { files: BTreeMap::new(), unreadable: Vec::new() };
         vendor.read(folder.as_ref(), "")?;
@@ -51,30 +59,38 @@ impl Vendor {
         Ok(vendor)
     }
 
-    /// The policy, or every mistake in it. A file that is no text is a mistake whatever it is for.
+    /// Reads the policy.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in the policy. A file of the folder that is not text is a mistake, even if the policy does not use it.
     pub fn policy(&self) -> Result<Policy, Mistakes> {
         let read = Policy::read(&self.files);
         if self.unreadable.is_empty() {
             return read;
         }
-        // That such a file is missing would be told beside what is really wrong with it.
+        // The policy would report such a file as missing, beside the real mistake.
         let named = |mistake: &Mistake| self.unreadable.iter().any(|unreadable| unreadable.file == mistake.file);
         let others = read.err().map(|Mistakes(others)| others).unwrap_or_default();
         Err(Mistakes(self.unreadable.iter().cloned().chain(others.into_iter().filter(|other| !named(other))).collect()))
     }
 
-    /// The files that the policy is read from: all that is TOML.
+    /// The files of the policy: every TOML file.
     pub fn policy_files(&self) -> BTreeMap<String, String> {
         let toml = self.files.iter().filter(|(name, _)| is_policy_file(name));
         toml.map(|(name, text)| (name.clone(), text.clone())).collect()
     }
 
-    /// A file that must be there, such as `documents/document.typ`.
+    /// A required file, such as `documents/document.typ`.
+    ///
+    /// # Errors
+    ///
+    /// The file is missing or is not text.
     pub fn file(&self, name: &str) -> Result<&str, Mistakes> {
         self.files.get(name).map(String::as_str).ok_or_else(|| {
             let unreadable = self.unreadable.iter().find(|mistake| mistake.file == name).cloned();
             let missing = || {
-                let what = "the file is missing: take the example vendor's and make it yours".to_owned();
+                let what = "the file is missing: copy the example vendor's file and adapt it".to_owned();
                 Mistake { file: name.to_owned(), line: None, what }
             };
             Mistakes(vec![unreadable.unwrap_or_else(missing)])
@@ -107,7 +123,7 @@ impl Vendor {
             Err(error) => {
                 let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-                let what = "there is a character that is not UTF-8: save the file in this encoding".to_owned();
+                let what = "a character is not UTF-8: save the file in this encoding".to_owned();
                 self.unreadable.push(Mistake { file, line: Some(line), what });
             }
         }
@@ -134,7 +150,7 @@ mod tests {
         let of = |file: &str| mistakes.iter().filter(|mistake| mistake.file == file).collect::<Vec<_>>();
         assert_eq!(of("vendor.toml").iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [Some(2)], "and not: missing");
         assert_eq!(of("letters/quote.txt").len(), 1);
-        assert!(mistakes.len() > 2, "every other mistake is told too: {mistakes:?}");
+        assert!(mistakes.len() > 2, "every other mistake is reported too: {mistakes:?}");
 
         let Mistakes(why) = vendor.file("letters/quote.txt").expect_err("it is no text");
         assert!(why[0].what.contains("UTF-8"), "{why:?}");

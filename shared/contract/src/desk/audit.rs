@@ -3,24 +3,24 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// What was done to a record, or the end of it (R118).
+/// The changes of a record, or the last of them (R118).
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct AuditView {
-    /// Oldest first; those of one instant in any order.
+    /// Oldest first. Entries of the same instant are in any order.
     pub entries: Vec<AuditEntryView>,
-    /// Whether older ones were left out.
+    /// Whether older entries were left out.
     pub more: bool,
 }
 
-/// That somebody did something to it.
+/// A change of a record.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct AuditEntryView {
     pub at: Timestamp,
-    /// The subject of their token, or `deployment`.
+    /// The subject of the author's token, or `deployment`.
     pub by: String,
-    /// Their address then, if their token had one that was verified.
+    /// The author's e-mail address at that time, if the token had a verified one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     pub action: String,

@@ -16,29 +16,34 @@ use crate::reader::{self, Object};
 /// A decision, such as `POST /v1/desk/quotes/{number}/reject`.
 #[derive(Debug)]
 pub struct DecisionBody {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The revision that was looked at.
+    /// The revision that the reviewer has read.
     pub revision: i64,
 }
 
 impl DecisionBody {
-    /// Reads a body, or says everything that is wrong with it.
+    /// Reads a body.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the body.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
         Self::read_with(body, |_| ()).map(|(decision, ())| decision)
     }
 
-    /// Reads a body that says more, with what it says more.
+    /// Reads a body with further members, and returns those that `more` reads.
     fn read_with<T>(body: &[u8], more: impl FnOnce(&mut Object<'_, '_>) -> T) -> Result<(Self, T), Refusal> {
         let ((given, revision, more), mut faults) =
             reader::read(body, |object| (object.text("reason"), object.integer("revision"), more(object)))?;
         let mut rules = Faults::default();
         let reason = reason(&mut rules, given);
         if let Some(None) = reason {
-            rules.add(Code::Required, "/reason", "Say why: the reason is kept with your name.");
+            rules.add(Code::Required, "/reason", "Give a reason. The reason is kept with your name.");
         }
         if revision.is_none() {
-            let detail = "Say which revision you have looked at: if the buyer has sent another one since, nothing is decided.";
+            let detail =
+                "Give the revision that you have read. If the buyer has sent another revision since, the decision is refused.";
             rules.add(Code::Required, "/revision", detail);
         }
         faults.absorb(rules);
@@ -47,29 +52,33 @@ impl DecisionBody {
     }
 }
 
-/// A yes: `POST /v1/desk/quotes/{number}/approve`.
+/// An approval: `POST /v1/desk/quotes/{number}/approve`.
 #[derive(Debug)]
 pub struct ApprovalBody {
-    /// What is said.
+    /// The approval.
     pub approval: Approval,
-    /// The revision that was looked at.
+    /// The revision that the reviewer has read.
     pub revision: i64,
 }
 
 impl ApprovalBody {
-    /// Reads a body, or says everything that is wrong with it.
+    /// Reads a body.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the body.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
         let more = |object: &mut Object<'_, '_>| (object.texts("evidence"), object.flag("list_price"));
         let (DecisionBody { reason, revision }, (evidence, list_price)) = DecisionBody::read_with(body, more)?;
         if evidence.len() > MAX_SEGMENTS {
-            let detail = format!("Name up to {MAX_SEGMENTS} pieces of evidence: no order claims more.");
+            let detail = format!("Name at most {MAX_SEGMENTS} pieces of evidence. An order cannot claim more segments.");
             return Err(Refusal::at(Code::ValueInvalid, "/evidence", detail));
         }
         Ok(Self { approval: Approval { reason, evidence, list_price }, revision })
     }
 }
 
-/// A quote after a decision, without anything that opens it.
+/// A quote after a decision, without its link.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct DecisionView<'q> {
@@ -85,12 +94,12 @@ impl<'q> DecisionView<'q> {
     }
 }
 
-/// What waits for a decision, the first due first (R34).
+/// The quotes that wait for a decision, ordered by their due day (R34).
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct ReviewsView<'q> {
     pub quotes: Vec<ReviewView<'q>>,
-    /// Whether there are more, due later.
+    /// Whether there are more quotes, which are due later.
     pub more: bool,
 }
 
@@ -101,11 +110,11 @@ pub struct ReviewView<'q> {
     pub number: &'q QuoteNumber,
     pub revision: u32,
     pub submitted_at: Timestamp,
-    /// The day by which somebody has looked (R33).
+    /// The day by which the decision is due (R33).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_due: Option<Date>,
     pub review_reasons: &'q [ReviewReason],
-    /// Who is billed.
+    /// The billed party.
     pub buyer: &'q str,
     /// The licensee.
     pub customer: &'q str,

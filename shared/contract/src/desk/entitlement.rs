@@ -18,14 +18,14 @@ pub fn entitlement(body: &[u8]) -> Result<RecordBody<EntitlementRequest>, Refusa
     RecordBody::read(body, entitlement_request)
 }
 
-/// A line of `POST /v1/desk/entitlements`: an entitlement that says its own number; `None` when that is none.
+/// A line of `POST /v1/desk/entitlements`: an entitlement that states its own number; `None` if the number is not valid.
 pub fn entitlement_line(line: &[u8]) -> Result<(Option<Sen>, RecordBody<EntitlementRequest>), Refusal> {
     let RecordBody { request: (given, request), version, reason, mut faults } =
         RecordBody::read(line, |object| (object.text("sen"), entitlement_request(object)))?;
     let sen = given.as_deref().and_then(|given| given.parse().ok());
     let mut rules = Faults::default();
     match given {
-        None => rules.add(Code::Required, "/sen", "Say under which number it was sold."),
+        None => rules.add(Code::Required, "/sen", "Give the number under which the entitlement was sold."),
         Some(_) if sen.is_none() => rules.add(Code::ValueInvalid, "/sen", NOT_A_SEN),
         Some(_) => {}
     }
@@ -33,10 +33,11 @@ pub fn entitlement_line(line: &[u8]) -> Result<(Option<Sen>, RecordBody<Entitlem
     Ok((sen, RecordBody { request, version, reason, faults }))
 }
 
-/// What to do about a number that is none of ours.
-pub const NOT_A_SEN: &str = "This is not a support entitlement number such as SEN-4MRX7-PQ2HVW, or it is mistyped. What another \
-    system has sold is given a number first: ten characters of 23456789ABCDEFGHJKMNPQRTVWXYZ, and a check character. Each counts \
-    as its place in that row, from 0, times its place in the number from behind, from 1; the sum must be a multiple of 29.";
+/// The refusal of a text that is not a support entitlement number.
+pub const NOT_A_SEN: &str = "This is not a support entitlement number such as SEN-4MRX7-PQ2HVW, or a character is mistyped. Give an \
+    entitlement from another system a number first: ten characters from 23456789ABCDEFGHJKMNPQRTVWXYZ, and a check character. \
+    The value of a character is its index in that list, from 0. Multiply each value by the character's position counted from \
+    the right, from 1; the sum must be a multiple of 29.";
 
 fn entitlement_request(object: &mut Object<'_, '_>) -> EntitlementRequest {
     EntitlementRequest {
@@ -57,13 +58,13 @@ fn entitlement_request(object: &mut Object<'_, '_>) -> EntitlementRequest {
     }
 }
 
-/// An entitlement, as staff see it: never its key (R52).
+/// An entitlement as staff see it: without its key (R52).
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct EntitlementView<'e> {
     pub sen: &'e Sen,
     pub version: u64,
-    /// The quote that sold what it is now.
+    /// The quote that sold its present state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quote: Option<&'e QuoteNumber>,
     pub kind: Kind,
@@ -79,16 +80,16 @@ pub struct EntitlementView<'e> {
     /// The first day that is not covered: by maintenance for a perpetual licence, by the term otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<Date>,
-    /// The quote by which it moved to the cloud.
+    /// The quote that migrated it to the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<&'e QuoteNumber>,
-    /// The quote that sold it, and whose money went back.
+    /// The quote that sold it and was refunded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refunded_by: Option<&'e QuoteNumber>,
     pub issued_at: Timestamp,
 }
 
-/// Who bought it.
+/// The party that bought an entitlement.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct PurchaserView<'e> {
@@ -126,7 +127,7 @@ impl<'e> From<&'e Entitlement> for EntitlementView<'e> {
     }
 }
 
-/// What became of a batch: its lines in their order, and how many came out how.
+/// The results of a batch: its lines in their order, and the number of lines per result.
 #[derive(Debug, Default, Serialize)]
 #[allow(missing_docs)]
 pub struct BatchView {
@@ -137,16 +138,16 @@ pub struct BatchView {
     pub refused: usize,
 }
 
-/// What became of a line.
+/// The result of a line.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct LineOutcome {
-    /// Its number in what was sent, from 1; empty lines count.
+    /// The number of the line in the body, from 1. Empty lines count.
     pub line: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sen: Option<Sen>,
     pub outcome: Outcome,
-    /// What is wrong, each with its pointer into the line.
+    /// The faults, each with its JSON pointer into the line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
 }

@@ -12,18 +12,22 @@ use crate::reader;
 /// `PUT /v1/desk/policy`.
 #[derive(Debug)]
 pub struct PolicyBody {
-    /// All of its files, by their names in the vendor's folder.
+    /// All files of the policy, by their names in the vendor's folder.
     pub files: BTreeMap<String, String>,
-    /// The policy that the sender had read; `None`: whichever is in force.
+    /// The version that the sender had read; `None`: the sender replaces any version.
     pub version: Option<String>,
-    /// Why it is sent, for the audit (R118).
+    /// The reason for the change, for the audit (R118).
     pub reason: Option<String>,
-    /// What is wrong with it otherwise. What is wrong with the files is told with it.
+    /// The faults of the body's form. The caller reports them together with the faults of the files.
     pub faults: Faults,
 }
 
 impl PolicyBody {
-    /// Reads a body. `Err` only when there are no files in it: files whose names cannot be are left out, and are faults.
+    /// Reads a body. A file with an invalid name is left out and is a fault.
+    ///
+    /// # Errors
+    ///
+    /// The body has no files.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
         let ((files, version, given), mut faults) =
             reader::read(body, |object| (object.named_texts("files"), object.text("version"), object.text("reason")))?;
@@ -31,14 +35,14 @@ impl PolicyBody {
         let reason = reason(&mut rules, given).flatten();
         let mut files = files.unwrap_or_default();
         if files.is_empty() {
-            rules.add(Code::Required, "/files", "Send all files of the policy: their names, each with its text.");
+            rules.add(Code::Required, "/files", "Send all files of the policy: each file's name with its text.");
             faults.absorb(rules);
             return faults.into_result(None);
         }
         files.retain(|name, _| {
             let is_one = is_policy_file(name);
             if !is_one {
-                let detail = "Name a file of the policy, such as `catalogue.toml` or `languages/en.toml`.";
+                let detail = "This is not the name of a policy file. Use a name such as `catalogue.toml` or `languages/en.toml`.";
                 rules.add(Code::ValueInvalid, file_pointer(name), detail);
             }
             is_one
@@ -48,7 +52,7 @@ impl PolicyBody {
     }
 }
 
-/// TOML, in the vendor's folder or one folder below.
+/// Whether the name is that of a TOML file in the vendor's folder or in a folder directly below.
 fn is_policy_file(name: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty() && !part.starts_with('.') && part.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
@@ -56,18 +60,18 @@ fn is_policy_file(name: &str) -> bool {
     name.len() <= 100 && name.ends_with(".toml") && name.split('/').count() <= 2 && name.split('/').all(plain)
 }
 
-/// Where a file is in the body of `PUT /v1/desk/policy`.
+/// The JSON pointer of a file in the body of `PUT /v1/desk/policy`.
 pub fn file_pointer(name: &str) -> String {
     format!("/files/{}", reader::escaped(name))
 }
 
-/// Which policy is in force.
+/// The policy in force.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct PolicyView<'p> {
     pub version: &'p str,
     pub published_at: Timestamp,
-    /// The subject of the token of whoever published it, or `deployment`.
+    /// The subject of the publisher's token, or `deployment`.
     pub by: &'p str,
 }
 

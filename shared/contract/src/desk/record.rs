@@ -13,14 +13,14 @@ use crate::{
     reader::{self, Object},
 };
 
-/// A record as it was sent, before any rule has seen it.
+/// A record as it was sent, before the rules are applied.
 #[derive(Debug)]
 pub struct RecordBody<T> {
-    /// What it says.
+    /// The record.
     pub request: T,
-    /// The version that the sender had read; 0 where nothing was. `None`: whatever is there.
+    /// The version that the sender had read; 0 if there was no record. `None`: the sender replaces any version.
     pub version: Option<u64>,
-    /// Why it is sent, for the audit (R118).
+    /// The reason for the change, for the audit (R118).
     pub reason: Option<String>,
     pub(super) faults: Faults,
 }
@@ -33,14 +33,18 @@ impl<T> RecordBody<T> {
             faults.add(
                 Code::ValueInvalid,
                 "/version",
-                "Give the version as it was read, 0 if there was nothing, or leave it out.",
+                "Give the version that you have read, 0 if there was no record, or leave this member out.",
             );
         }
         let reason = reason(&mut faults, given).flatten();
         Ok(Self { request, version: version.and_then(|version| u64::try_from(version).ok()), reason, faults })
     }
 
-    /// What the rules make of it, or everything that is wrong with its form and by the rules.
+    /// Applies the rules.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the form and every fault that the rules find.
     pub fn judge<R>(&self, rules: impl FnOnce(&T, &mut Faults) -> Option<R>) -> Result<R, Refusal> {
         let mut faults = Faults::default();
         let record = rules(&self.request, &mut faults);
@@ -99,16 +103,16 @@ pub fn site(body: &[u8]) -> Result<RecordBody<SiteRequest>, Refusal> {
     })
 }
 
-/// What became of a record that was sent.
+/// The result of sending a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is new.
+    /// The record is new.
     Created,
-    /// It is changed.
+    /// The record was changed.
     Updated,
-    /// It was like this already, and nothing was written.
+    /// The record had this content already. Nothing was written.
     Unchanged,
-    /// It is wrong, and nothing was written.
+    /// The record has faults. Nothing was written.
     Refused,
 }

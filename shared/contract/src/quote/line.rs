@@ -1,4 +1,4 @@
-//! A line of a quote: what it orders, and how its price comes about.
+//! A line of a quote: what it orders, and how its price is computed.
 
 use domain::{
     Sen,
@@ -8,7 +8,7 @@ use domain::{
 use jiff::civil::Date;
 use serde::Serialize;
 
-/// A line, explained.
+/// A line with the explanation of its price.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct LineView<'q> {
@@ -23,13 +23,13 @@ pub struct LineView<'q> {
     pub deployment: &'static str,
     pub users: u32,
     pub tier: u32,
-    /// Absent where a date says when it ends.
+    /// Absent when the line ends on a given date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub term_months: Option<u32>,
-    /// The first day that it covers, if it is paid today.
+    /// The first covered day, if the quote is paid today.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts: Option<Date>,
-    /// The first day that it no longer covers.
+    /// The first day that is no longer covered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends: Option<Date>,
     /// The steps add up to the amount.
@@ -39,7 +39,7 @@ pub struct LineView<'q> {
     pub amount: i64,
 }
 
-/// What a reader should know about a line's price.
+/// A remark on a line's price.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct NoteView {
@@ -50,7 +50,7 @@ pub struct NoteView {
     pub amount: Option<i64>,
 }
 
-/// A step of a price.
+/// A step in the computation of a price.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct StepView<'q> {
@@ -85,17 +85,17 @@ fn step(rule: &Rule) -> String {
     match rule {
         Rule::ListPrice { tier } => format!("List price of the tier of {tier} users."),
         Rule::Maintenance { percent } => format!("Maintenance costs {percent} of the list price."),
-        Rule::Term { months } => format!("{months} months instead of the 12 that the list price covers."),
-        Rule::Days { days } => format!("{days} days instead of the 365 that the list price covers."),
+        Rule::Term { months } => format!("{months} months; the list price covers 12 months."),
+        Rule::Days { days } => format!("{days} days; the list price covers 365 days."),
         Rule::Segment { segment, percent } => format!("{percent} discount for the segment `{segment}`."),
         Rule::UpgradeCredit { sen, tier, days: Some(days) } => {
             format!("Credit for {days} unused days of the tier of {tier} users of {sen}.")
         }
         Rule::UpgradeCredit { sen, tier, days: None } => format!("Credit for the tier of {tier} users of {sen}."),
-        Rule::StepUpCredit { sen, days } => format!("Credit for {days} unused days of {sen}, which moves to the cloud."),
+        Rule::StepUpCredit { sen, days } => format!("Credit for {days} unused days of {sen}, which migrates to the cloud."),
         Rule::Channel { programme, tier: Some(tier), percent } => format!("{percent} discount for `{programme}`, tier `{tier}`."),
         Rule::Channel { programme, tier: None, percent } => format!("{percent} discount for `{programme}`."),
-        Rule::Rounding => "Rounded, by the vendor's policy.".to_owned(),
+        Rule::Rounding => "Rounding by the vendor's policy.".to_owned(),
     }
 }
 
@@ -103,23 +103,23 @@ fn note(note: &LineNote) -> NoteView {
     match note {
         LineNote::RenewalNotSamePartner => NoteView {
             code: "renewal_not_same_partner",
-            detail: "Renewals are discounted for the member that sold what is renewed.".to_owned(),
+            detail: "A renewal is discounted only for the programme member that sold the renewed entitlement.".to_owned(),
             amount: None,
         },
         LineNote::CreditLapsed { amount } => NoteView {
             code: "credit_lapsed",
-            detail: "The credit is larger than the price. The rest is not paid out.".to_owned(),
+            detail: "The credit is larger than the price. The rest of the credit lapses.".to_owned(),
             amount: Some(*amount),
         },
         LineNote::MigrationNotApplicable { reason } => {
             let why = match reason {
-                MigrationRefusal::NotOffered => "there is no such offer for this line today",
-                MigrationRefusal::NotMatched => "there is no such entitlement with this contact and customer",
-                MigrationRefusal::NotActive => "it is not an active self-managed licence, or it was credited before",
+                MigrationRefusal::NotOffered => "it is not offered for this line today",
+                MigrationRefusal::NotMatched => "no such entitlement belongs to this contact and customer",
+                MigrationRefusal::NotActive => "the entitlement is not an active self-managed licence, or was credited before",
             };
             NoteView {
                 code: "migration_not_applicable",
-                detail: format!("There is no discount for moving to the cloud: {why}."),
+                detail: format!("The discount for migrating to the cloud does not apply: {why}."),
                 amount: None,
             }
         }

@@ -13,7 +13,7 @@ pub struct MethodView {
     pub reason: Option<ReasonView>,
 }
 
-/// Why something may not be.
+/// Why something is not available.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct ReasonView {
@@ -23,10 +23,10 @@ pub struct ReasonView {
 
 pub(super) fn method_refusal(refusal: MethodRefusal, offer: &Offer) -> String {
     match refusal {
-        MethodRefusal::MethodNotAllowedForCurrency => format!("Not possible in {}.", offer.currency),
-        MethodRefusal::MethodNotAllowedForMonthly => "Not possible for monthly cloud.".to_owned(),
-        MethodRefusal::MethodNotAllowedForLine => "Not possible for a product or tier of this order.".to_owned(),
-        MethodRefusal::BelowThreshold => "The order is below the amount from which this is offered.".to_owned(),
-        MethodRefusal::NoThresholdForCurrency => format!("Not offered in {}.", offer.currency),
+        MethodRefusal::MethodNotAllowedForCurrency => format!("Not available in {}.", offer.currency),
+        MethodRefusal::MethodNotAllowedForMonthly => "Not available for monthly cloud.".to_owned(),
+        MethodRefusal::MethodNotAllowedForLine => "Not available for a product or tier of this order.".to_owned(),
+        MethodRefusal::BelowThreshold => "The amount of the order is below the minimum for this method.".to_owned(),
+        MethodRefusal::NoThresholdForCurrency => format!("Not available in {}.", offer.currency),
     }
 }

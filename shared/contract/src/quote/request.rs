@@ -8,18 +8,22 @@ use domain::{
 
 use crate::reader::{self, Object};
 
-/// A request's body, read: what it says, what is wrong with its form, and its canonical bytes.
+/// A body that was read: the request, the faults of its form, and its canonical bytes.
 pub struct QuoteBody {
-    /// What it says.
+    /// The request.
     pub request: Request,
-    /// What is wrong with its form; the rules add theirs, so that the caller is told everything at once.
+    /// The faults of its form. The rules add theirs, so that one response lists all of them.
     pub faults: Faults,
-    /// The same for every spelling of the same content: what an `Idempotency-Key` stands for.
+    /// The same bytes for every spelling of the same content. An `Idempotency-Key` stands for this content.
     pub canonical: Vec<u8>,
 }
 
 impl QuoteBody {
-    /// Reads a body. `Err` only when it is not JSON at all.
+    /// Reads a body.
+    ///
+    /// # Errors
+    ///
+    /// The body is not JSON. All other faults are in `faults`.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
         let value = reader::parse(body)?;
         let mut faults = Faults::default();

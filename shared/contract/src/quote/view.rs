@@ -19,7 +19,7 @@ use super::{
 };
 use crate::Links;
 
-/// A quote, as whoever holds its link sees it.
+/// A quote as its link shows it.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct QuoteView<'q> {
@@ -28,19 +28,19 @@ pub struct QuoteView<'q> {
     pub revision: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Absent while a person looks at it first.
+    /// Absent while the quote is in review.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issued_at: Option<Timestamp>,
-    /// The last day on which it can be paid.
+    /// The last day on which the quote can be paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_through: Option<Date>,
-    /// The first instant at which it no longer can.
+    /// The first instant at which the quote can no longer be paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Why a person looks at it first (R32).
+    /// Why staff review the quote first (R32).
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub review_reasons: &'q [ReviewReason],
-    /// The day by which somebody has looked (R33).
+    /// The day by which the review is due (R33).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_due: Option<Date>,
     pub purchasing_for: PurchasingFor,
@@ -56,7 +56,7 @@ pub struct QuoteView<'q> {
     pub net: i64,
     pub taxes: Vec<TaxView<'q>>,
     pub tax: i64,
-    /// Whose address decided about the taxes (R90).
+    /// Whose address determines the taxes (R90).
     pub tax_situs: Situs,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tax_notes: Vec<TaxNoteView<'q>>,
@@ -69,7 +69,7 @@ pub struct QuoteView<'q> {
     pub notes: Option<&'q str>,
     pub locale: &'q str,
     pub warnings: &'q [Warning],
-    /// The policy that the price was computed with.
+    /// The version of the policy that computed the price.
     pub policy_version: &'q str,
     pub payments: Vec<PaymentView<'q>>,
     /// Licences with a key, once the quote is paid.
@@ -93,7 +93,7 @@ pub struct CustomerView<'q> {
     pub technical_contact: &'q Contact,
 }
 
-/// What documents must say about a tax that is not charged.
+/// What documents must state about a tax that is not charged.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct TaxNoteView<'q> {
@@ -113,7 +113,7 @@ pub struct TaxView<'q> {
     pub amount: i64,
 }
 
-/// What was accepted.
+/// The terms that the buyer accepted.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct AcceptedView<'q> {
@@ -124,7 +124,7 @@ pub struct AcceptedView<'q> {
     pub at: Timestamp,
 }
 
-/// An entry of the ledger.
+/// A payment of the quote.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct PaymentView<'q> {
@@ -143,7 +143,7 @@ pub struct EntitlementView<'q> {
     pub line: u32,
 }
 
-/// Where to go from here. Each link carries the quote's secret.
+/// The links of a quote. Each contains the quote's secret.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct LinksView {
@@ -158,7 +158,7 @@ pub struct LinksView {
 }
 
 impl<'q> QuoteView<'q> {
-    /// The quote as it is at `now`, for whoever has its link.
+    /// The quote as it is at `now`, for a caller with its link.
     pub fn of(quote: &'q Quote, links: &Links, now: Timestamp) -> Self {
         let status = quote.status(now);
         let issued = !matches!(status, Status::InReview | Status::Rejected);
@@ -173,8 +173,8 @@ impl<'q> QuoteView<'q> {
         Self { links: Some(links), history, ..Self::for_staff(quote, now) }
     }
 
-    /// The quote as it is at `now`, for staff: as its buyer sees it, but without links, which carry its secret, and with
-    /// who decided about it, and why.
+    /// The quote as it is at `now`, for staff: without links, because they contain its secret, and with the reviewer and the
+    /// reason of a decision.
     pub fn for_staff(quote: &'q Quote, now: Timestamp) -> Self {
         let status = quote.status(now);
         let issued = Some(&quote.offer).filter(|_| !matches!(status, Status::InReview | Status::Rejected));
@@ -204,9 +204,9 @@ impl<'q> QuoteView<'q> {
         }
     }
 
-    /// An offer that nobody has issued: without number, status and links.
+    /// An offer that is not issued: without number, status and links.
     pub fn preview(offer: &'q Offer) -> Self {
-        // A person would look at it first.
+        // Staff would review it first.
         let issued = offer.review.is_empty();
         Self {
             number: None,

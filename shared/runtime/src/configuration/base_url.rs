@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-/// An address to which paths are added: our own public one, or an issuer's.
+/// An address to which paths are added: our own public address, or that of a sign-in issuer.
 ///
-/// It is kept exactly as it was written, because an OpenID Connect issuer is compared character by character (OpenID
-/// Connect Core 1.0, section 2). It is `https`, since secrets travel in what is built on it; plain `http` only when it
-/// does not leave the machine.
+/// The text is kept exactly as it was written, because an OpenID Connect issuer is compared character by character (OpenID
+/// Connect Core 1.0, section 2). The scheme is `https`, because the URLs contain secrets; plain `http` is accepted only for this
+/// machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BaseUrl(String);
 
@@ -51,7 +51,7 @@ impl FromStr for BaseUrl {
     }
 }
 
-/// Whether what is sent to `url` can be read only by its host: it is encrypted, or stays on this machine (the names of
+/// Whether only its host can read what is sent to `url`: the connection is encrypted, or stays on this machine (the names of
 /// RFC 6761, section 6.3, and the addresses of RFC 1122 and RFC 4291).
 pub(crate) fn is_confidential(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -70,10 +70,10 @@ pub enum NotABaseUrl {
     /// Not an absolute URL.
     #[error("is not an absolute address")]
     Unreadable,
-    /// Others could read what is sent there.
+    /// Requests to it could be read by others.
     #[error("is neither https nor http on this machine")]
     Exposed,
-    /// It has parts that a path cannot be added to, or that do not belong in a log.
+    /// A path cannot be added to it, or it has parts that do not belong in a log.
     #[error("has a user name, a query or a fragment")]
     Decorated,
 }

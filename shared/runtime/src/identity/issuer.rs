@@ -16,16 +16,17 @@ use tokio::time::{Instant, timeout};
 use super::error::IdentityError;
 use crate::configuration::{BaseUrl, is_confidential};
 
-/// For how long keys are believed without asking again: a key that the issuer withdraws works for no longer.
+/// How long keys are used before they are fetched again. A withdrawn key is accepted for at most this time.
 const BELIEVED: Duration = Duration::from_secs(60 * 60);
 
-/// Unknown key ids make us ask at most this often, so that made-up ones cannot make us flood the issuer.
+/// The shortest time between two fetches for unknown key ids, so that invented ids cannot cause a flood of requests to the
+/// issuer.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// After a failure we ask again sooner, since nobody can sign in until it succeeds.
+/// The same after a failed fetch. It is shorter, because no caller can sign in until a fetch succeeds.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// How long a start waits for the issuer: Lambda ends one that takes ten seconds, and begins it again.
+/// How long a start waits for the issuer. Lambda restarts a start phase that takes ten seconds.
 const AHEAD: Duration = Duration::from_secs(3);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -45,7 +46,7 @@ pub(super) struct Issuer {
 
 #[derive(Debug, Default)]
 struct Fetching {
-    /// Made when it is first needed: it loads root certificates, and most starts never serve somebody who signs in.
+    /// Made at its first use, because it loads root certificates and most functions rarely see a signed-in caller.
     http: Option<Client>,
     last: Option<Attempt>,
 }
@@ -72,7 +73,7 @@ impl Issuer {
         self.url.as_str()
     }
 
-    /// The key with this id for this algorithm, fetched first if it is not at hand.
+    /// The key with this id for this algorithm. It is fetched first if it is not in memory.
     pub(super) async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, IdentityError> {
         if let Some(key) = self.at_hand(id, algorithm) {
             return Ok(key);
@@ -82,7 +83,7 @@ impl Issuer {
     }
 
     pub(super) async fn prepare(&self) {
-        // Logged where it fails. The first request that needs a key asks again, and at once.
+        // A failure is logged where it happens. The first request that needs a key fetches again without a pause.
         if !matches!(timeout(AHEAD, self.fetch_unless_just_done()).await, Ok(Ok(()))) {
             self.fetching.lock().await.last = None;
         }
@@ -143,7 +144,7 @@ impl Issuer {
             return Err(IssuerError::Exposed);
         }
         let set: KeySet = get(http, &metadata.jwks_uri).await?;
-        // Keys that are not understood are passed over, as section 5 asks: a new kind must not lock everybody out.
+        // Keys of unknown kinds are ignored, as section 5 requires: a new kind must not block every sign-in.
         Ok(set.keys.into_iter().filter_map(|key| PublicKey::of(&serde_json::from_value(key).ok()?)).collect())
     }
 }
@@ -155,7 +156,7 @@ fn client() -> Result<Client, reqwest::Error> {
     Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
-        // The documents are where the standard says they are; being sent elsewhere is not part of it.
+        // The standard defines where the documents are and does not include redirects.
         .redirect(reqwest::redirect::Policy::none())
         .build()
 }
@@ -175,8 +176,8 @@ async fn get<T: DeserializeOwned>(http: &Client, url: &str) -> Result<T, IssuerE
     serde_json::from_slice(&document).map_err(IssuerError::Unreadable)
 }
 
-/// A published key, bound to the one algorithm for which it is used: the token does not get to choose
-/// (RFC 8725, section 3.1).
+/// A published key, bound to the one algorithm for which it is used. The token does not choose the algorithm (RFC 8725,
+/// section 3.1).
 #[derive(Debug)]
 struct PublicKey {
     id: Option<String>,
@@ -201,24 +202,24 @@ impl PublicKey {
     }
 }
 
-/// Why there are no keys, for whoever runs the deployment.
+/// Why the keys could not be fetched, for the operator.
 #[derive(Debug, thiserror::Error)]
 enum IssuerError {
     #[error("{}", causes(.0))]
     Unreachable(#[from] reqwest::Error),
-    #[error("it answered {0}")]
+    #[error("it returned {0}")]
     Status(StatusCode),
-    #[error("its answer is longer than {MAX_DOCUMENT_BYTES} bytes")]
+    #[error("its response is longer than {MAX_DOCUMENT_BYTES} bytes")]
     TooLong,
-    #[error("its answer is not the expected JSON: {0}")]
+    #[error("its response is not the expected JSON: {0}")]
     Unreadable(serde_json::Error),
-    #[error("its metadata is that of {0:?}: configure the issuer exactly as it calls itself")]
+    #[error("its metadata names the issuer {0:?}: configure exactly this text")]
     OtherIssuer(String),
     #[error("its jwks_uri is neither https nor http on this machine")]
     Exposed,
 }
 
-/// An HTTP error says what happened only in its causes.
+/// An HTTP error states the reason only in its sources.
 fn causes(error: &reqwest::Error) -> String {
     let chain = std::iter::successors(Some(error as &dyn Error), |&error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
