@@ -78,7 +78,7 @@ async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMa
     payments.secrets.verify(headers.get(stripe::SIGNATURE), &body, now)?;
     let told = match stripe::read(&body, payments.accept_test_mode)? {
         StripeEvent::Told(told) => told,
-        StripeEvent::Reinstated(payment) => {
+        StripeEvent::DisputeWon(payment) => {
             let payment = payment.as_str();
             tracing::error!(
                 must_decide = "money_reinstated",

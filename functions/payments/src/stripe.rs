@@ -79,7 +79,7 @@ pub enum StripeEvent {
     /// A payment succeeded, failed, was refunded or was withdrawn by a dispute.
     Told(Told),
     /// A dispute over this payment was won: its money is back.
-    Reinstated(PaymentId),
+    DisputeWon(PaymentId),
     /// An event of a type that is not used here, or of test mode where only live money counts.
     Ignored,
 }
@@ -260,7 +260,7 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
             // A dispute does not say what the payment was for: its receipt does.
             Ok(StripeEvent::Told(Told { payment, at, reference: None, news: News::Withdrawn { dispute: dispute.id, money } }))
         }
-        "charge.dispute.funds_reinstated" => Ok(StripeEvent::Reinstated(of::<Dispute>(object)?.payment()?)),
+        "charge.dispute.funds_reinstated" => Ok(StripeEvent::DisputeWon(of::<Dispute>(object)?.payment()?)),
         _ => Ok(StripeEvent::Ignored),
     }
 }
@@ -362,7 +362,7 @@ mod tests {
             event["data"]["object"].as_object_mut().unwrap().extend(dispute.as_object().unwrap().clone());
             read(event.to_string().as_bytes(), false)
         };
-        let of = |payment: &str| Ok(StripeEvent::Reinstated(PaymentId::new("stripe", payment)));
+        let of = |payment: &str| Ok(StripeEvent::DisputeWon(PaymentId::new("stripe", payment)));
         assert_eq!(event(serde_json::json!({"charge": "ch_1", "payment_intent": "pi_1"})), of("pi_1"));
         assert_eq!(event(serde_json::json!({"charge": {"id": "ch_1"}, "payment_intent": null})), of("ch_1"));
         assert!(event(serde_json::json!({})).is_err());
