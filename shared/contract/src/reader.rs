@@ -112,7 +112,7 @@ pub(crate) fn read<T>(body: &[u8], read: impl FnOnce(&mut Object<'_, '_>) -> T) 
 pub(crate) struct Object<'v, 'f> {
     pointer: String,
     members: Option<&'v Map<String, Value>>,
-    asked: Vec<&'static str>,
+    known: Vec<&'static str>,
     faults: &'f mut Faults,
 }
 
@@ -122,12 +122,12 @@ impl<'v, 'f> Object<'v, 'f> {
         if !value.is_object() {
             faults.add(Code::WrongType, &*pointer, "This must be an object.");
         }
-        Self { pointer, members: value.as_object(), asked: Vec::new(), faults }
+        Self { pointer, members: value.as_object(), known: Vec::new(), faults }
     }
 
     /// A member's value. JSON's `null` is the same as an absent member.
     fn member(&mut self, name: &'static str) -> Option<&'v Value> {
-        self.asked.push(name);
+        self.known.push(name);
         self.members?.get(name).filter(|value| !value.is_null())
     }
 
@@ -221,8 +221,8 @@ impl<'v, 'f> Object<'v, 'f> {
     /// Reads the object with `read`. Members that `read` did not read are faults.
     pub(crate) fn finish<T>(&mut self, read: impl FnOnce(&mut Object<'_, '_>) -> T) -> T {
         let read = read(self);
-        for name in self.members.into_iter().flat_map(Map::keys).filter(|name| !self.asked.contains(&name.as_str())) {
-            let detail = format!("This member is unknown here. The known members are: {}.", self.asked.join(", "));
+        for name in self.members.into_iter().flat_map(Map::keys).filter(|name| !self.known.contains(&name.as_str())) {
+            let detail = format!("This member is unknown here. The known members are: {}.", self.known.join(", "));
             self.faults.add(Code::UnknownMember, format!("{}/{}", self.pointer, escaped(name)), detail);
         }
         read

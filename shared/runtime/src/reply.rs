@@ -168,8 +168,8 @@ async fn finish(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let (method, path) = (request.method().clone(), matched_path(&request));
     // A handler in its own task runs to its end when the caller disconnects, and its panic becomes a response.
-    let answered = tokio::spawn(next.run(request)).await;
-    let mut response = answered.unwrap_or_else(|_| Failure::Broken("a handler panicked".into()).into_response());
+    let finished = tokio::spawn(next.run(request)).await;
+    let mut response = finished.unwrap_or_else(|_| Failure::Broken("a handler panicked".into()).into_response());
     if let Some(problem) = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(&response)) {
         let problem = Problem { request_id: Some(id.clone()), ..problem };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -184,7 +184,7 @@ async fn finish(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
-    tracing::info!(request_id = id, %method, path, status = response.status().as_u16(), "answered");
+    tracing::info!(request_id = id, %method, path, status = response.status().as_u16(), "responded");
     response
 }
 
@@ -196,8 +196,8 @@ fn matched_path(request: &Request) -> String {
 /// The problem for a response in which the framework refused a request before it reached a handler.
 fn bare_refusal(response: &Response) -> Option<Problem> {
     let status = response.status();
-    let said = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !(said.is_empty() || said.starts_with("text/plain")) {
+    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !(content_type.is_empty() || content_type.starts_with("text/plain")) {
         return None;
     }
     let problem = match status {
