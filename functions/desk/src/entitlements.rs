@@ -1,4 +1,4 @@
-//! Licences that were sold before: one, or a batch in JSON lines.
+//! Entitlements that another system has sold: one, or a batch in JSON lines.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,10 +34,10 @@ pub(crate) const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// The most lines of a batch.
 const MAX_BATCH: usize = 1_000;
 
-/// How many lines are written at the same time: a gateway waits half a minute for all of them.
+/// How many lines are written concurrently. A gateway waits half a minute for all lines.
 const AT_ONCE: usize = 16;
 
-/// `GET /v1/desk/entitlements/{sen}`: without its key, that only its own people see.
+/// `GET /v1/desk/entitlements/{sen}`: without its key, which only its own contacts see.
 pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(given): Path<String>) -> Reply {
     let entitlement = desk.store.entitlement(&sen(&given)?).await?.ok_or_else(Refusal::not_found)?;
     Ok(Json(EntitlementView::from(&entitlement)).into_response())
@@ -57,7 +57,7 @@ pub(crate) async fn put(
     Ok(kept(outcome, EntitlementView::from(&entitlement)))
 }
 
-/// `POST /v1/desk/entitlements`: a report per line, in their order. A line that is wrong stops no other.
+/// `POST /v1/desk/entitlements`: a result per line, in their order. A line with faults does not stop the others.
 pub(crate) async fn import_lines(
     State(desk): State<Arc<Desk>>,
     Extension(staff): Extension<Staff>,
@@ -117,12 +117,12 @@ impl Batch {
         let lines = body.split(|&byte| byte == b'\n').enumerate().map(|(i, line)| (i + 1, line.trim_ascii()));
         let lines: Vec<_> = lines.filter(|(_, line)| !line.is_empty()).take(MAX_BATCH + 1).collect();
         match lines.len() {
-            0 => return Err(Refusal::new(Code::Required, "There is no line: send one JSON object per line.")),
+            0 => return Err(Refusal::new(Code::Required, "The body has no lines. Send one JSON object per line.")),
             1..=MAX_BATCH => {}
             _ => {
                 return Err(Refusal::new(
                     Code::ValueInvalid,
-                    format!("Send up to {MAX_BATCH} lines at once. Nothing was stored."),
+                    format!("There are too many lines. Send at most {MAX_BATCH} at once. Nothing was stored."),
                 ));
             }
         }
@@ -131,9 +131,9 @@ impl Batch {
         for (number, line) in lines {
             let refusal = match desk::entitlement_line(line) {
                 Err(refusal) => refused(number, None, refusal),
-                // Lines are written at the same time: of two about one number, either could be the last.
+                // Lines are written concurrently: of two lines with one number, either could be the last.
                 Ok((Some(sen), _)) if !named.insert(sen.clone()) => {
-                    let detail = "A line before this one has this number: send one of them.";
+                    let detail = "An earlier line has the same number. Send only one of them.";
                     refused(number, Some(sen), Refusal::at(Code::NotExpected, "/sen", detail))
                 }
                 Ok((sen, body)) => {
@@ -174,7 +174,7 @@ impl Desk {
                 Decision::Keep(entitlement) => return Ok((Outcome::Unchanged, entitlement)),
                 Decision::Write(next) => next,
             };
-            // First, so that whoever did not hear the answer mends both by sending it again.
+            // First, so that a retry after a lost response repairs both.
             self.note_holding(before.as_ref(), &next, policy).await?;
             if let Some(outcome) = self.write(staff, body.reason.as_deref(), before.as_ref(), &next).await? {
                 return Ok((outcome, next));
@@ -184,8 +184,8 @@ impl Desk {
         Err(Failure::contended())
     }
 
-    /// Notes that an end customer has its one subscription to a government product (R106), and that another one, named by
-    /// mistake before, has not.
+    /// Records that an end customer has its one subscription to a government product (R106), and that another customer, who was
+    /// named by mistake before, has none.
     async fn note_holding(&self, before: Option<&Entitlement>, next: &Entitlement, policy: &Policy) -> Reply<()> {
         let of = |entitlement: Option<&Entitlement>| entitlement.and_then(|entitlement| holding(entitlement, policy));
         let (old, new) = (of(before), of(Some(next)));
@@ -199,8 +199,8 @@ impl Desk {
     }
 }
 
-/// Which notes to write: the new one, unless a subscription that lasts longer is noted; and over the old one, if it is
-/// about somebody else, that it has ended.
+/// Which records to write: the new one, unless a subscription with a later end is recorded; and, if the old record belongs to
+/// another customer, that its subscription has ended.
 fn noted(old: Option<Holding>, new: Option<Holding>, known: &[Holding], before: Option<&Entitlement>) -> Vec<Holding> {
     let there = |it: &Holding| known.iter().find(|known| known.excludes(it));
     let ended = old

@@ -1,5 +1,5 @@
-//! What the vendor's staff record and decide. Every change is one write with an entry that says who, when, before and
-//! after (R118).
+//! Records and decisions of the vendor's staff. Every change is one write together with an audit entry that states who, when,
+//! before and after (R118).
 
 mod entitlements;
 mod policy;
@@ -22,7 +22,7 @@ pub use crate::state::Desk;
 /// The largest policy that is read. The example vendor's has about 20 KB.
 const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
 
-/// The routes, for whichever home serves them: all of them for staff only.
+/// The routes, the same in every deployment. All of them are for staff only.
 pub fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/v1/desk/partners/{organization}", get(records::partner).put(records::put_partner))

@@ -20,7 +20,7 @@ use store::PolicyInForce;
 
 use crate::{records::changed, staff::Staff, state::Desk};
 
-/// As many mistakes as anybody mends at once.
+/// The most mistakes that are reported at once.
 const MAX_MISTAKES: usize = 200;
 
 /// `GET /v1/desk/policy`.
@@ -73,12 +73,12 @@ fn unsound(mistakes: Mistakes) -> Refusal {
     let more = mistakes.0.len().saturating_sub(MAX_MISTAKES);
     let mut faults: Vec<_> = places(mistakes).take(MAX_MISTAKES).map(fault).collect();
     if more > 0 {
-        faults.push(fault(("/files".to_owned(), format!("There are {more} more. Mend these first."))));
+        faults.push(fault(("/files".to_owned(), format!("There are {more} more mistakes. Correct these first."))));
     }
     Refusal { faults }
 }
 
-/// The mistakes in a policy's files, to be told with what else is wrong.
+/// The mistakes in a policy's files, to be reported with the other faults.
 fn mistakes_of(mistakes: Mistakes) -> Faults {
     let mut faults = Faults::default();
     places(mistakes).for_each(|(pointer, detail)| faults.add(Code::PolicyUnsound, pointer, detail));
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn an_unsound_policy_is_refused_with_the_place_of_every_mistake() {
-        let mistake = |line| Mistake { file: "languages/en.toml".to_owned(), line, what: "mend it".to_owned() };
+        let mistake = |line| Mistake { file: "languages/en.toml".to_owned(), line, what: "fix it".to_owned() };
         let refusal = unsound(Mistakes(vec![mistake(Some(12)), mistake(None)]));
-        let told: Vec<_> = refusal.faults.iter().map(|fault| (&*fault.pointer, &*fault.detail)).collect();
-        assert_eq!(told, [("/files/languages~1en.toml", "Line 12: mend it"), ("/files/languages~1en.toml", "mend it")]);
+        let reported: Vec<_> = refusal.faults.iter().map(|fault| (&*fault.pointer, &*fault.detail)).collect();
+        assert_eq!(reported, [("/files/languages~1en.toml", "Line 12: fix it"), ("/files/languages~1en.toml", "fix it")]);
         assert_eq!(refusal.code(), Code::PolicyUnsound);
 
         let refusal = unsound(Mistakes(vec![mistake(None); MAX_MISTAKES + 7]));

@@ -1,4 +1,4 @@
-//! Partners, evidence, certificates and sites: each sent as a whole, and read as it is.
+//! Partners, evidence, certificates and sites. Each record is sent and read as a whole.
 
 use std::sync::Arc;
 
@@ -27,19 +27,19 @@ use crate::{
     state::{ATTEMPTS, Desk},
 };
 
-/// As much of an audit as is shown: its last entries.
+/// The most entries of an audit that are listed: the last ones.
 const MAX_ENTRIES: u16 = 200;
 
-/// What is to be done about a record that was sent.
+/// The decision about a record that was sent.
 pub(crate) enum Decision<T> {
-    /// Nothing: it is like this already.
+    /// Nothing is written: the stored record is the same.
     Keep(T),
-    /// It is to be written so.
+    /// This record is written.
     Write(T),
 }
 
-/// What is to be done about a record, given the one that is there. What is there already is no change, whichever version
-/// the sender had read: the answer to the first request may have been lost.
+/// Decides about a record, given the stored one. The same record is not a change, whichever version the sender had read: the
+/// response to the first request may have been lost.
 pub(crate) fn decide<T: Item + Record, R>(
     body: &RecordBody<R>,
     before: Option<&T>,
@@ -56,18 +56,18 @@ pub(crate) fn decide<T: Item + Record, R>(
     Ok(Decision::Write(record))
 }
 
-/// The refusal of a change to what is no longer as it was read.
+/// The refusal of a change to a record that was changed since the sender read it.
 pub(crate) fn changed() -> Refusal {
-    Refusal::new(Code::RecordChanged, "It was changed since you read it. Read it again, and change that.")
+    Refusal::new(Code::RecordChanged, "This was changed since you read it. Read it again, and change the new version.")
 }
 
 impl Desk {
-    /// What a record is judged by.
+    /// What the rules need to check a record.
     pub(crate) fn occasion<'a>(&self, staff: &'a Staff, policy: &'a Policy) -> Occasion<'a> {
         Occasion { policy, by: staff.subject(), at: self.clock.now() }
     }
 
-    /// Writes a record, and who did it and why. `None`: somebody else was first, and it must be decided again.
+    /// Writes a record with its audit entry. `None`: another request changed the record first. Decide again.
     pub(crate) async fn write<T: Item>(
         &self,
         staff: &Staff,
@@ -82,7 +82,7 @@ impl Desk {
         })
     }
 
-    /// Keeps a record as it was sent, and answers it.
+    /// Stores a record as it was sent, and returns it.
     async fn keep<T: Item + Record, R>(
         &self,
         staff: &Staff,
@@ -112,7 +112,7 @@ impl Desk {
     }
 }
 
-/// The answer to a record that was sent: 201 when it is new.
+/// The response to a sent record: 201 for a new one.
 pub(crate) fn kept(outcome: Outcome, record: impl Serialize) -> axum::response::Response {
     let status = if outcome == Outcome::Created { StatusCode::CREATED } else { StatusCode::OK };
     (status, Json(record)).into_response()
@@ -224,7 +224,7 @@ pub(crate) async fn audit(State(desk): State<Arc<Desk>>, Path((kind, id)): Path<
 }
 
 fn organization(given: &str) -> Result<&str, Refusal> {
-    let detail = "The organisation in the path must have 1 to 120 characters that can be seen.";
+    let detail = "The organisation in the path must have 1 to 120 visible characters.";
     import::organization(given).ok_or_else(|| Refusal::new(Code::ValueInvalid, detail))
 }
 

@@ -1,4 +1,4 @@
-//! Quotes, as staff see them, and decisions about those that wait for a person (R34).
+//! Quotes as staff see them, and decisions about those that are in review (R34).
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     state::{ATTEMPTS, Desk},
 };
 
-/// As much of what waits as is shown: what is due first.
+/// The most quotes in review that are listed: those that are due first.
 const MAX_WAITING: u16 = 100;
 
 /// `GET /v1/desk/reviews`: what waits for a decision (R34).
@@ -62,15 +62,15 @@ pub(crate) async fn reject(
     desk.decide_on(&number, revision, &staff, &Decision::No(reason)).await
 }
 
-/// What a person says who has looked.
+/// The decision of a reviewer.
 enum Decision {
     Yes(Approval),
     No(String),
 }
 
 impl Desk {
-    /// Decides about the revision that was looked at: another one, that the buyer has sent meanwhile, nobody has seen. The
-    /// same decision again is no change: the answer to the first request may have been lost.
+    /// Decides about the revision that the reviewer has read, and refuses the decision if the buyer has sent another revision since.
+    /// The same decision again changes nothing: the response to the first request may have been lost.
     async fn decide_on(&self, number: &str, seen: i64, staff: &Staff, decision: &Decision) -> Reply {
         let number = number.parse().map_err(|_| Refusal::not_found())?;
         for _ in 0..ATTEMPTS {
@@ -93,7 +93,7 @@ impl Desk {
         Err(Failure::contended())
     }
 
-    /// A yes, given the evidence that is on record, at the prices of the policy that the offer was made with.
+    /// An approval, with the recorded evidence, at the prices of the policy of the offer.
     async fn approved(&self, quote: &Quote, staff: &Staff, approval: &Approval, now: Timestamp) -> Reply<Option<Change>> {
         let wanted = Wanted { evidence: approval.wants(&quote.offer), ..Wanted::default() };
         let evidence = self.store.facts(&wanted, None).await?.evidence;

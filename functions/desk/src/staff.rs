@@ -1,4 +1,4 @@
-//! Who may come to the desk.
+//! Access to the desk.
 
 use std::sync::Arc;
 
@@ -14,32 +14,36 @@ use runtime::{
 
 use crate::state::Desk;
 
-/// Whoever is signed in, and of the vendor's staff: in the extensions of every request that reaches a handler.
+/// A signed-in member of the vendor's staff, in the extensions of every request that reaches a handler.
 #[derive(Clone)]
 pub(crate) struct Staff(pub(crate) Caller);
 
 impl Staff {
-    /// The subject of their token: what audits know them by.
+    /// The subject of the token, which audit entries name.
     pub(crate) fn subject(&self) -> &str {
         &self.0.subject
     }
 
-    /// Their address, if their token has one that is verified: what other staff know them by.
+    /// The e-mail address, if the token has a verified one. Other staff recognise it.
     pub(crate) fn email(&self) -> Option<&str> {
         self.0.email.as_ref().map(VerifiedEmail::as_str)
     }
 
-    /// Who decides about a quote.
+    /// The same person as the reviewer of a quote.
     pub(crate) fn reviewer(&self) -> Reviewer<'_> {
         Reviewer { subject: self.subject(), email: self.email() }
     }
 }
 
-/// Lets staff pass, and nobody else: it stands before every route, so that none can be without.
+/// Admits only staff. It is a layer of all routes, so that no route can lack it.
 pub(crate) async fn only(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Reply {
     let caller = desk.verifier.required_caller(request.headers()).await?;
     if !caller.belongs_to(&desk.staff_group) {
-        return Err(Refusal::new(Code::StaffOnly, "You are signed in, but this is for the vendor's staff.").into());
+        return Err(Refusal::new(
+            Code::StaffOnly,
+            "You are signed in, but do not belong to the vendor's staff, who may use this.",
+        )
+        .into());
     }
     request.extensions_mut().insert(Staff(caller));
     Ok(next.run(request).await)

@@ -28,8 +28,8 @@ impl Desk {
         Ok(Arc::new(Self { store, policies, verifier, staff_group, clock }))
     }
 
-    /// Asks ahead of the first request which policy is in force, and for the issuer's keys. A failure is logged, and the
-    /// first request asks again.
+    /// Loads the policy in force and the issuer's keys ahead of the first request. A failure is logged, and the first request
+    /// retries.
     pub async fn prepare(&self) {
         tokio::join!(runtime::aws::ahead(self.policies.current()), self.verifier.prepare());
     }

@@ -37,7 +37,7 @@ impl Documents {
 
     async fn pdf(self: Arc<Self>, document: Document) -> Reply {
         let name = document.number.clone();
-        // Typesetting takes a while and waits for nothing: it must not hold up who shares the thread.
+        // Typesetting uses the CPU for long and never yields: on a shared thread, it would block other requests.
         let pdf = tokio::task::spawn_blocking(move || self.typesetter.pdf(&document)).await;
         match pdf {
             Ok(Ok(pdf)) => Ok(reply(&name, pdf)),
@@ -47,7 +47,7 @@ impl Documents {
     }
 }
 
-/// The routes, for whichever home serves them.
+/// The routes, the same in every deployment.
 pub fn routes(documents: Arc<Documents>) -> Router {
     Router::new()
         .route("/v1/quotes/{number}/document.pdf", get(quote))
@@ -59,7 +59,11 @@ pub fn routes(documents: Arc<Documents>) -> Router {
 async fn quote(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
     let quote = open(&documents.store, &documents.links, &number, &link).await?;
     if matches!(quote.stage, Stage::InReview | Stage::Rejected) {
-        return Err(Refusal::new(Code::NotYetIssued, "There is a quote once a person has looked at the order.").into());
+        return Err(Refusal::new(
+            Code::NotYetIssued,
+            "The order is in review or was rejected. The document exists once the quote is issued.",
+        )
+        .into());
     }
     let pay = documents.links.to(&quote.number, &quote.offer).pay();
     let document = Document::quote(&quote, &*documents.policies.pinned(&quote.offer.policy_version).await?, &pay);
@@ -71,7 +75,7 @@ async fn invoice(State(documents): State<Arc<Documents>>, Path(number): Path<Str
     let quote = open(&documents.store, &documents.links, &number, &link).await?;
     match Document::invoice(&quote, &*documents.policies.pinned(&quote.offer.policy_version).await?) {
         Some(document) => documents.pdf(document).await,
-        None => Err(Refusal::new(Code::NotYetInvoiced, "There is an invoice once the quote is paid.").into()),
+        None => Err(Refusal::new(Code::NotYetInvoiced, "The invoice exists once the quote is paid.").into()),
     }
 }
 

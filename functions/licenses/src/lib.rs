@@ -85,9 +85,11 @@ async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, 
     let closed = entitlement.closed();
     let Some(revealed) = RevealView::of(&entitlement, today).filter(|_| closed != Some(Closed::Refunded)) else {
         let detail = match (closed, entitlement.kind) {
-            (Some(Closed::Refunded), _) => "The money for it went back: its key is no longer handed out.",
-            (_, Kind::Subscription) => "A cloud subscription has no key: it is used by signing in.",
-            (_, Kind::Perpetual | Kind::Term) => "It was sold before we kept its key here: the one that you have stays good.",
+            (Some(Closed::Refunded), _) => "This licence was refunded. Its key is no longer available.",
+            (_, Kind::Subscription) => "A cloud subscription has no key. Its users sign in.",
+            (_, Kind::Perpetual | Kind::Term) => {
+                "This licence was imported, and its key is not stored here. The key that you have stays valid."
+            }
         };
         return Err(Refusal::new(Code::NoLicenseKey, detail).into());
     };

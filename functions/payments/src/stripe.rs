@@ -31,7 +31,7 @@ impl Secrets {
     pub fn verify(&self, header: Option<&HeaderValue>, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
         let refused = |why| Refusal::new(Code::SignatureInvalid, why);
         let header =
-            header.and_then(|header| header.to_str().ok()).ok_or_else(|| refused("There is no `Stripe-Signature` header."))?;
+            header.and_then(|header| header.to_str().ok()).ok_or_else(|| refused("The `Stripe-Signature` header is missing."))?;
         let (mut time, mut signatures) = (None, Vec::new());
         for (name, value) in header.split(',').filter_map(|part| part.trim().split_once('=')) {
             match name {
@@ -51,12 +51,14 @@ impl Secrets {
             signatures.iter().fold(false, |found, signature| found | mac.clone().verify_slice(signature).is_ok())
         });
         if !genuine {
-            return Err(refused("The signature does not fit this body: is the endpoint's secret the right one?"));
+            return Err(refused("The signature does not match this body. Check the endpoint's secret."));
         }
         let age = time.parse::<i64>().map(|time| now.as_second().saturating_sub(time));
         match age {
             Ok(age) if age.abs() <= TOLERANCE_SECONDS => Ok(()),
-            _ => Err(refused("The signature is older than five minutes, or from the future: this may be a replay.")),
+            _ => Err(refused(
+                "The signature's time differs from the present by more than five minutes, so this may be a replay. Check the clock.",
+            )),
         }
     }
 }
@@ -212,7 +214,8 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
         return Ok(StripeEvent::Ignored);
     }
     let Details { created, data: Data { object } } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    let at = Timestamp::from_second(created).map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a time."))?;
+    let at = Timestamp::from_second(created)
+        .map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a Unix time in seconds."))?;
     let told = |payment: &str, reference, news| {
         Ok(StripeEvent::Told(Told { payment: PaymentId::new("stripe", payment), at, reference, news }))
     };

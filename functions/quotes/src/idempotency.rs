@@ -5,16 +5,16 @@ use domain::{Code, QuoteNumber, Refusal, number::Minter};
 use runtime::identity::Caller;
 use sha2::{Digest, Sha256};
 
-/// Whoever does not sign in. All of them are one caller, so that their keys must be unique by themselves, as UUIDs are.
+/// The owner of keys of anonymous callers. They share one owner, so that their keys must be unique, as UUIDs are.
 const ANYONE: &str = "anyone";
 const LONGEST: usize = 255;
 
-/// A key, as it was sent, without the quotation marks that the draft asks for.
+/// A key as it was sent, without the quotation marks that the draft requires.
 pub(crate) struct IdempotencyKey {
     key: String,
-    /// Whose key it is: the same key of another is another.
+    /// The owner. The same key of another owner is another key.
     owner: String,
-    /// What is stored of it.
+    /// The stored form.
     pub(crate) hash: String,
 }
 
@@ -46,7 +46,7 @@ impl IdempotencyKey {
 
     /// The refusal of a key that stands for another request.
     pub(crate) fn reused() -> Refusal {
-        Refusal::new(Code::IdempotencyKeyReused, "This key was sent before with another body. Send a new key with a new request.")
+        Refusal::new(Code::IdempotencyKeyReused, "This key was used before with another body. Use a new key for a new request.")
     }
 }
 

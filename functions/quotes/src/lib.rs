@@ -133,7 +133,7 @@ impl Quotes {
     }
 }
 
-/// The routes, for whichever home serves them.
+/// The routes, the same in every deployment.
 pub fn routes(quotes: Arc<Quotes>) -> Router {
     Router::new()
         .route("/v1/quotes", post(create))
@@ -203,7 +203,7 @@ async fn view(State(quotes): State<Arc<Quotes>>, Path(number): Path<String>, Que
 }
 
 /// `POST /v1/quotes/{number}/revisions`, with the secret of the link — R24: the change is a new revision, and the old
-/// link is void. The request that is on offer already changes nothing.
+/// link becomes void. A request that is on offer already changes nothing.
 async fn revise(
     State(quotes): State<Arc<Quotes>>,
     Path(number): Path<String>,
@@ -226,19 +226,19 @@ async fn revise(
             let view = QuoteView::of(&quote, &quotes.links, quotes.clock.now());
             Ok(created(&view))
         }
-        // Paid or revised meanwhile: the buyer should look before asking again.
+        // Paid or revised meanwhile: the buyer should read the quote before the next attempt.
         Commit::Conflict => Err(Failure::contended()),
     }
 }
 
-/// The quote that the link opens. The link that a revision has voided still opens it for that very request: whoever
-/// did not hear the answer asks again, and has no other link.
+/// The quote that the link opens. The link that a revision has made void still opens the quote for the request of that revision:
+/// a caller whose response was lost has no other link for the retry.
 async fn open_to_revise(quotes: &Quotes, number: &str, link: &LinkQuery, request_hash: &str) -> Reply<Quote> {
     let number = number.parse().map_err(|_| Refusal::not_found())?;
     let keys = quotes.links.keys();
     let opened = quotes.store.quote(&number).await?.filter(|quote| {
-        let asked_again = |before: &Offer| quote.offer.request_hash == request_hash && keys.opens(&number, before, &link.secret);
-        keys.opens(&number, &quote.offer, &link.secret) || quote.superseded.last().is_some_and(asked_again)
+        let is_retry = |before: &Offer| quote.offer.request_hash == request_hash && keys.opens(&number, before, &link.secret);
+        keys.opens(&number, &quote.offer, &link.secret) || quote.superseded.last().is_some_and(is_retry)
     });
     opened.ok_or_else(|| Refusal::not_found().into())
 }

@@ -1,6 +1,6 @@
-//! How often anybody may ask. A SEN and an address are proof of knowledge, so nobody may try many (R28), and nor may anybody
-//! try references of evidence or certificates. A quote is a letter in the vendor's name to whatever address was typed (R22),
-//! so nobody may have many written.
+//! Rate limits. A SEN and an e-mail address are proof of knowledge, so callers may not try many of them (R28), nor many references
+//! of evidence or certificates. A quote sends a letter in the vendor's name to the given address (R22), so the number of quotes
+//! is limited, too.
 
 use std::{net::IpAddr, sync::PoisonError};
 
@@ -14,29 +14,30 @@ use runtime::{Failure, Reply, SourceIp, identity::Caller};
 
 use crate::{idempotency::IdempotencyKey, state::Quotes, tally::Verdict};
 
-/// For how long questions are counted together.
+/// The window in which lookups are counted together.
 const QUESTIONS: SignedDuration = SignedDuration::from_mins(1);
-/// How many things one source address and one caller may name: an order of a hundred renewals is possible twice.
+/// How many things one source address and one caller may name. This allows an order of a hundred renewals twice.
 const PER_ADDRESS: u32 = 200;
 const PER_CALLER: u32 = 400;
-/// How often one asker may name the same thing, and how often all together may. The second is that much higher because
-/// whoever uses it up shuts out all others as well.
+/// How often one caller may name the same thing, and how often all callers together may. The second limit is much higher,
+/// because reaching it blocks all other callers as well.
 const PER_NAME_AND_ASKER: u32 = 20;
 const PER_NAME: u32 = 200;
 
-/// For how long letters are counted together.
+/// The window in which letters are counted together.
 const LETTERS: SignedDuration = SignedDuration::from_hours(1);
-/// How many quotes nobody in particular may have sent to one mailbox, and ask for from one source address.
+/// How many quotes anonymous callers may request for one mailbox, and from one source address.
 const TO_MAILBOX: u32 = 30;
 const FROM_ADDRESS: u32 = 60;
-/// How many somebody who signed in may have sent to one mailbox, and ask for: they can be told apart, and held to account.
+/// How many quotes signed-in callers may request for one mailbox, and one of them in total. The limits are higher, because
+/// these callers are identified.
 const TO_MAILBOX_SIGNED_IN: u32 = 300;
 const BY_CALLER: u32 = 600;
-/// How many of each a process lets pass by itself, so that ordinary quotes cost no write more. What all processes let pass
-/// is more than the limit by no more than this, times the processes.
+/// How many of each one process admits without a write, so that ordinary quotes cost no additional write. All processes
+/// together exceed a limit by at most this number, times the number of processes.
 const FEW: u32 = 5;
 
-/// Something that is counted: of whom, and how much of it may be.
+/// A counter: what is counted, for whom, and the limit.
 struct Bucket {
     what: &'static str,
     whom: String,
@@ -51,8 +52,8 @@ impl Bucket {
 }
 
 impl Quotes {
-    /// Counts a question about everything that is named; nothing is no question. It is counted whether or not there are
-    /// such things, so that the limit tells nothing either.
+    /// Counts a request for everything that it names. Names are counted whether or not they exist, so that the limit does not
+    /// reveal which of them exist. A request that names nothing is not counted.
     pub(crate) async fn admit_question(&self, wanted: &Wanted, ip: SourceIp, caller: Option<&Caller>) -> Reply<()> {
         let provable = provable(wanted);
         let all = u32::try_from(provable.len() + references(wanted)).unwrap_or(u32::MAX);
@@ -69,16 +70,16 @@ impl Quotes {
         let window = Window::of(self.clock.now(), QUESTIONS);
         for bucket in address.into_iter().chain(person).chain(about) {
             if !self.store_allows(&bucket, &window).await? {
-                let detail = "You have named too many entitlements, sites or references. Wait a minute, and ask again.";
+                let detail =
+                    "You have named too many entitlements, sites or references. Wait a minute, and send the request again.";
                 return Err(window.too_many(detail));
             }
         }
         Ok(())
     }
 
-    /// Counts a quote that is about to be issued, and whose letter is about to be sent. The first few cost nothing; the table
-    /// is asked about the others. A key stands for one quote, however often it is asked for: who repeats what was admitted here
-    /// is not counted again.
+    /// Counts a quote that is about to be issued, and whose letter is about to be sent. The first few are counted in this process
+    /// only, the others in the table. A key stands for one quote: a repeated request that was admitted here is not counted again.
     pub(crate) async fn admit_letter(
         &self,
         to: &Contact,
@@ -93,8 +94,8 @@ impl Quotes {
             return Ok(());
         }
         let mailbox = |what, most| Some(Bucket::new(what, mailbox(&to.email), most));
-        // Whoever asks comes first: who has used that up shuts no mailbox out. Those who sign in are counted by themselves, so
-        // that what others ask for in their name is not counted against them.
+        // The caller's own limit comes first, so that a caller who has reached it does not use up a mailbox's limit. Signed-in
+        // callers are counted separately, so that anonymous requests for their mailbox do not count against them.
         let buckets = match caller {
             // An office of many people may have one source address.
             Some(caller) => [
@@ -111,8 +112,8 @@ impl Quotes {
                 Verdict::Refuse => false,
             };
             if !allowed {
-                let detail = "Too many quotes were asked for within this hour: from where you are, or to be sent to this address. \
-                              Ask again when it is over. Whoever signs in may ask for more.";
+                let detail = "Too many quotes were requested within this hour, from this network or for this e-mail address. \
+                              Send the request again when the hour is over, or sign in for a higher limit.";
                 return Err(window.too_many(detail));
             }
         }
@@ -125,20 +126,20 @@ impl Quotes {
         Ok(self.store.allow(&name, bucket.uses, bucket.most, window.forgotten).await?)
     }
 
-    /// What a bucket is called. Addresses are people's: what is kept of them is a keyed hash, for no longer than two windows.
+    /// A bucket's name. Addresses are personal data: only a keyed hash is stored, for at most two windows.
     fn name(&self, bucket: &Bucket) -> String {
         format!("{}#{}", bucket.what, self.minter.seal(bucket.what, &bucket.whom))
     }
 }
 
-/// What somebody can prove to know, with an address: whoever guesses names it again and again.
+/// The names whose knowledge an e-mail address proves. A caller who guesses the address names them repeatedly.
 fn provable(wanted: &Wanted) -> Vec<String> {
     let entitlements = wanted.entitlements.iter().map(|sen| format!("sen {}", sen.compact()));
     entitlements.chain(wanted.sites.iter().map(|host| format!("site {host}"))).collect()
 }
 
-/// How many references are named that tell something if they exist. They are counted against who asks and never by name, or
-/// anybody could shut out those whose they are. A VAT id is public, and every order of its owner's names it: it is no guess.
+/// How many references are named whose existence reveals something. They are counted per caller and never per name, so that no
+/// caller can block the owner of a reference. A VAT id is public and every order of its owner names it, so it is not counted.
 fn references(wanted: &Wanted) -> usize {
     let certificates = wanted.certificates.iter().filter(|reference| vat_id(reference).is_none());
     wanted.evidence.len() + wanted.holdings.len() + certificates.count()
@@ -155,8 +156,8 @@ fn network(ip: IpAddr) -> String {
     }
 }
 
-/// The mailbox behind an address, without case and without what its owner may add behind a `+` (RFC 5233): all of these
-/// letters are for one person.
+/// The mailbox behind an address, without case and without the part after a `+` (RFC 5233): all of these
+/// addresses belong to one person.
 fn mailbox(email: &Email) -> String {
     let address = email.as_str().to_ascii_lowercase();
     let Some((local, domain)) = address.rsplit_once('@') else { return address };
@@ -167,9 +168,9 @@ fn mailbox(email: &Email) -> String {
 /// A window of time in which uses are counted together.
 struct Window {
     number: i64,
-    /// When it is over, in seconds.
+    /// The number of seconds until its end.
     ends_in: i64,
-    /// When its counters are of no use: the same for the whole window.
+    /// When its counters can be deleted: the same instant for the whole window.
     forgotten: Timestamp,
 }
 

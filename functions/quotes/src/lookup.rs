@@ -1,4 +1,4 @@
-//! `POST /v1/entitlements/lookup`: what somebody has, and what can be ordered for it.
+//! `POST /v1/entitlements/lookup`: the entitlements of a customer, and what can be ordered for them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,13 +17,13 @@ use tokio::time::Instant;
 
 use crate::state::Quotes;
 
-/// No answer that finds nothing comes sooner, so that how long it took tells nothing: it covers reading an entitlement
-/// that is somebody else's as well as reading none.
+/// The shortest duration of a response that finds nothing. It is longer than reading an entitlement of another customer, so that
+/// the duration does not reveal whether an entitlement exists.
 const NOTHING_FOUND_AFTER: Duration = Duration::from_millis(100);
 
-/// `POST /v1/entitlements/lookup` — R12, R28–R31. Unknown and mismatched are one answer, of one age.
+/// `POST /v1/entitlements/lookup` — R12, R28–R31. Unknown and mismatched entitlements get the same response after the same duration.
 pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
-    let asked = Instant::now();
+    let started = Instant::now();
     let caller = quotes.caller(&headers).await?;
     let body = LookupBody::read(&body)?;
     let policy = quotes.policies.current().await?;
@@ -42,15 +42,16 @@ pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, head
     let mut facts = quotes.store.facts(&wanted, organization).await?;
     let site = facts.sites.values().next().filter(|site| site.authorizes(&body.email)).cloned();
     if let Some(site) = &site {
-        // Only for whoever may speak for the site, so that no stranger can time it.
+        // Only for a contact of the site, so that other callers cannot measure the duration.
         let theirs = Wanted { entitlements: site.entitlements.iter().cloned().collect(), ..Wanted::default() };
         facts.entitlements = quotes.store.facts(&theirs, None).await?.entitlements;
     }
     let known: Vec<_> =
         facts.entitlements.values().filter(|entitlement| knows(entitlement, &body.email, site.as_ref(), &policy)).collect();
     if known.is_empty() {
-        tokio::time::sleep_until(asked + NOTHING_FOUND_AFTER).await;
-        let detail = "There is no such entitlement with this contact. Check the number or the site, and the contact's address.";
+        tokio::time::sleep_until(started + NOTHING_FOUND_AFTER).await;
+        let detail =
+            "No such entitlement belongs to this contact. Check the number or the site, and the contact's e-mail address.";
         return Err(Refusal::new(Code::EntitlementNotMatched, detail).into());
     }
     let today = day_of(quotes.clock.now(), &policy.timezone);

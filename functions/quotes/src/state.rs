@@ -21,7 +21,7 @@ pub struct Quotes {
     pub(crate) minter: Minter,
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,
-    /// The letters that were asked for here.
+    /// The letters that this process has counted.
     pub(crate) letters: Mutex<Tally>,
 }
 
@@ -36,12 +36,12 @@ impl Quotes {
         Ok(Arc::new(Self { store, policies, links, minter, verifier, clock, letters: Mutex::default() }))
     }
 
-    /// Asks ahead of the first request which policy is in force. A failure is logged, and the first request asks again.
+    /// Loads the policy in force ahead of the first request. A failure is logged, and the first request retries.
     pub async fn prepare(&self) {
         runtime::aws::ahead(self.policies.current()).await;
     }
 
-    /// Whoever signed in. Anyone may quote; members of a programme say who they are, and pay less.
+    /// The signed-in caller, if any. No sign-in is needed for a quote; a member of a programme signs in for its discount.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Reply<Option<Caller>> {
         Ok(self.verifier.optional_caller(headers).await?)
     }

@@ -1,8 +1,8 @@
-//! What this process has counted by itself: it costs nothing, and nobody else hears of it.
+//! The counters of this process. They cost no write, and other processes do not see them.
 
 use std::collections::HashMap;
 
-/// How many things are counted at a time: with 64 bytes of name each, less than 2 MB.
+/// How many things are counted at a time. With names of 64 bytes, this takes less than 2 MB.
 const CAPACITY: usize = 10_000;
 
 /// Counters of one window of time.
@@ -18,8 +18,8 @@ impl Tally {
         self.window == window && self.uses.contains_key(bucket)
     }
 
-    /// Counts one more use of a bucket in a window, and tells how many that makes; another window begins anew. `None`: so
-    /// many others are counted that there is no room for this one.
+    /// Counts a use of a bucket in a window, and returns the number of uses. Another window starts at zero. `None`: the number of
+    /// counted buckets has reached its limit.
     pub(crate) fn count(&mut self, bucket: &str, window: i64) -> Option<u32> {
         if window != self.window {
             *self = Self { window, uses: HashMap::new() };
@@ -36,19 +36,19 @@ impl Tally {
     }
 }
 
-/// What is to be done about a use.
+/// The decision about a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is one of a few, as anybody's are.
+    /// It is one of the few that are always admitted.
     Admit,
-    /// Only what everybody has counted together can tell.
+    /// The counter of all processes decides.
     Ask,
-    /// There were too many here alone.
+    /// This process alone has counted too many.
     Refuse,
 }
 
 impl Verdict {
-    /// About a use that was the `count`th here, when at most `most` are allowed everywhere, and so many are `few`.
+    /// Decides about the `count`th use in this process. At most `most` are allowed in all processes; `few` are always admitted.
     pub(crate) fn of(count: Option<u32>, few: u32, most: u32) -> Self {
         match count {
             Some(count) if count > most => Self::Refuse,
