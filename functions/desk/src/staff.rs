@@ -39,11 +39,7 @@ impl Staff {
 pub(crate) async fn only(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Reply {
     let caller = desk.verifier.required_caller(request.headers()).await?;
     if !caller.belongs_to(&desk.staff_group) {
-        return Err(Refusal::new(
-            Code::StaffOnly,
-            "You are signed in, but do not belong to the vendor's staff, who may use this.",
-        )
-        .into());
+        return Err(Refusal::new(Code::StaffOnly, "This is only for the vendor's staff.").into());
     }
     request.extensions_mut().insert(Staff(caller));
     Ok(next.run(request).await)

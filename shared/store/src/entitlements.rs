@@ -9,18 +9,18 @@ use crate::{
     writes::{Lost, lost},
 };
 
-/// How many writes a transaction takes (Amazon DynamoDB Developer Guide, "Service quotas").
-const TOGETHER: usize = 100;
+/// The most writes of one transaction (Amazon DynamoDB Developer Guide, "Service quotas").
+const MAX_WRITES: usize = 100;
 
-/// What became of changes that are made together.
+/// The result of changes that are committed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Changed {
-    /// They are durable.
+    /// The changes are durable.
     Committed,
-    /// An entitlement has moved on, and nothing was changed: load again, decide again.
+    /// An entitlement was changed by another request, and nothing was written. Load again and decide again.
     Conflict,
-    /// The customer of the holding with this index has another subscription to the product, and nothing was changed.
+    /// The customer of the subscription with this index already has another subscription to the product. Nothing was written.
     AlreadySubscribed(usize),
 }
 
@@ -34,7 +34,7 @@ impl From<Commit> for Changed {
 }
 
 impl Store {
-    /// Creates an entitlement, at most once: its number follows from quote and line.
+    /// Creates an entitlement, at most once: its number derives from quote and line.
     pub async fn create_entitlement(&self, entitlement: &Entitlement) -> Result<Created<Entitlement>, Error> {
         self.create(entitlement, "PutItem of an entitlement").await
     }
@@ -44,13 +44,17 @@ impl Store {
         self.load(&Key::entitlement(sen), "GetItem of an entitlement").await
     }
 
-    /// Commits a change of an entitlement, if it is still the version that was decided on.
+    /// Commits a change of an entitlement, if the stored version is the one on which it was decided.
     pub async fn update_entitlement(&self, next: &Entitlement) -> Result<Commit, Error> {
         self.replace(next, "PutItem of an entitlement").await
     }
 
-    /// Commits changes of entitlements, and notes which subscriptions their customers hold from `today` on (R106): all of it
-    /// or nothing, up to the hundred writes that DynamoDB takes together. Done again, what was noted is noted again.
+    /// Commits changes of entitlements, and records the government subscriptions that their customers have from `today` on (R106).
+    /// Up to a hundred writes are one transaction; more are several. Recording the same subscription again is not a conflict.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. Retrying is safe.
     pub async fn change_entitlements(
         &self,
         changes: &[Entitlement],
@@ -65,13 +69,13 @@ impl Store {
         }
         let taken = holdings.iter().map(|holding| self.take(holding, today));
         let writes = taken.chain(changes.iter().map(|next| self.put(next))).collect::<Result<Vec<_>, _>>()?;
-        // Holdings are the first, so that what they refuse is refused before anything is written.
-        for (part, writes) in writes.chunks(TOGETHER).enumerate() {
+        // Subscriptions come first, so that they can refuse before anything is written.
+        for (part, writes) in writes.chunks(MAX_WRITES).enumerate() {
             let Err(error) = self.transaction(writes.to_vec()).await else { continue };
             let refused = lost(&error);
-            let holdings = holdings.len().saturating_sub(part * TOGETHER);
+            let holdings = holdings.len().saturating_sub(part * MAX_WRITES);
             return match refused.iter().take(holdings).position(|reason| *reason == Lost::Condition) {
-                Some(index) => Ok(Changed::AlreadySubscribed(part * TOGETHER + index)),
+                Some(index) => Ok(Changed::AlreadySubscribed(part * MAX_WRITES + index)),
                 None if refused.iter().any(|reason| *reason != Lost::No) => Ok(Changed::Conflict),
                 None => Err(Error::of(OPERATION, &error)),
             };

@@ -15,17 +15,17 @@ const SEN: &str = "sen";
 const ENDS: &str = "ends";
 
 impl Store {
-    /// Notes that an end customer has a government subscription (R106); the note before, if any, is replaced.
+    /// Records that an end customer has a government subscription (R106), and replaces an earlier record.
     pub async fn hold(&self, holding: &Holding) -> Result<(), Error> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(noted(holding)?));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(subscription_item(holding)?));
         put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
     }
 
-    /// Notes it unless the customer has another subscription to the product that has not ended on `today`.
+    /// The write that records a subscription, unless the customer has another one to the product that has not ended on `today`.
     pub(crate) fn take(&self, holding: &Holding, today: Date) -> Result<TransactWriteItem, Error> {
         let put = types::Put::builder()
             .table_name(&self.table)
-            .set_item(Some(noted(holding)?))
+            .set_item(Some(subscription_item(holding)?))
             .condition_expression("attribute_not_exists(#sen) OR #sen = :sen OR #ends <= :today")
             .expression_attribute_names("#sen", SEN)
             .expression_attribute_names("#ends", ENDS)
@@ -35,8 +35,8 @@ impl Store {
     }
 }
 
-/// A holding's item: what must be compared is an attribute of its own.
-fn noted(holding: &Holding) -> Result<Attributes, Error> {
+/// The item of a subscription. What conditions compare is an attribute of its own.
+fn subscription_item(holding: &Holding) -> Result<Attributes, Error> {
     let mut item = item::attributes(holding)?;
     item.insert(SEN.to_owned(), AttributeValue::S(holding.sen.to_string()));
     item.insert(ENDS.to_owned(), AttributeValue::S(holding.end.to_string()));

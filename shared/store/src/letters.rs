@@ -10,29 +10,29 @@ use crate::{
     keys::Key,
 };
 
-/// What became of a letter.
+/// The result of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LetterNote {
-    /// The mail service took it.
+    /// The mail service accepted the letter.
     Sent {
-        /// The service's id for it.
+        /// The service's id of the message.
         accepted_as: String,
     },
-    /// It can never be sent.
+    /// The letter can never be sent.
     SetAside {
-        /// Why: without an address.
+        /// The reason, without the address.
         reason: String,
     },
 }
 
 impl Store {
-    /// Whether a letter is done with: sent, or set aside.
+    /// Whether a letter needs no further attempt: it was sent or set aside.
     pub async fn letter_done(&self, number: &QuoteNumber, seq: u32, role: &str) -> Result<bool, Error> {
         let got = self.get(&Key::letter(number, seq, role), "GetItem of a letter's note").await?;
         Ok(got.is_some())
     }
 
-    /// Notes what became of a letter. Noting it again is the same.
+    /// Records the result of a letter. Recording it again changes nothing.
     pub async fn note_letter(
         &self,
         number: &QuoteNumber,

@@ -13,7 +13,7 @@ use crate::{
 const JWK: &str = "jwk";
 
 impl Store {
-    /// Publishes a verification key; publishing it again changes nothing.
+    /// Publishes a verification key. Publishing the same key again changes nothing.
     pub async fn publish_key(&self, key_id: &str, jwk: &str) -> Result<(), Error> {
         let mut item = item::of_key(&Key::public_key(key_id));
         item.insert(KIND.to_owned(), AttributeValue::S("public_key".to_owned()));

@@ -15,14 +15,14 @@ use crate::{
 const LAST: &str = "last";
 
 impl Store {
-    /// The last number that was given in a series; 0 when none was.
+    /// The last number that was used in a series; 0 before the first one.
     pub async fn last_in_series(&self, series: &str) -> Result<u64, Error> {
         let got = self.get(&Key::series(series), "GetItem of a series").await?;
         Ok(got.and_then(|item| item::number(&item, LAST)).unwrap_or(0))
     }
 
-    /// Commits a change that takes the next number of a series: both or neither, so that the series has no gap and
-    /// no number is given twice. `Conflict` when either moved on.
+    /// Commits a change that uses the next number of a series, in one transaction, so that the series has no gap and no number is
+    /// used twice. `Conflict`: the quote or the series was changed by another request.
     pub async fn commit_numbered(&self, change: &Change, series: &str, number: u64) -> Result<Commit, Error> {
         const OPERATION: &str = "TransactWriteItems of a quote and a series";
         let mut values = HashMap::from([
