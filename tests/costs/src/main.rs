@@ -4,6 +4,7 @@ mod account;
 mod bill;
 #[cfg(test)]
 mod calls;
+mod figures;
 mod journeys;
 mod kms;
 mod meter;

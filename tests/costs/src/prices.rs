@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use crate::{account::Fault, bill::grouped};
+use crate::{account::Fault, figures::grouped};
 
 /// The file.
 #[derive(Debug, Deserialize)]

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::{
     account::{Account, Fault, VENDOR},
-    bill::{Bill, dollars, grouped},
+    bill::Bill,
+    figures::{dollars, grouped},
     journeys,
     meter::{Outcome, Spent},
     prices::{PriceList, There},

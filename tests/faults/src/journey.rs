@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 use crate::{
     fault::{self, Fault},
     microburst::Fired,
-    scene::{Ground, Scene},
+    scene::{Ground, Scene, Setting},
     state::State,
     story,
 };
@@ -22,17 +21,6 @@ const STARTS: usize = 60;
 
 /// How long a start may take before it hangs. It waits a minute for its table.
 const START: Duration = Duration::from_secs(90);
-
-/// What all journeys have in common.
-#[derive(Clone)]
-pub(crate) struct Setting {
-    /// The Python of an environment with microburst.
-    pub(crate) python: PathBuf,
-    /// What microburst throws its dice from.
-    pub(crate) seed: u64,
-    /// The vendor's folder.
-    pub(crate) vendor: PathBuf,
-}
 
 /// The story without faults: what all others are measured by.
 pub(crate) struct Calm {

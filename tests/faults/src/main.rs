@@ -18,10 +18,7 @@ use std::{
 
 use clap::{Parser, builder::PossibleValuesParser};
 
-use crate::{
-    fault::Fault,
-    journey::{Calm, Setting},
-};
+use crate::{fault::Fault, journey::Calm, scene::Setting};
 
 /// Lives whole journeys with microburst between the home and its engine, all kinds of faults at the same time.
 #[derive(Parser)]

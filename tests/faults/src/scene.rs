@@ -20,7 +20,6 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     fault::{Fault, Lasting},
-    journey::Setting,
     microburst::Microburst,
 };
 
@@ -40,6 +39,17 @@ const OUTAGE: Duration = Duration::from_secs(4);
 /// numbers, links and signatures are made with.
 const KEYS: [&str; 5] =
     ["secrets/link-keys", "secrets/number-key", "secrets/stripe-webhook-secret", "license-key.pem", "issuer-key.der"];
+
+/// What all journeys have in common.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    /// The Python of an environment with microburst.
+    pub(crate) python: PathBuf,
+    /// What microburst throws its dice from.
+    pub(crate) seed: u64,
+    /// The vendor's folder.
+    pub(crate) vendor: PathBuf,
+}
 
 /// An engine with microburst before it: what a home is started on.
 pub(crate) struct Ground {
