@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sources::{everything, root};
+use super::sources::{everything, root};
 
 const LIST: &str = "shared/domain/REQUIREMENTS.md";
 
