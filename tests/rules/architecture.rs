@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use crate::sources::{Member, code, entries, everything, members, root, rust, workspace};
+use crate::sources::{Member, code, entries, everything, members, read, root, rust, workspace};
 
 /// Who may import whom. `room/*` stands for every member of a room; a member without a row imports nothing of ours.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -224,6 +224,37 @@ fn every_room_says_what_it_is() {
         .map(|room| format!("{} has no README.md that says anything", room.strip_prefix(&root).expect("below").display()))
         .collect();
     assert_none(&silent);
+}
+
+/// What the README of a function says, in this order.
+const SECTIONS: [&str; 6] = ["trigger", "reads", "writes", "emits", "refusals", "decisions"];
+
+/// The sections of a README that every function's README has. One heading may name neighbours: `## Writes, emits`.
+fn sections(readme: &str) -> Vec<String> {
+    let headings = readme.lines().filter_map(|line| line.strip_prefix("## "));
+    let names = headings.flat_map(|heading| heading.split(", ")).map(str::to_lowercase);
+    names.filter(|name| SECTIONS.contains(&&**name)).collect()
+}
+
+#[test]
+fn the_readme_of_a_function_has_every_section() {
+    let mut faults = Vec::new();
+    for member in members().iter().filter(|member| member.path.starts_with("functions/")) {
+        let found = sections(&read(&root().join(&member.path).join("README.md")));
+        if found != SECTIONS {
+            faults.push(format!("{}/README.md: expected the sections {SECTIONS:?}, found {found:?}", member.path));
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn a_section_that_is_missing_or_misplaced_is_found() {
+    let whole = "## Trigger\n## Reads\n## Writes, emits\n## Refusals\n## Numbers\n## Decisions\n";
+    assert_eq!(sections(whole), SECTIONS);
+    assert_ne!(sections(&whole.replace("## Refusals\n", "")), SECTIONS);
+    assert_ne!(sections(&whole.replace("Reads", "Writes")), SECTIONS);
+    assert_ne!(sections("## Decisions\n## Trigger\n## Reads\n## Writes\n## Emits\n## Refusals\n"), SECTIONS);
 }
 
 #[test]
