@@ -1,44 +1,44 @@
-//! What a document says, as final strings.
+//! The content of a document, as final strings.
 
 use serde::{Deserialize, Serialize};
 
-/// A quote or an invoice, ready to be laid out: a template finds these fields, under these names, in `document.json`.
+/// A quote or an invoice, ready for layout. A template reads these fields, under these names, from `document.json`.
 ///
-/// Every text is final, in the reader's language and in their way of writing dates and amounts, and is shown literally:
-/// nothing in it is ever taken for typst markup.
+/// Every text is final: dates, amounts and words are in the reader's language. Texts are printed literally and never
+/// interpreted as typst markup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
-    /// BCP 47 tag of the language of all texts: `en`, `ja`. It governs line breaking and what a screen reader speaks.
+    /// BCP 47 tag of the language of all texts: `en`, `ja`. It decides line breaking and the language of screen readers.
     pub language: String,
     /// The heading, also the title of the PDF: "Quote Q-7KQ4-M9XTC".
     pub title: String,
-    /// What the document is, for templates that look different for each.
+    /// The kind of the document, for templates whose layout depends on it.
     pub kind: Kind,
-    /// The number that payers quote and that every page repeats.
+    /// The number that a payer states as reference. Every page shows it.
     pub number: String,
-    /// Dates, currency, purchase order number, requester: what R23 wants beside parties and totals.
+    /// Dates, currency, purchase order number, requester: the facts that R23 requires in addition to parties and totals.
     pub facts: Vec<Fact>,
     /// The vendor's legal entity and tax id.
     pub seller: Party,
-    /// Who is billed.
+    /// The party that is billed.
     pub bill_to: Party,
-    /// Who may use the software.
+    /// The organisation that may use the software.
     pub licensee: Party,
-    /// What is sold.
+    /// The lines that are sold.
     pub table: Table,
     /// Net, each tax with its rate, gross, in reading order.
     pub totals: Vec<Total>,
-    /// How to pay; absent when nothing is to be paid or can be.
+    /// How to pay; absent if nothing is due or the document cannot be paid.
     pub payment: Option<Payment>,
     /// Terms or remarks that follow the table.
     pub notes: Option<Notes>,
     /// Small print at the foot of every page.
     pub footer: Vec<String>,
-    /// How pages are counted, a pattern: "Page {page} of {pages}".
+    /// The pattern of page numbers: "Page {page} of {pages}".
     pub page_label: String,
 }
 
-/// What a document is.
+/// The kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -51,13 +51,13 @@ pub enum Kind {
 /// A labelled value: "Valid through" and "22 December 2026".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
-    /// What it is.
+    /// The name of the value.
     pub label: String,
     /// The value, formatted.
     pub value: String,
 }
 
-/// Somebody that a document names.
+/// A party that a document names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
     /// The role: "Bill to".
@@ -88,16 +88,16 @@ pub struct Columns {
     pub amount: String,
 }
 
-/// One thing sold.
+/// One line of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The line number.
     pub number: String,
     /// Product, edition and tier.
     pub description: String,
-    /// What qualifies it: period, site, support entitlement number.
+    /// Details of the line: period, site, support entitlement number.
     pub details: Vec<String>,
-    /// How the amount came about: list price, then each discount, credit and rounding, with its amount as the value.
+    /// The calculation of the amount: list price, then each discount, credit and rounding, with its amount as the value.
     pub steps: Vec<Fact>,
     /// The net amount of the line.
     pub amount: String,
@@ -110,7 +110,7 @@ pub struct Total {
     pub label: String,
     /// The sum.
     pub amount: String,
-    /// Whether it is the sum that matters.
+    /// Whether the template emphasises the sum.
     pub strong: bool,
 }
 
@@ -119,7 +119,7 @@ pub struct Total {
 pub struct Payment {
     /// The heading.
     pub heading: String,
-    /// What holds for all methods, such as the reference to state.
+    /// Instructions for all methods, such as the reference to state.
     pub introduction: String,
     /// Every method that this document allows.
     pub methods: Vec<Method>,
@@ -130,7 +130,7 @@ pub struct Payment {
 pub struct Method {
     /// Its name.
     pub name: String,
-    /// All that a payer must know, one thing a line.
+    /// Everything that a payer must know, one item per line.
     pub instructions: Vec<String>,
 }
 
@@ -139,13 +139,12 @@ pub struct Method {
 pub struct Notes {
     /// The heading.
     pub heading: String,
-    /// The text; a line break begins a paragraph.
+    /// The text; a line break starts a paragraph.
     pub text: String,
 }
 
 impl Document {
-    /// What a template must be able to lay out before it is accepted: a document that has everything, and one that
-    /// lacks all that may be absent.
+    /// The samples that a template must lay out before it is accepted: a document with all optional parts, and one without any.
     pub(crate) fn samples() -> [Self; 2] {
         let texts = |texts: &[&str]| texts.iter().copied().map(String::from).collect::<Vec<_>>();
         let fact = |label: &str, value: &str| Fact { label: label.into(), value: value.into() };

@@ -1,5 +1,5 @@
-//! From a quote to the strings of its documents: every choice of words, dates and amounts is made here, so that a
-//! template only decides how it looks.
+//! Creates the strings of a quote's documents. Words, dates and amounts are decided here, so that a template decides the
+//! layout only.
 
 use domain::{
     Money, Policy, Quote, calendar, party,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Document {
-    /// The document of a quote's current offer. Page 1 says how to pay (R23); `pay` is the link to the payment form.
+    /// The document of a quote's current offer. Page 1 states how to pay (R23); `pay` is the link to the payment page.
     pub fn quote(quote: &Quote, policy: &Policy, pay: &str) -> Self {
         let draft = Draft { offer: &quote.offer, policy, delivery: None };
         let number = quote.number.to_string();
@@ -27,13 +27,13 @@ impl Document {
         let facts = facts.collect();
         let payment = draft.payment(&number, pay);
         Self {
-            // Nobody is told how to pay nothing.
+            // A quote with a total of zero has no payment instructions.
             payment: (quote.offer.total > 0).then_some(payment),
             ..draft.document(Kind::Quote, "document.quote", &number, "heading.lines", facts, draft.totals())
         }
     }
 
-    /// The invoice of a paid quote; `None` while there is none.
+    /// The invoice of a delivered quote; `None` before delivery.
     pub fn invoice(quote: &Quote, policy: &Policy) -> Option<Self> {
         let delivery = quote.delivery()?;
         let draft = Draft { offer: &quote.offer, policy, delivery: Some(delivery) };
@@ -44,7 +44,7 @@ impl Document {
         ];
         let mut totals = draft.totals();
         let mut due = quote.offer.total;
-        // What a credit covers whole is delivered without a payment.
+        // A quote that a credit covers completely is delivered without a payment.
         if let Some(payment) = quote.payments.first() {
             facts.push(draft.fact("fact.paid", calendar::day_of(payment.at, &quote.offer.zone())));
             let label = draft.text(&format!("paid.{}", payment.method.as_str()));
@@ -56,11 +56,11 @@ impl Document {
     }
 }
 
-/// A document under way.
+/// The inputs of a document.
 struct Draft<'a> {
     offer: &'a Offer,
     policy: &'a Policy,
-    /// What was delivered, on an invoice.
+    /// The delivery, for an invoice; `None` for a quote.
     delivery: Option<&'a Delivery>,
 }
 
@@ -73,7 +73,7 @@ impl Draft<'_> {
         self.policy.wording.fill(&self.offer.locale, key, values)
     }
 
-    /// What something is called in the reader's language, or else `otherwise`.
+    /// The name in the reader's language, or `otherwise` if the policy has none.
     fn name<'n>(&'n self, kind: &str, id: &str, otherwise: &'n str) -> &'n str {
         self.policy.wording.name(&self.offer.locale, kind, id, otherwise)
     }
@@ -165,20 +165,20 @@ impl Draft<'_> {
                 None => product.to_owned(),
             },
             details,
-            // One step alone is the amount itself.
+            // A single step repeats the amount, so it is not shown.
             steps: if steps.len() > 1 { steps } else { Vec::new() },
             amount: self.money(line.amount),
         }
     }
 
-    /// The name of a line's edition; its id, if the policy no longer knows it.
+    /// The name of a line's edition, or its id if the policy no longer has the edition.
     fn edition<'a>(&'a self, line: &price::Line, id: &'a str) -> &'a str {
         let product = &line.order.product;
         let known = self.policy.product(product).and_then(|product| product.editions.iter().find(|edition| edition.id == id));
         self.name("edition", &format!("{product}.{id}"), known.map_or(id, |edition| &edition.name))
     }
 
-    /// For how many months something new is bought. Its days are known when it is paid.
+    /// The term of a new purchase, in months. Its days are known only after the payment.
     fn term(&self, line: &price::Line) -> Option<String> {
         let months = line.order.months.to_string();
         let months = [("months", &*months)];
@@ -191,8 +191,8 @@ impl Draft<'_> {
         }
     }
 
-    /// The days that are covered: on an invoice those of what was delivered, on a quote those that it was priced for.
-    /// Upgrading a perpetual licence that keeps its end covers no time of its own.
+    /// The days that a line covers: on an invoice the delivered days, on a quote the days that were priced. The upgrade of a
+    /// perpetual licence that keeps its end covers no days of its own.
     fn covers(&self, line: &price::Line) -> Option<String> {
         let perpetual = line.deployment.is_perpetual();
         let renewed = |start| calendar::months_after(start, line.order.months);
@@ -205,22 +205,22 @@ impl Draft<'_> {
                 let paid = Some(delivery.invoiced_on);
                 match (kind, delivered.end) {
                     (LineKind::New, end) => (paid, end.unwrap_or_else(|| renewed(delivery.invoiced_on))),
-                    // More is had from the payment on, whenever it was quoted.
+                    // An upgrade takes effect with the payment, even if it was quoted earlier.
                     (LineKind::Upgrade | LineKind::RenewAndUpgrade, end) => (line.start.max(paid), end.or(line.end)?),
                     (_, end) if end.is_none() || end == line.end => (line.start, line.end?),
-                    // Paid later than it was quoted, it began later; another one that was paid in between moved it, too.
+                    // A late payment moves the start. So does another order for the same entitlement that was paid in between.
                     (_, end) => (paid.filter(|paid| Some(renewed(*paid)) == end), end?),
                 }
             }
         };
-        // People read "through": the last day that is covered, not the first that is not.
+        // People read "through" as the last covered day. `end` is the first day that is not covered.
         let through = end.yesterday().unwrap_or(end).to_string();
         let Some(start) = start else { return Some(self.fill("line.through", &[("through", &through)])) };
         let key = if perpetual { "line.maintenance" } else { "line.dates" };
         Some(self.fill(key, &[("start", &start.to_string()), ("through", &through)]))
     }
 
-    /// The number of what is new, by which it is renewed and supported (R99); what is not new is named by its number anyway.
+    /// The support entitlement number of a new purchase, for renewals and support (R99). Other lines name their number already.
     fn number(&self, line: &price::Line) -> Option<String> {
         let delivered = self.delivery?.entitlements.iter().find(|one| one.line == line.line)?;
         line.order.held.is_none().then(|| self.fill("line.sen", &[("sen", &delivered.sen.to_string())]))
@@ -252,7 +252,7 @@ impl Draft<'_> {
         }
     }
 
-    /// What the buyer reads about a line. That a claim did not count is told in the answer to the request.
+    /// The text of a note for the buyer. A claim that does not apply is reported in the API's response instead.
     fn note(&self, note: &LineNote) -> Option<String> {
         match note {
             LineNote::RenewalNotSamePartner => Some(self.text("note.renewal_not_same_partner")),
@@ -281,7 +281,7 @@ impl Draft<'_> {
         totals
     }
 
-    /// Every method that this quote may use, with its complete instructions (R23).
+    /// Every payment method of this quote, with its complete instructions (R23).
     fn payment(&self, reference: &str, link: &str) -> Payment {
         let (amount, valid_through) = (self.money(self.offer.total), self.offer.valid_through.to_string());
         let known = [

@@ -1,8 +1,8 @@
 //! PDF from a document's data and a template that a vendor can edit.
 //!
-//! A [`Document`] is a quote or an invoice with every choice made: its texts are translated, its dates and amounts are
-//! formatted. A [`Typesetter`] holds a [typst](https://typst.app) template, which lays those texts out and decides
-//! nothing but the look. The same document and template give the same bytes, on every machine and at any time.
+//! A [`Document`] is a quote or an invoice in its final form: its texts are translated, its dates and amounts are formatted.
+//! A [`Typesetter`] has a [typst](https://typst.app) template, which lays those texts out. The template decides the layout
+//! only. The same document and template give the same bytes, on every machine and at any time.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,15 +15,15 @@
 
 mod document;
 mod drafting;
-mod fault;
+mod error;
 mod fonts;
 mod place;
 mod typesetter;
 mod world;
 
 pub use document::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Payment, Table, Total};
-pub use fault::{Fault, Place, TemplateError, TypesettingError};
+pub use error::{Diagnostic, Place, TemplateError, TypesettingError};
 pub use typesetter::Typesetter;
 
-/// The name of the template in the vendor's folder.
+/// The path of the template in the vendor folder.
 pub const TEMPLATE: &str = "documents/document.typ";

@@ -1,12 +1,12 @@
-//! Where people are, as they write it: countries and regions by their names, addresses in the order of their country.
+//! Names of countries and regions in the reader's language, and addresses in the format of their country.
 
 use domain::{Policy, party::Address};
 use icu_locale::{Locale, names::RegionDisplayName, subtags::Region};
 
-/// The names of ISO 3166-2, which `build.rs` takes from a library: a code and its name on every line.
+/// The names of ISO 3166-2, which `build.rs` extracts from a library: one code and its name per line.
 const REGIONS: &str = include_str!(concat!(env!("OUT_DIR"), "/regions"));
 
-/// Names and orders for a reader of `language`, with the vendor's own names for regions.
+/// Names and address formats for a reader of `language`. The vendor's own names for regions take precedence.
 #[derive(Clone, Copy)]
 pub(crate) struct Gazetteer<'a> {
     pub(crate) policy: &'a Policy,
@@ -14,12 +14,12 @@ pub(crate) struct Gazetteer<'a> {
 }
 
 impl Gazetteer<'_> {
-    /// What a country or region is called: `DE`, `US-NY`. A code that nobody has a name for stays as it is.
+    /// The name of a country or region: `DE`, `US-NY`. A code without a name is returned unchanged.
     pub(crate) fn name(self, code: &str) -> String {
         if code.contains('-') { self.region(code).to_owned() } else { self.country(code) }
     }
 
-    /// By the Unicode consortium's names (CLDR), which are those that people use.
+    /// The country's name of the Unicode consortium (CLDR): the common name, not the official one.
     fn country(self, code: &str) -> String {
         let called = |language: &str| {
             let (locale, region): (Locale, Region) = (language.parse().ok()?, code.parse().ok()?);
@@ -41,7 +41,7 @@ impl Gazetteer<'_> {
     pub(crate) fn lines(self, address: &Address) -> Vec<String> {
         let region = address.region.as_deref();
         let named = region.map(|code| self.region(code));
-        // What the post office of the country writes: the code without the country.
+        // The post office's abbreviation: the code without the country.
         let short = region.map(|code| code.split_once('-').map_or(code, |(_, short)| short));
         let (city, postal) = (Some(&*address.city), address.postal_code.as_deref());
         if address.country == "JP" && self.language.starts_with("ja") {
@@ -62,14 +62,14 @@ impl Gazetteer<'_> {
     }
 }
 
-/// Those that are there, with `between` between them.
+/// The parts that are present, separated by `between`.
 fn joined<const N: usize>(between: &str, parts: [Option<&str>; N]) -> Option<String> {
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(between))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+#[allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 mod tests {
     use std::{collections::BTreeMap, fs, path::Path};
 
@@ -134,7 +134,7 @@ mod tests {
         );
         assert_eq!((name("en", "US-NY"), name("ja", "US-NY")), ("New York".into(), "New York".into()));
         assert_eq!((name("en", "JP-13"), name("ja", "JP-13")), ("Tokyo".into(), "東京都".into()));
-        assert_eq!(name("tlh", "DE"), "Germany", "a language that nobody has names in is answered in the vendor's");
+        assert_eq!(name("tlh", "DE"), "Germany", "a language without names falls back to the vendor's language");
         let countries = rust_iso3166::ALL_ALPHA2;
         let unnamed: Vec<_> =
             ["en", "ja"].iter().flat_map(|language| countries.iter().filter(|code| name(language, code) == ***code)).collect();

@@ -1,4 +1,5 @@
-//! All that a template can see: itself, one document's data and the embedded fonts. No disk, no network, no clock.
+//! Everything that a template can access: its own source, one document's data, and the embedded fonts. No disk, no network, no
+//! clock.
 
 use std::sync::LazyLock;
 
@@ -11,7 +12,7 @@ use typst::{Library, World};
 
 use crate::fonts::FONTS;
 
-/// The file that a template is known as.
+/// The file name of the template inside typst.
 pub(crate) static TEMPLATE: LazyLock<FileId> = LazyLock::new(|| file("document.typ"));
 static DATA: LazyLock<FileId> = LazyLock::new(|| file("document.json"));
 
@@ -19,15 +20,15 @@ fn file(name: &str) -> FileId {
     RootedPath::new(VirtualRoot::Project, VirtualPath::new(name).expect("a plain file name")).intern()
 }
 
-/// The world in which one document is laid out.
-pub(crate) struct Desk<'a> {
+/// The environment (typst's `World`) in which one document is laid out.
+pub(crate) struct DocumentWorld<'a> {
     pub(crate) library: &'a LazyHash<Library>,
     pub(crate) template: &'a Source,
     /// A [`Document`](crate::Document) as JSON.
     pub(crate) data: Bytes,
 }
 
-impl World for Desk<'_> {
+impl World for DocumentWorld<'_> {
     fn library(&self) -> &LazyHash<Library> {
         self.library
     }
@@ -41,23 +42,23 @@ impl World for Desk<'_> {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        if id == *TEMPLATE { Ok(self.template.clone()) } else { Err(out_of_reach()) }
+        if id == *TEMPLATE { Ok(self.template.clone()) } else { Err(not_readable()) }
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        if id == *DATA { Ok(self.data.clone()) } else { Err(out_of_reach()) }
+        if id == *DATA { Ok(self.data.clone()) } else { Err(not_readable()) }
     }
 
     fn font(&self, index: usize) -> Option<Font> {
         FONTS.faces.get(index).cloned()
     }
 
-    /// The document's own dates are data; a clock would make two prints of one document differ.
+    /// No date: the document's dates are in its data, and a clock would make two prints of one document differ.
     fn today(&self, _: Option<Duration>) -> Option<Datetime> {
         None
     }
 }
 
-fn out_of_reach() -> FileError {
+fn not_readable() -> FileError {
     FileError::Other(Some("a document template can read `document.json` and nothing else".into()))
 }

@@ -1,5 +1,5 @@
-//! Documents laid out with the example vendor's template, read back as a reader of the PDF finds them.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+//! Documents laid out with the example vendor's template. The tests read the PDFs back.
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use typesetting::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Pay
 const TEMPLATE: &str = include_str!("../../../infra/vendor/documents/document.typ");
 
 fn typesetter() -> Typesetter {
-    Typesetter::new(TEMPLATE).expect("the example vendor's template is sound")
+    Typesetter::new(TEMPLATE).expect("the example vendor's template is valid")
 }
 
-/// The pages' texts without white space, because a line may break anywhere between words.
+/// The text of each page without white space, because a line may break between any two words.
 fn pages(pdf: &[u8]) -> Vec<String> {
     let file = lopdf::Document::load_mem(pdf).expect("a PDF");
     file.get_pages().into_keys().map(|page| squeezed(&file.extract_text(&[page]).expect("text"))).collect()
@@ -26,7 +26,7 @@ fn set(document: &Document) -> Vec<String> {
     pages(&typesetter().pdf(document).expect("laid out"))
 }
 
-/// What `page` lacks of `texts`.
+/// The `texts` that `page` lacks.
 fn missing<'a>(page: &str, texts: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     texts.into_iter().filter(|text| !page.contains(&squeezed(text))).collect()
 }
@@ -132,7 +132,7 @@ fn japanese() -> Document {
     }
 }
 
-/// Everything that R23 wants on page 1.
+/// Everything that R23 requires on page 1.
 fn wanted_on_page_1(document: &Document) -> Vec<&str> {
     let facts = document.facts.iter().flat_map(|fact| [&fact.label, &fact.value]);
     let parties = [&document.seller, &document.bill_to, &document.licensee];
@@ -144,7 +144,7 @@ fn wanted_on_page_1(document: &Document) -> Vec<&str> {
 }
 
 #[test]
-fn r23_page_1_carries_what_a_payer_needs_however_many_lines_there_are() {
+fn r23_page_1_has_everything_a_payer_needs_for_any_number_of_lines() {
     for document in [quote(1), quote(2), quote(7), quote(12), quote(13), quote(100), japanese()] {
         let pages = set(&document);
         let missing = missing(&pages[0], wanted_on_page_1(&document));
@@ -188,7 +188,7 @@ fn a_long_table_flows_with_its_header_and_loses_no_line() {
 }
 
 #[test]
-fn a_line_longer_than_a_page_goes_on_on_the_next() {
+fn a_line_longer_than_a_page_continues_on_the_next_page() {
     let mut document = quote(1);
     document.table.lines[0].details = (0..200).map(|n| format!("Detail {n} of the line")).collect();
     let pages = set(&document);
@@ -256,7 +256,7 @@ fn long_words_do_not_run_out_of_their_column() {
     assert_eq!(missing(&pages(&pdf)[0], document.bill_to.lines.iter().map(String::as_str)), [""; 0]);
 }
 
-/// How many Ws are printed side by side on page 1.
+/// The length of the longest run of Ws on page 1.
 fn longest_run_of_w(pdf: &[u8]) -> usize {
     let text = lopdf::Document::load_mem(pdf).and_then(|file| file.extract_text(&[1])).expect("text");
     text.lines().map(|line| line.matches('W').count()).max().unwrap_or_default()
@@ -315,7 +315,7 @@ fn dictionaries(file: &lopdf::Document) -> impl Iterator<Item = &Dictionary> {
     file.objects.values().filter_map(|object| object.as_dict().ok())
 }
 
-/// Whether the PDF's metadata says that it conforms to PDF/UA-1; the exporter says so only after checking.
+/// Whether the PDF's metadata claims conformance to PDF/UA-1. The exporter writes the claim only after a successful check.
 fn claims_pdf_ua(pdf: &[u8]) -> bool {
     let file = lopdf::Document::load_mem(pdf).expect("a PDF");
     file.objects.values().filter_map(|object| object.as_stream().ok()).any(|stream| {
@@ -325,30 +325,30 @@ fn claims_pdf_ua(pdf: &[u8]) -> bool {
 }
 
 #[test]
-fn a_faulty_template_is_refused_with_line_column_and_hint() {
+fn a_template_with_an_error_is_refused_with_line_column_and_hint() {
     let broken = TEMPLATE.replace("#let party(who) = {", "#let party(who) = {\n  data.licencee");
     let line = 1 + broken.lines().position(|line| line.contains("data.licencee")).expect("it is there");
     let error = Typesetter::new(&broken).expect_err("there is no such field");
-    assert_eq!(error.faults[0].place.map(|place| place.line), Some(line));
+    assert_eq!(error.diagnostics[0].place.map(|place| place.line), Some(line));
     assert!(error.to_string().contains(&format!("line {line}, column 8: dictionary does not contain key")), "{error}");
 
     let error = Typesetter::new("= Title\n  #let x = 1\n  #y-x").expect_err("y is unknown");
-    assert_eq!(error.faults[0].place, Some(Place { line: 3, column: 4 }));
-    assert!(error.faults[0].hints.iter().any(|hint| hint.contains("minus")), "{error}");
+    assert_eq!(error.diagnostics[0].place, Some(Place { line: 3, column: 4 }));
+    assert!(error.diagnostics[0].hints.iter().any(|hint| hint.contains("minus")), "{error}");
     assert!(error.to_string().contains("hint: "), "{error}");
 }
 
 #[test]
 fn every_syntax_error_is_reported_at_once() {
-    let error = Typesetter::new("#let = 1\n\n#(1 + )\n").expect_err("two faults");
-    let lines: BTreeSet<_> = error.faults.iter().filter_map(|fault| Some(fault.place?.line)).collect();
+    let error = Typesetter::new("#let = 1\n\n#(1 + )\n").expect_err("two errors");
+    let lines: BTreeSet<_> = error.diagnostics.iter().filter_map(|diagnostic| Some(diagnostic.place?.line)).collect();
     assert_eq!(lines, BTreeSet::from([1, 3]), "{error}");
 }
 
 #[test]
-fn a_template_that_forgets_what_may_be_absent_is_refused() {
+fn a_template_that_requires_an_optional_part_is_refused() {
     let error = Typesetter::new(r#"#json("document.json").payment.heading"#).expect_err("an invoice has no payment");
-    assert_eq!(error.faults.len(), 1 + 1, "it also has no title: {error}");
+    assert_eq!(error.diagnostics.len(), 1 + 1, "it also has no title: {error}");
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn a_template_reads_no_file_no_package_and_no_clock() {
         "#datetime.today().display()",
     ] {
         let error = Typesetter::new(attempt).expect_err(attempt);
-        assert_eq!(error.faults[0].place.map(|place| place.line), Some(1), "{error}");
+        assert_eq!(error.diagnostics[0].place.map(|place| place.line), Some(1), "{error}");
     }
 }
 
@@ -382,6 +382,6 @@ fn a_document_that_the_template_cannot_lay_out_is_an_error_with_a_place() {
     let picky = TEMPLATE.replace("#let label(body)", "#assert(data.facts.len() < 3, message: \"too many\")\n#let label(body)");
     let error = Typesetter::new(&picky).expect("the samples have few facts").pdf(&quote(1)).expect_err("four facts");
     let line = 1 + picky.lines().position(|line| line.starts_with("#assert")).expect("it is there");
-    assert_eq!(error.faults[0].place.map(|place| place.line), Some(line), "{error}");
+    assert_eq!(error.diagnostics[0].place.map(|place| place.line), Some(line), "{error}");
     assert!(error.to_string().contains("too many"), "{error}");
 }
