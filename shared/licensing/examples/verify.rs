@@ -21,17 +21,17 @@ use serde::Deserialize;
 const USAGE: &str = "\
 usage: verify LICENSE KEYS [--on DATE]
 
-  LICENSE    a licence file, or a JSON answer with the member `license_file`; - reads standard input
+  LICENSE    a licence file, or a JSON response with the member `license_file`; - reads standard input
   KEYS       the vendor's public keys: a JWK set
-  --on DATE  judge the licence on this day, as 2026-01-31 (default: today, UTC)
+  --on DATE  check the licence for this day, such as 2026-01-31 (default: today, UTC)
 
-exit: 0 valid, 1 expired or not verified, 2 could not be tried";
+exit: 0 valid, 1 expired or not verified, 2 wrong arguments or unreadable files";
 
 fn main() -> ExitCode {
     let asked = match Request::read(env::args().skip(1)) {
         Ok(asked) => asked,
-        Err(fault) => {
-            eprintln!("{fault}\n\n{USAGE}");
+        Err(error) => {
+            eprintln!("{error}\n\n{USAGE}");
             return ExitCode::from(2);
         }
     };
@@ -67,7 +67,7 @@ impl Request {
                 _ => paths.push(arg),
             }
         }
-        let [license, keys] = <[String; 2]>::try_from(paths).map_err(|_| "LICENSE and KEYS are needed")?;
+        let [license, keys] = <[String; 2]>::try_from(paths).map_err(|_| "LICENSE and KEYS are required")?;
         Ok(Self {
             license: license_text(text_of(&license)?),
             keys: serde_json::from_str(&text_of(&keys)?).map_err(|error| format!("{keys}: not a JWK set: {error}"))?,
@@ -76,7 +76,7 @@ impl Request {
     }
 }
 
-#[allow(clippy::disallowed_methods)] // this is the customer's machine; its clock is all there is
+#[allow(clippy::disallowed_methods)] // the customer's machine has no other clock
 fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
@@ -92,7 +92,7 @@ fn text_of(path: &str) -> Result<String, String> {
     text.map_err(|error| format!("{path}: {error}"))
 }
 
-/// The licence file in a JSON answer, or else the text itself.
+/// The licence file in a JSON response, or else the text itself.
 fn license_text(text: String) -> String {
     #[derive(Deserialize)]
     struct Answer {

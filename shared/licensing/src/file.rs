@@ -1,4 +1,4 @@
-//! The licence file itself: writing, reading, verifying.
+//! The licence file: writing, reading, verifying.
 //!
 //! ```text
 //! -----BEGIN LICENSE FILE-----
@@ -27,13 +27,13 @@ const END: &str = "-----END LICENSE FILE-----";
 const ALGORITHM: &str = "base64+ed25519";
 const LINE: usize = 60;
 
-/// `meta.expiry` of a file that does not expire. Keygen writes `null`, which some verifiers cannot read;
-/// `ttl` is 0, which tells them not to look. Far from the last instant, so that no time zone overflows.
+/// `meta.expiry` of a file that does not expire. Keygen writes `null`, which some verifiers cannot read; with a `ttl` of 0 they
+/// ignore the value. The year is far from the last representable instant, so that no time zone overflows.
 const NEVER: Timestamp = Timestamp::constant(253_370_764_800, 0); // 9999-01-01T00:00:00Z
 
-/// A signed licence file, well formed. Only [`verify`](Self::verify) makes it trustworthy.
+/// A well-formed licence file. Do not trust its content before [`verify`](Self::verify) succeeds.
 ///
-/// With serde it is its text.
+/// serde reads and writes it as its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LicenseFile {
@@ -43,14 +43,14 @@ pub struct LicenseFile {
 }
 
 impl LicenseFile {
-    /// Signs `license`. Issuing the same licence with the same key again gives the same bytes.
+    /// Signs `license`. The same licence and the same key always give the same bytes.
     ///
-    /// `Ok` is a file that verifies with the signer's key. `Err` leaves nothing behind; ask
-    /// [`SigningError::is_transient`] whether to retry.
+    /// `Ok` is a file that verifies with the signer's key. `Err` changes nothing; [`SigningError::is_transient`] says whether a
+    /// retry can succeed.
     pub async fn issue(license: &License, signer: &dyn Signer) -> Result<Self, SigningError> {
-        let faults = license.faults();
-        if !faults.is_empty() {
-            return Err(SigningError::Unsound(faults));
+        let errors = license.errors();
+        if !errors.is_empty() {
+            return Err(SigningError::Invalid(errors));
         }
         let key_id = signer.key().id();
         if license.key_id != key_id.as_str() {
@@ -62,13 +62,13 @@ impl LicenseFile {
         Ok(Self::seal(enc, signature))
     }
 
-    /// The text of the file, as it is sent and stored: ASCII, lines of at most 60 characters, final newline.
+    /// The text of the file, as sent and stored: ASCII, lines of at most 60 characters, final newline.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What the file states, once its signature holds; see [`verify`].
+    /// The content of the file, if its signature is valid; see [`verify`].
     pub fn verify(&self, keys: &JwkSet) -> Result<License, VerifyError> {
         let dataset: Value = STANDARD
             .decode(&self.enc)
@@ -77,7 +77,7 @@ impl LicenseFile {
             .ok_or(VerifyError::NotADataset)?;
         let stated = &dataset["data"]["attributes"]["metadata"];
 
-        // The only thing taken from the file before the signature holds: which of the trusted keys to try.
+        // Before the signature is verified, only this is read from the file: which of the trusted keys to try.
         let key_id = stated["key_id"].as_str().ok_or(VerifyError::NoKey)?;
         let key = keys.get(key_id).ok_or_else(|| VerifyError::UnknownKey { key_id: key_id.into() })?;
         if !key.verifies(message(&self.enc).as_bytes(), &self.signature) {
@@ -101,11 +101,11 @@ impl LicenseFile {
     }
 }
 
-/// Verifies a licence file offline: nothing but its text and the vendor's public keys (R94).
+/// Verifies a licence file offline, with only its text and the vendor's public keys (R94).
 ///
-/// `Ok` is what the vendor signed; it may still be expired ([`License::standing`]) or for another product
-/// ([`License::product`]), which is the caller's to judge. `Err` never changes by trying again, except
-/// [`VerifyError::UnknownKey`], which newer keys may mend.
+/// `Ok` is the content that the vendor signed. The licence may still be expired ([`License::standing`]) or be for another
+/// product ([`License::product`]); the caller must check both. A retry after `Err` fails again, except for
+/// [`VerifyError::UnknownKey`]: the vendor's current keys may contain the key.
 pub fn verify(text: &str, keys: &JwkSet) -> Result<License, VerifyError> {
     text.parse::<LicenseFile>()?.verify(keys)
 }
@@ -117,10 +117,10 @@ fn message(enc: &str) -> String {
 impl FromStr for LicenseFile {
     type Err = FormatError;
 
-    /// Reads a licence file. White space around it, CRLF line ends and other line widths are forgiven, since
-    /// mail and editors cause them; everything else is exact.
+    /// Reads a licence file. White space around the file, CRLF line ends and other line widths are accepted, because mail
+    /// programs and editors cause them. Everything else must be exact.
     fn from_str(text: &str) -> Result<Self, FormatError> {
-        // Some editors put a byte order mark first.
+        // Some editors write a byte order mark first.
         let mut lines = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').lines();
         if lines.next() != Some(BEGIN) {
             return Err(FormatError::NoBegin);
@@ -158,25 +158,25 @@ impl fmt::Display for LicenseFile {
     }
 }
 
-/// Why a text is not a licence file. Trying again changes nothing.
+/// Why a text is not a licence file. A retry fails again.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
-    /// The first line is something else.
-    #[error("not a licence file: it has to start with the line {BEGIN}")]
+    /// The first line is wrong.
+    #[error("not a licence file: the first line must be {BEGIN}")]
     NoBegin,
-    /// The last line is something else.
-    #[error("the licence file is cut short: it has to end with the line {END}")]
+    /// The last line is wrong.
+    #[error("the licence file is incomplete: the last line must be {END}")]
     NoEnd,
-    /// What is between the two lines is not base64.
+    /// The text between the two lines is not base64.
     #[error("the licence file is damaged: the text between its first and last line is not base64")]
     Body(#[source] DecodeError),
-    /// What the base64 holds is not the envelope.
-    #[error("the licence file is damaged: it does not hold `enc`, `sig` and `alg`")]
+    /// The base64 does not contain the envelope.
+    #[error("the licence file is damaged: it does not contain `enc`, `sig` and `alg`")]
     Envelope(#[source] serde_json::Error),
-    /// Encrypted, or signed in another way.
+    /// The file is encrypted, or signed with another algorithm.
     #[error("the licence file uses {0:?}; only {ALGORITHM:?} is accepted")]
     Algorithm(String),
-    /// Not 64 bytes in base64.
+    /// The signature is not 64 bytes in base64.
     #[error("the licence file is damaged: its signature is not 64 bytes in base64")]
     SignatureLength,
 }
@@ -188,29 +188,29 @@ pub enum VerifyError {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// The signed part is not JSON in base64.
-    #[error("the licence file is damaged: what it states cannot be read")]
+    #[error("the licence file is damaged: its signed content cannot be read")]
     NotADataset,
-    /// It does not say who signed it.
-    #[error("the licence file does not name the key that signed it; is it another vendor's?")]
+    /// The file does not name the key that signed it.
+    #[error("the licence file does not name the key that signed it; check that it is a licence of this vendor")]
     NoKey,
-    /// Signed by a key that is not in the set. With newer keys it may verify.
-    #[error("the licence file names the key {key_id:?}, which is not among the known keys; fetch the vendor's current keys")]
+    /// The file names a key that is not in the set. It may verify with the vendor's current keys.
+    #[error("the licence file names the key {key_id:?}, which is not among the known keys; download the vendor's current keys")]
     UnknownKey {
-        /// The id that the file names, which anybody can have written.
+        /// The id that the file names. It is not verified.
         key_id: String,
     },
-    /// The signature does not hold: forged, or changed since.
-    #[error("the licence file is not genuine: the signature of key {key_id} does not hold; it was changed or forged")]
+    /// The signature is not valid: the file was changed or forged.
+    #[error("the licence file is not genuine: it does not match the signature of key {key_id}; it was changed or forged")]
     NotGenuine {
         /// A known key's id.
         key_id: String,
     },
-    /// Genuine, but it states something that this version does not know.
-    #[error("the licence file is genuine, but states something this version cannot read; update the software")]
+    /// The signature is valid, but this version cannot read the content.
+    #[error("the licence file is genuine, but this version of the software cannot read its content; update the software")]
     Unreadable(#[source] serde_json::Error),
 }
 
-/// The outer JSON; the order of members is the order in the file.
+/// The outer JSON. The order of members is the order in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope {
@@ -219,8 +219,8 @@ struct Envelope {
     alg: String,
 }
 
-/// The signed JSON. The order of members is part of the format of an issued licence: re-issuing has to give
-/// the same bytes. Hence types, not `serde_json::Value`, whose order depends on a build feature.
+/// The signed JSON. The order of its members is part of the format: issuing a licence again must give the same bytes. Types are
+/// used instead of `serde_json::Value`, because the order of a `Value` depends on a build feature.
 #[derive(Serialize)]
 struct Dataset<'a> {
     data: Resource<'a>,
@@ -261,7 +261,7 @@ struct Identifier<'a> {
     id: &'a str,
 }
 
-/// How long generic verifiers accept the file: as long as the licence runs. `ttl` is in seconds, 0 for ever.
+/// The period in which generic verifiers accept the file: that of the licence. `ttl` is in seconds; 0 means no limit.
 #[derive(Serialize)]
 struct Meta {
     issued: Timestamp,
@@ -272,7 +272,7 @@ struct Meta {
 impl<'a> Dataset<'a> {
     fn of(license: &'a License) -> Self {
         let expiry = license.term_end.map(midnight);
-        // Saturates: verifiers compare the clock with `expiry` and only ask whether `ttl` is 0.
+        // A `ttl` that is too large is limited: verifiers compare the clock with `expiry`, and only check whether `ttl` is 0.
         let ttl = expiry.map_or(0, |expiry| {
             let seconds = expiry.as_second() - license.issued_at.as_second();
             i32::try_from(seconds.max(1)).unwrap_or(i32::MAX)
@@ -297,7 +297,7 @@ impl<'a> Dataset<'a> {
     }
 }
 
-/// The start of a day in UTC; the calendar's last days have none, and mean never.
+/// The start of a day in UTC. The calendar's last days have no representable start; they become `NEVER`.
 fn midnight(day: Date) -> Timestamp {
     Offset::UTC.to_timestamp(day.into()).unwrap_or(NEVER)
 }

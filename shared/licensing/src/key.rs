@@ -1,4 +1,4 @@
-//! Public keys, their ids, and the set of them that is published.
+//! Public keys, their ids, and the published set of keys.
 
 use std::fmt;
 
@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// The name of a key: its JWK thumbprint (RFC 7638 over the RFC 8037 members, SHA-256, base64url), in full.
+/// The id of a key: its full JWK thumbprint (RFC 7638 over the RFC 8037 members, SHA-256, base64url).
 ///
-/// It follows from the key alone, so it is the same wherever the key is kept, and any JOSE library can
-/// recompute it.
+/// The id depends on the key alone, so it is the same wherever the key is stored, and any JOSE library can compute it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
@@ -45,31 +44,31 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// From the 32 bytes of RFC 8032 §5.1.5. Refuses bytes that are no curve point, and weak points (small
-    /// order), for which one signature fits almost any message.
+    /// From the 32 bytes of RFC 8032 §5.1.5. Refuses bytes that are not a point of the curve, and weak points (of small order),
+    /// for which one signature is valid for almost any message.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotAPoint)?.try_into()
     }
 
-    /// From the DER `SubjectPublicKeyInfo` (RFC 8410) that key services answer with.
+    /// From the DER `SubjectPublicKeyInfo` (RFC 8410) that key services return.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
         VerifyingKey::from_public_key_der(der).map_err(|_| KeyError::NotSpki)?.try_into()
     }
 
-    /// The 32 bytes of RFC 8032; in hexadecimal this is what Keygen's SDKs ask for.
+    /// The 32 bytes of RFC 8032. Keygen's SDKs need them in hexadecimal.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.key.as_bytes()
     }
 
-    /// The id that licences and key sets name this key by.
+    /// The id by which licences and key sets refer to this key.
     #[must_use]
     pub fn id(&self) -> &KeyId {
         &self.id
     }
 
-    /// Whether `signature` is this key's over `message`: pure Ed25519, strict, so that a signature cannot be
-    /// varied into another one that also fits.
+    /// Whether `signature` is this key's signature of `message`: pure Ed25519 with strict verification, so that no variant of a
+    /// valid signature is accepted.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.key.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
@@ -87,11 +86,11 @@ impl TryFrom<VerifyingKey> for PublicKey {
     }
 }
 
-/// Why something is not a usable Ed25519 public key. Trying again changes nothing.
+/// Why an input is not a usable Ed25519 public key. A retry fails again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The bytes are not on the curve.
-    #[error("not an Ed25519 public key: the bytes are no point of the curve")]
+    #[error("not an Ed25519 public key: the bytes are not a point of the curve")]
     NotAPoint,
     /// A point of small order.
     #[error("a weak Ed25519 public key (small order); it would accept forged signatures")]
@@ -103,13 +102,13 @@ pub enum KeyError {
     #[error("`x` must be 32 bytes in base64url without padding")]
     Encoding,
     /// A JWK of another type or for another purpose.
-    #[error("`{member}` is {found:?}, expected {expected:?}")]
+    #[error("`{member}` is {found:?}, but must be {expected:?}")]
     Member {
         /// Name of the JWK member.
         member: &'static str,
-        /// What it says.
+        /// The value in the JWK.
         found: String,
-        /// What it has to say (RFC 8037).
+        /// The required value (RFC 8037).
         expected: &'static str,
     },
     /// The `kid` is not this key's id.
@@ -121,11 +120,11 @@ pub enum KeyError {
         actual: KeyId,
     },
     /// The JWK has the member `d`.
-    #[error("this is a private key (it has the member `d`); publish and share only the public part")]
+    #[error("this is a private key (it has the member `d`); publish only the public key")]
     Private,
 }
 
-/// RFC 7517 §4 and RFC 8037 §2: the members that we write, or judge when we read.
+/// The JWK members that are written, or checked when read (RFC 7517 §4, RFC 8037 §2).
 #[derive(Serialize, Deserialize)]
 struct Jwk {
     kty: String,
@@ -184,8 +183,7 @@ impl TryFrom<Jwk> for PublicKey {
 /// The keys that licences may be signed with: a JWK set (RFC 7517 §5). Retired keys stay in it for as long
 /// as licences signed with them are in use.
 ///
-/// Reading ignores keys of other types, as RFC 7517 asks, and refuses the set if an Ed25519 key in it is
-/// unsound.
+/// Reading ignores keys of other types, as RFC 7517 requires, and refuses the set if an Ed25519 key in it is not usable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "JwkSetWire")]
 pub struct JwkSet {
@@ -211,7 +209,7 @@ impl FromIterator<PublicKey> for JwkSet {
     }
 }
 
-/// Every unsound key of a JWK set, one a line, by its place. Trying again changes nothing.
+/// All unusable keys of a JWK set, one per line, with their index. A retry fails again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct JwkSetError(Vec<String>);
@@ -226,13 +224,13 @@ impl TryFrom<JwkSetWire> for JwkSet {
 
     fn try_from(set: JwkSetWire) -> Result<Self, JwkSetError> {
         let ours = |jwk: &Value| jwk["kty"] == "OKP" && jwk["crv"] == "Ed25519";
-        let (mut keys, mut faults) = (Vec::new(), Vec::new());
+        let (mut keys, mut errors) = (Vec::new(), Vec::new());
         for (place, jwk) in set.keys.into_iter().enumerate().filter(|(_, jwk)| ours(jwk)) {
             match PublicKey::deserialize(jwk) {
                 Ok(key) => keys.push(key),
-                Err(fault) => faults.push(format!("keys[{place}]: {fault}")),
+                Err(error) => errors.push(format!("keys[{place}]: {error}")),
             }
         }
-        if faults.is_empty() { Ok(Self { keys }) } else { Err(JwkSetError(faults)) }
+        if errors.is_empty() { Ok(Self { keys }) } else { Err(JwkSetError(errors)) }
     }
 }

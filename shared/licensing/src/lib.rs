@@ -1,9 +1,8 @@
-//! The licence file: what it states, how it is signed, how it is verified without calling home.
+//! The licence file: its content, its signature, and its verification offline.
 //!
-//! A licence is an Ed25519-signed file in the format that Keygen publishes, so that verifiers which
-//! already exist in many languages accept it offline (R94). The private key is reached only through
-//! [`Signer`]: a file on one machine, a key service in the cloud. Verifying needs nothing but the file
-//! and a [`JwkSet`].
+//! A licence is an Ed25519-signed file in the format that Keygen publishes. Existing verifiers in many languages accept it
+//! offline (R94). Only a [`Signer`] has access to the private key: a file on one machine, or a key service in the cloud.
+//! Verification needs only the file and a [`JwkSet`].
 //!
 //! ```
 //! # async fn story(license: licensing::License, signer: &dyn licensing::Signer) -> Result<(), Box<dyn std::error::Error>> {
@@ -23,5 +22,5 @@ mod signer;
 
 pub use file::{FormatError, LicenseFile, VerifyError, verify};
 pub use key::{JwkSet, JwkSetError, KeyError, KeyId, PublicKey};
-pub use license::{Fault, Kind, License, Standing};
+pub use license::{Kind, License, LicenseError, Standing};
 pub use signer::{FileSigner, KeyFileError, MAX_MESSAGE, Signer, SigningError, SigningFuture, sign};

@@ -1,12 +1,12 @@
-//! What a licence states, and what that means on a given day.
+//! The content of a licence, and its validity on a given day.
 
 use std::fmt;
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-/// Everything a licence file states about one entitlement. The software on the customer's machine reads
-/// it offline (R94), so it holds all that is needed to judge the licence, and nothing about the sale.
+/// Everything that a licence file states about one entitlement. The customer's software reads it offline (R94), so it contains
+/// everything that decides validity, and nothing about the sale.
 ///
 /// All dates are days in UTC, and every period is half-open: the end is the first day *not* covered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct License {
     pub tier: Option<u32>,
     /// The organisation that may use the software: the end customer, never the reseller.
     pub licensee: String,
-    /// How long the right to use lasts, in principle.
+    /// The kind of the right to use.
     pub kind: Kind,
     /// Day of purchase; maintenance starts here (R95).
     pub purchased: Date,
@@ -41,7 +41,7 @@ pub struct License {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// For ever; only maintenance ends (R93).
+    /// Indefinitely; only maintenance ends (R93).
     Perpetual,
     /// Until a fixed day.
     Term,
@@ -62,7 +62,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a licence is worth on a given day (R93).
+/// The validity of a licence on a given day (R93).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -84,9 +84,9 @@ impl fmt::Display for Standing {
     }
 }
 
-/// Why a licence must not be signed: it would state something that cannot be.
+/// Why a licence must not be signed: its content is incomplete or contradictory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum LicenseError {
     /// A member that names something is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
@@ -99,7 +99,7 @@ pub enum Fault {
 }
 
 impl License {
-    /// What the licence is worth on the day `today` (UTC).
+    /// The validity of the licence on the day `today` (UTC).
     #[must_use]
     pub fn standing(&self, today: Date) -> Standing {
         let past = |end: Option<Date>| end.is_some_and(|end| today >= end);
@@ -113,22 +113,22 @@ impl License {
     }
 
     /// Whether a release dated `released` may run under this licence (R97): releases dated on or after the
-    /// maintenance end are refused. Older ones stay admitted, however long ago maintenance ended.
+    /// maintenance end are refused. Older releases stay admitted, however long ago maintenance ended.
     #[must_use]
     pub fn admits_release(&self, released: Date) -> bool {
         self.maintenance_end.or(self.term_end).is_none_or(|end| released < end)
     }
 
-    /// Everything that forbids signing this licence; empty when it is sound.
+    /// All errors that forbid signing this licence; empty if it can be signed.
     #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
+    pub fn errors(&self) -> Vec<LicenseError> {
         let named =
             [("sen", &self.sen), ("product", &self.product), ("product_name", &self.product_name), ("licensee", &self.licensee)];
-        let empty = named.into_iter().filter(|(_, value)| value.trim().is_empty()).map(|(name, _)| Fault::Empty(name));
+        let empty = named.into_iter().filter(|(_, value)| value.trim().is_empty()).map(|(name, _)| LicenseError::Empty(name));
         let end = match (self.kind, self.term_end) {
-            (Kind::Perpetual, Some(_)) => Some(Fault::PerpetualEnds),
+            (Kind::Perpetual, Some(_)) => Some(LicenseError::PerpetualEnds),
             (Kind::Perpetual, None) | (_, Some(_)) => None,
-            (kind, None) => Some(Fault::Endless(kind)),
+            (kind, None) => Some(LicenseError::Endless(kind)),
         };
         empty.chain(end).collect()
     }

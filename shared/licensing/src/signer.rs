@@ -1,4 +1,4 @@
-//! Who signs: the one door to the private key.
+//! Signers: the only access to the private key.
 
 use std::{
     error::Error,
@@ -15,33 +15,33 @@ use ed25519_dalek::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Fault, KeyId, PublicKey};
+use crate::{KeyId, LicenseError, PublicKey};
 
-/// Most bytes that may be signed at once. AWS KMS takes no more with the message type `RAW`, and hashing
-/// first would be another algorithm (Ed25519ph) that licence verifiers do not know. It holds for every
-/// signer, so that what can be issued in one home can be issued in the other.
+/// The maximum length of a signed message in bytes. AWS KMS accepts no more with the message type `RAW`, and hashing first would
+/// be another algorithm (Ed25519ph) that licence verifiers do not know. The limit applies to every signer, so that a licence of
+/// one deployment can be issued in any other.
 pub const MAX_MESSAGE: usize = 4096;
 
-/// The answer of a [`Signer`].
+/// The result of a [`Signer`].
 pub type SigningFuture<'a> = Pin<Box<dyn Future<Output = Result<[u8; 64], SigningError>> + Send + 'a>>;
 
-/// Something that holds an Ed25519 private key: a file ([`FileSigner`]) or a key service, which never lets
-/// it out. Ask it through [`sign`], which guards both ways.
+/// The holder of an Ed25519 private key: a file ([`FileSigner`]), or a key service that never exports the key. Call it through
+/// [`sign`], which checks the message's length and the signature.
 pub trait Signer: Send + Sync {
-    /// The public key that belongs to the private one.
+    /// The public key of the private key.
     fn key(&self) -> &PublicKey;
 
-    /// Signs `message` as it is (pure Ed25519, RFC 8032 §5.1; not prehashed). The same message always gives
-    /// the same signature, so asking again is harmless.
+    /// Signs `message` unchanged (pure Ed25519, RFC 8032 §5.1; not prehashed). The same message always gives the same signature,
+    /// so a retry is safe.
     ///
     /// On AWS: `ED25519_SHA_512` with the message type `RAW`.
     fn sign<'a>(&'a self, message: &'a [u8]) -> SigningFuture<'a>;
 }
 
-/// Signs `message` with `signer`. Refuses more than [`MAX_MESSAGE`] bytes, and checks the signature against
-/// [`Signer::key`], so that a signer set up with the wrong key is noticed before a customer does.
+/// Signs `message` with `signer`. Refuses more than [`MAX_MESSAGE`] bytes, and checks the signature against [`Signer::key`], so
+/// that a signer with the wrong key is detected before a licence reaches a customer.
 ///
-/// `Ok` is a signature that verifies. After `Err`, ask [`SigningError::is_transient`] whether to retry.
+/// `Ok` is a signature that verifies. After `Err`, [`SigningError::is_transient`] says whether a retry can succeed.
 pub async fn sign(signer: &dyn Signer, message: &[u8]) -> Result<[u8; 64], SigningError> {
     within_limit(message)?;
     let signature = signer.sign(message).await?;
@@ -58,57 +58,57 @@ fn within_limit(message: &[u8]) -> Result<(), SigningError> {
     }
 }
 
-/// Why there is no signature.
+/// Why signing failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningError {
-    /// The licence would state something that cannot be.
-    #[error("the licence is not sound: {}", .0.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
-    Unsound(Vec<Fault>),
+    /// The content of the licence is incomplete or contradictory.
+    #[error("the licence cannot be signed: {}", .0.iter().map(LicenseError::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<LicenseError>),
     /// The licence names another key than the signer's.
-    #[error("the licence names key {license:?}, but the signer holds key {signer}")]
+    #[error("the licence names key {license:?}, but the signer has key {signer}")]
     OtherKey {
-        /// What the licence says.
+        /// The key id in the licence.
         license: String,
-        /// What the signer has.
+        /// The id of the signer's key.
         signer: KeyId,
     },
     /// More than [`MAX_MESSAGE`] bytes.
     #[error(
-        "{bytes} bytes are too many to sign at once; the limit is {MAX_MESSAGE}. \
-         In a licence, shorten the names (licensee, product, edition)"
+        "the message has {bytes} bytes, but at most {MAX_MESSAGE} can be signed; \
+         in a licence, shorten the names (licensee, product, edition)"
     )]
     TooLong {
-        /// Length of what was to be signed.
+        /// The length of the message.
         bytes: usize,
     },
-    /// The signer's signature does not fit its own public key.
-    #[error("the signature does not verify with key {key_id}; is the signer set up with another key?")]
+    /// The signer's signature does not verify with its own public key.
+    #[error("the signature does not verify with key {key_id}; check that the signer uses this key")]
     Mismatch {
-        /// The public key it should fit.
+        /// The signer's public key.
         key_id: KeyId,
     },
-    /// The signer could not answer.
-    #[error("the signing key cannot be used right now")]
+    /// The signer is not available. A retry can succeed.
+    #[error("the signing key is not available at the moment")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl SigningError {
-    /// Whether the same call may succeed later. Retrying is always harmless; here it is also worth it.
+    /// Whether a retry can succeed. A retry is always safe.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }
 
-/// A signer whose private key is a file on this machine: PKCS#8 PEM (RFC 8410), readable by its owner only.
+/// A signer whose private key is a local file: PKCS#8 PEM (RFC 8410), readable by its owner only.
 pub struct FileSigner {
     private: SigningKey,
     public: PublicKey,
 }
 
 impl FileSigner {
-    /// Opens the key file at `path`. Refuses one that is missing, empty, malformed, or that group or others
-    /// may read or write.
+    /// Opens the key file at `path`. Refuses a file that is missing, empty or malformed, or that group or others may read or
+    /// write.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let path = path.as_ref();
         let failed = |error: io::Error| KeyFileError::io("read", path, error);
@@ -136,11 +136,11 @@ impl FileSigner {
             .ok_or_else(|| KeyFileError::Malformed(path.into()))
     }
 
-    /// Opens the key file at `path`, or makes it, with a new key from the operating system's randomness, when
-    /// there is none. The folder has to exist.
+    /// Opens the key file at `path`. If the file does not exist, creates it with a new key from the operating system's random
+    /// source. The folder must exist.
     ///
-    /// The file appears whole and durable or not at all, and never in place of another: of two processes that
-    /// start together, one makes the key and both use it.
+    /// The file appears complete and durable, or not at all, and never replaces another file: if two processes start together,
+    /// one creates the key and both use it.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let path = path.as_ref();
         match Self::open(path) {
@@ -172,18 +172,18 @@ impl fmt::Debug for FileSigner {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a signing key is the operating system's randomness and nothing else")]
+#[allow(clippy::disallowed_methods, reason = "a signing key must come from the operating system's random source")]
 fn create(path: &Path) -> Result<(), KeyFileError> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut()).map_err(|error| KeyFileError::io("create", path, error.into()))?;
-    // Without the public part this is PKCS#8 version 1, the one that every tool reads.
+    // Without the public key this is PKCS#8 version 1, which every tool reads.
     let pem = KeypairBytes { secret_key: *seed, public_key: None }
         .to_pkcs8_pem(LineEnding::LF)
         .expect("32 bytes always have a PKCS#8 form");
     write_new(path, pem.as_bytes()).map_err(|error| KeyFileError::io("create", path, error))
 }
 
-/// Writes the file durably with mode 0600, unless there is one by now.
+/// Writes the file durably with mode 0600, unless another process has created it in the meantime.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
@@ -193,7 +193,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => return Err(failed.error),
         _ => {}
     }
-    // The name is durable only when the folder is.
+    // The file's name is durable only after the folder is synced.
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
     Ok(())
@@ -214,19 +214,19 @@ fn private_to_owner(_: &Path, _: &fs::Metadata) -> Result<(), KeyFileError> {
     Ok(())
 }
 
-/// Why a key file cannot be used. Never holds anything of the key.
+/// Why a key file cannot be used. The error never contains any part of the key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// There is none.
-    #[error("there is no signing key at {}; restore it from your backup, or create a new one", .0.display())]
+    /// The file does not exist.
+    #[error("there is no signing key at {}; restore it from your backup, or create a new key", .0.display())]
     Missing(PathBuf),
     /// A folder, a device, …
     #[error("the signing key {} is not a regular file", .0.display())]
     NotAFile(PathBuf),
-    /// Others may read or change it.
+    /// Group or others may read or change the file.
     #[error(
-        "the signing key {path} is open to group or others (mode {mode:04o}); \
-         if nobody else can have read it, run: chmod 600 {path}", path = .path.display()
+        "the signing key {path} is accessible to group or others (mode {mode:04o}); \
+         if no other user can have read it, run: chmod 600 {path}", path = .path.display()
     )]
     Exposed {
         /// The file.
@@ -234,20 +234,20 @@ pub enum KeyFileError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It has no content.
+    /// The file is empty.
     #[error("the signing key {} is empty; restore it from your backup, or delete it to start with a new key", .0.display())]
     Empty(PathBuf),
-    /// It is something else.
+    /// The file does not contain an Ed25519 private key.
     #[error("the signing key {} is not an Ed25519 private key in PKCS#8 PEM (-----BEGIN PRIVATE KEY-----)", .0.display())]
     Malformed(PathBuf),
-    /// The file system refused. May pass.
+    /// The file system returned an error. A retry can succeed.
     #[error("cannot {action} the signing key {}", .path.display())]
     Io {
         /// "read" or "create".
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

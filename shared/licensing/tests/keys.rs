@@ -1,6 +1,6 @@
-//! Public keys and where private ones are kept.
+//! Public keys, and files of private keys.
 
-#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(clippy::unwrap_used)] // a panic fails the test
 
 mod given;
 
@@ -11,7 +11,7 @@ use given::{Rfc8032, SEED_1, bytes, keys_of, perpetual};
 use licensing::{FileSigner, JwkSet, KeyError, KeyFileError, License, LicenseFile, PublicKey, Signer, verify};
 use serde_json::{Value, json};
 
-/// RFC 8037 appendix A: the same key in JOSE's words, and its thumbprint.
+/// RFC 8037 appendix A: the same key as a JWK, and its thumbprint.
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 const KID: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
 
@@ -49,7 +49,7 @@ fn optional_members_may_be_missing_and_unknown_ones_present() {
 }
 
 #[test]
-fn a_key_set_ignores_keys_of_other_types_and_names_every_unsound_one() {
+fn a_key_set_ignores_keys_of_other_types_and_names_every_unusable_one() {
     let rsa = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" });
     let x25519 = json!({ "kty": "OKP", "crv": "X25519", "x": X });
     let mixed = json!({ "keys": [rsa, x25519, published()] });
@@ -62,7 +62,7 @@ fn a_key_set_ignores_keys_of_other_types_and_names_every_unsound_one() {
 }
 
 #[test]
-fn a_jwk_that_is_not_what_it_says_is_refused() {
+fn a_jwk_with_a_wrong_member_is_refused() {
     let wrong = [
         (with("kid", json!("another")), "thumbprint"),
         (with("use", json!("enc")), "`use`"),
@@ -81,7 +81,7 @@ fn a_jwk_that_is_not_what_it_says_is_refused() {
 }
 
 #[test]
-fn a_key_service_answers_in_der() {
+fn a_der_key_of_a_key_service_is_read() {
     let der = SigningKey::from_bytes(&bytes(SEED_1)).verifying_key().to_public_key_der().unwrap();
     assert_eq!(&PublicKey::from_spki_der(der.as_bytes()).unwrap(), Rfc8032::key_1().key());
     assert_eq!(PublicKey::from_spki_der(b"not DER"), Err(KeyError::NotSpki));
@@ -101,13 +101,13 @@ fn file_with(folder: &Path, mode: u32, content: &[u8]) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_key_file_is_made_once_for_its_owner_only_and_signs() {
+async fn a_key_file_is_created_once_for_its_owner_only_and_signs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("signing.pem");
     let made = FileSigner::open_or_create(&path).unwrap();
     assert_eq!(mode(&path), 0o600);
     assert!(fs::read_to_string(&path).unwrap().starts_with("-----BEGIN PRIVATE KEY-----\n"));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "there is no other file");
 
     let before = fs::read(&path).unwrap();
     for again in [FileSigner::open(&path), FileSigner::open_or_create(&path)] {
@@ -142,7 +142,7 @@ fn processes_that_start_together_use_one_key() {
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert_eq!(ids.len(), 1);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "there is no other file");
     }
 }
 
@@ -168,8 +168,7 @@ fn a_key_file_is_refused_when_missing_empty_malformed_or_open_to_others() {
     assert!(FileSigner::open(file_with(folder.path(), 0o400, &pem)).is_ok(), "the owner may make it read-only");
 }
 
-/// An empty file is what a crash or a full disk leaves of a key: a new key in its place would orphan every
-/// licence signed so far.
+/// A crash or a full disk leaves an empty file. A new key in its place would invalidate every licence signed so far.
 #[test]
 fn an_unusable_key_file_is_never_replaced() {
     let folder = tempfile::tempdir().unwrap();

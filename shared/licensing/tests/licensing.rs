@@ -1,6 +1,6 @@
-//! The licence file against its requirements, and against a verifier that is not ours.
+//! The licence file against its requirements, and against an independent verifier.
 
-#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(clippy::unwrap_used)] // a panic fails the test
 
 mod given;
 
@@ -10,13 +10,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use given::{Broken, Rfc8032, day, issued, keys_of, perpetual, term};
 use keygen_rs::{errors::Error as KeygenError, license::LicenseFileAlgorithm, license_file as keygen};
 use licensing::{
-    Fault, FormatError, JwkSet, Kind, License, LicenseFile, MAX_MESSAGE, PublicKey, Signer, SigningError, Standing, VerifyError,
-    sign, verify,
+    FormatError, JwkSet, Kind, License, LicenseError, LicenseFile, MAX_MESSAGE, PublicKey, Signer, SigningError, Standing,
+    VerifyError, sign, verify,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-// R93, R95, R97: what a licence is worth.
+// R93, R95, R97: the validity of a licence.
 
 #[test]
 fn r93_a_perpetual_licence_a_year_out_of_maintenance_is_valid_out_of_maintenance() {
@@ -49,16 +49,16 @@ fn r97_releases_dated_on_or_after_the_maintenance_end_are_refused() {
 }
 
 #[tokio::test]
-async fn r93_a_licence_that_cannot_be_is_not_signed_and_every_fault_is_named() {
+async fn r93_a_contradictory_licence_is_not_signed_and_every_error_is_named() {
     let signer = Rfc8032::key_1();
     let license = License { term_end: Some(day("2026-03-14")), licensee: "  ".into(), sen: String::new(), ..perpetual() };
-    let Err(SigningError::Unsound(faults)) = LicenseFile::issue(&license, &signer).await else {
-        panic!("an unsound licence was signed");
+    let Err(SigningError::Invalid(errors)) = LicenseFile::issue(&license, &signer).await else {
+        panic!("an invalid licence was signed");
     };
-    assert_eq!(faults, [Fault::Empty("sen"), Fault::Empty("licensee"), Fault::PerpetualEnds]);
+    assert_eq!(errors, [LicenseError::Empty("sen"), LicenseError::Empty("licensee"), LicenseError::PerpetualEnds]);
 
     for kind in [Kind::Term, Kind::Subscription, Kind::Provisional] {
-        assert_eq!(License { kind, ..perpetual() }.faults(), [Fault::Endless(kind)]);
+        assert_eq!(License { kind, ..perpetual() }.errors(), [LicenseError::Endless(kind)]);
     }
 }
 
@@ -68,7 +68,7 @@ async fn r93_a_licence_that_cannot_be_is_not_signed_and_every_fault_is_named() {
 async fn r94_the_file_verifies_offline_to_exactly_what_was_issued() {
     for license in [perpetual(), term("2026-03-14"), License { tier: None, edition: None, ..perpetual() }] {
         let file = issued(&license).await;
-        // Nothing but two texts crosses over to the customer's machine.
+        // The customer's machine receives only two texts.
         let keys: JwkSet = serde_json::from_str(&serde_json::to_string(&keys_of(&Rfc8032::key_1())).unwrap()).unwrap();
         let offline = verify(file.as_str(), &keys).unwrap();
         assert_eq!(offline, license);
@@ -84,7 +84,7 @@ async fn issuing_again_gives_the_same_bytes() {
     assert_eq!(issued(&perpetual()).await, issued(&perpetual()).await);
 }
 
-/// The format cannot drift: files that customers hold must verify for ever, and issue the same again.
+/// The format is stable: customers' files must verify indefinitely, and issuing them again must give the same bytes.
 #[tokio::test]
 async fn golden_files_are_what_is_issued_today_and_still_verify() {
     let golden = [(perpetual(), include_str!("golden/perpetual.lic")), (term("2026-03-14"), include_str!("golden/term.lic"))];
@@ -118,7 +118,7 @@ async fn with_serde_a_file_is_its_text() {
     assert!(serde_json::from_value::<LicenseFile>(json!("a key")).is_err());
 }
 
-// Keygen's format, by Keygen's rules.
+// Keygen's format, checked with Keygen's library.
 
 fn keygen_file(file: &LicenseFile) -> keygen::LicenseFile {
     let unused = "2000-01-01T00:00:00Z".parse().unwrap();
@@ -165,7 +165,7 @@ async fn keygen_rs_accepts_a_term_licence_until_its_end_and_not_after() {
 }
 
 #[tokio::test]
-async fn the_text_is_laid_out_as_keygen_lays_it_out() {
+async fn the_text_has_keygens_layout() {
     let file = issued(&perpetual()).await;
     let lines: Vec<_> = file.as_str().lines().collect();
     let [begin, body @ .., last, end] = lines.as_slice() else { panic!("too few lines") };
@@ -197,7 +197,7 @@ const GOLDEN: &str = include_str!("golden/perpetual.lic");
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Every byte counts, save that the final newline may become other white space.
+    /// Every byte is significant, except that the final newline may become other white space.
     #[test]
     fn a_file_with_any_byte_changed_is_refused(at in 0..GOLDEN.len() - 1, byte in 0_u8..128) {
         prop_assume!(GOLDEN.as_bytes()[at] != byte);
@@ -226,13 +226,13 @@ proptest! {
     }
 }
 
-/// Well-formed forgeries, where only the signature can tell.
+/// Well-formed forgeries, which only the signature reveals.
 #[tokio::test]
 async fn a_file_with_any_byte_of_its_statement_or_signature_changed_is_not_genuine() {
     let file = issued(&perpetual()).await;
     let keys = keys_of(&Rfc8032::key_1());
     let genuine = envelope(&file);
-    assert!(verify(&wrap(&genuine), &keys).is_ok(), "the unchanged envelope has to pass, or this proves nothing");
+    assert!(verify(&wrap(&genuine), &keys).is_ok(), "the unchanged envelope must verify, or the test proves nothing");
 
     let dataset = STANDARD.decode(genuine["enc"].as_str().unwrap()).unwrap();
     let more_users = String::from_utf8(dataset).unwrap().replace(r#""tier":100"#, r#""tier":500"#);
@@ -257,11 +257,11 @@ async fn a_file_signed_by_another_key_is_refused() {
     let license = License { key_id: theirs.key().id().to_string(), ..perpetual() };
     let file = LicenseFile::issue(&license, &theirs).await.unwrap();
     let Err(VerifyError::UnknownKey { key_id }) = verify(file.as_str(), &keys_of(&ours)) else {
-        panic!("a stranger's licence was not refused as such");
+        panic!("the licence of another vendor was not refused with UnknownKey");
     };
     assert_eq!(key_id, license.key_id);
 
-    // The stranger claims to be us.
+    // The other vendor's file names our key.
     let enc = envelope(&issued(&perpetual()).await)["enc"].clone();
     let signature = theirs.sign(format!("license/{}", enc.as_str().unwrap()).as_bytes()).await.unwrap();
     let forged = wrap(&json!({ "enc": enc, "sig": STANDARD.encode(signature), "alg": "base64+ed25519" }));
@@ -284,14 +284,14 @@ async fn another_algorithm_is_refused() {
         let mut other = genuine.clone();
         other["alg"] = json!(algorithm);
         let Err(VerifyError::Format(FormatError::Algorithm(named))) = verify(&wrap(&other), &JwkSet::default()) else {
-            panic!("{algorithm:?} was not refused as such");
+            panic!("{algorithm:?} was not refused with Algorithm");
         };
         assert_eq!(named, algorithm);
     }
 }
 
 #[test]
-fn what_is_no_licence_file_is_told_apart() {
+fn each_malformed_file_has_its_own_error() {
     let read = |text: &str| text.parse::<LicenseFile>().unwrap_err();
     let begin = "-----BEGIN LICENSE FILE-----";
     let end = "-----END LICENSE FILE-----";
@@ -331,7 +331,7 @@ async fn more_than_a_key_service_can_sign_at_once_is_refused_for_every_signer() 
 }
 
 #[tokio::test]
-async fn a_signature_that_does_not_fit_the_signers_own_key_never_leaves() {
+async fn a_signature_that_does_not_verify_with_the_signers_own_key_is_an_error() {
     let broken = Broken::signs_with_another_key();
     let error = LicenseFile::issue(&perpetual(), &broken).await.unwrap_err();
     assert!(matches!(error, SigningError::Mismatch { .. }) && !error.is_transient(), "{error}");

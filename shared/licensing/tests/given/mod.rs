@@ -1,4 +1,4 @@
-//! What the tests start from: two published keys and two licences.
+//! Test data: two published keys and two licences.
 #![allow(dead_code, unreachable_pub)] // each test crate uses its part
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -41,7 +41,7 @@ impl Signer for Rfc8032 {
     }
 }
 
-/// Says it holds key 1, and does not do as it should.
+/// A faulty signer: it claims to have key 1, but signs with another key or not at all.
 pub struct Broken {
     says: Rfc8032,
     signs: Option<Rfc8032>,
