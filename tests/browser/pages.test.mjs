@@ -247,7 +247,7 @@ describe('the payment form', () => {
       await paysNothing(page);
       assert.deepEqual(await barriers(page), []);
     };
-    await shown(`You will hear from us by ${order.review_due}.`);
+    await shown(`You will receive our answer by ${order.review_due}.`);
     await home.reject(order, reason);
     await shown(reason);
   });

@@ -1,4 +1,4 @@
-//! Files that are whole or absent: written beside their place, synced, renamed, and the rename synced too.
+//! Files that are complete or absent: written to a temporary name, synced, renamed, and the directory synced.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions},
@@ -7,13 +7,13 @@ use std::{
     path::Path,
 };
 
-/// Creates a directory, and those above it, that only its owner can enter. One that exists is left as it is.
+/// Creates a directory and its parents, for its owner only. An existing directory is not changed.
 pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Writes the file, or replaces it, for its owner only. Once this is `Ok` the bytes survive a crash; until then a reader
-/// sees what was there before. Safe to retry, but not for two writers of one file at once.
+/// Writes or replaces the file, for its owner only. After `Ok` the bytes survive a crash; before, a reader sees the previous
+/// content. A retry is safe, but two writers must not write one file at the same time.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_draft_that_a_crash_left_behind_is_no_obstacle_and_is_never_read() {
+    fn a_draft_left_by_a_crash_is_replaced_and_never_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("place.json");
         write(&path, b"one").unwrap();

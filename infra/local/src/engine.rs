@@ -1,8 +1,7 @@
-//! DynamoDB in this process: `dynoxide` on one SQLite file, spoken to over loopback with the same AWS SDK client that
-//! speaks to AWS.
+//! DynamoDB in this process: `dynoxide` on one SQLite file. The AWS SDK client that calls AWS also calls it, over loopback.
 //!
 //! A commit is on disk before it is acknowledged: SQLite runs in WAL mode with `synchronous = FULL`, its default, so
-//! the log is synced at every commit and `kill -9` loses nothing that was answered.
+//! the log is synced at every commit and `kill -9` loses nothing that was acknowledged.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -24,42 +23,42 @@ use crate::{durable, guard};
 
 /// The database file inside the data directory.
 const DATABASE: &str = "sellthrough.db";
-/// The file whose lock says that a process lives in the data directory.
+/// The file whose lock shows that a process uses the data directory.
 const LOCK: &str = "sellthrough.lock";
 
-/// dynoxide 3.2 finds the next sequence number, at every write to a table with a stream, by scanning all stream
-/// records; with this index it is one step, however many there are.
+/// dynoxide 3.2 scans all stream records to find the next sequence number, at every write to a table with a stream. With this
+/// index the search takes one step for any number of records.
 const SEQUENCE_INDEX: &str = "CREATE INDEX IF NOT EXISTS sellthrough_stream_sequence
     ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
 
 /// dynoxide publishes a stored sequence number as 21 digits by adding this.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
 
-/// How many stream records one statement deletes: the write lock is held for milliseconds, not for all of them.
+/// The number of stream records that one statement deletes, so that the write lock is held for milliseconds only.
 const TRIM_STEP: usize = 500;
 
-/// How long a shutdown waits for requests that are still running.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+/// The maximum time that a shutdown waits for running requests.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the embedded database does not run.
+/// Errors of the embedded database.
 #[derive(Debug, Error)]
 pub enum EngineError {
-    /// Another process lives in the data directory. Stop it, or choose another directory.
+    /// Another process uses the data directory. Stop that process, or choose another directory.
     #[error(
-        "{} is in use by another process: stop that one first, or choose another data directory",
+        "{} is in use by another process: stop that process, or choose another data directory",
         .0.display()
     )]
     Occupied(PathBuf),
     /// The data directory cannot be created, read or written.
     #[error("cannot use the data directory {}: {cause}", .dir.display())]
     Directory {
-        /// The directory as it was given.
+        /// The directory, as configured.
         dir: PathBuf,
         /// The error of the operating system.
         #[source]
         cause: io::Error,
     },
-    /// The file is not a database of this engine, or of a newer one.
+    /// The file is not a database of this engine, or a newer engine wrote it.
     #[error("cannot open the database {}: {reason}", .file.display())]
     Database {
         /// The database file.
@@ -68,30 +67,30 @@ pub enum EngineError {
         #[source]
         reason: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A statement of our own failed on the database file. Nothing was changed; it can be tried again.
-    #[error("the database refused its upkeep: {0}")]
+    /// A maintenance statement failed on the database file. Nothing was changed; a retry is safe.
+    #[error("maintenance of the database failed: {0}")]
     Upkeep(#[from] rusqlite::Error),
     /// TLS cannot be set up on this machine, for example because it has no root certificates.
-    #[error("no HTTP client can be made: {0}")]
+    #[error("cannot create an HTTP client: {0}")]
     Http(#[from] reqwest::Error),
     /// The loopback listener could not be opened, or the server stopped by itself.
-    #[error("the database does not serve: {0}")]
+    #[error("the database does not accept requests: {0}")]
     Serving(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The running engine. It lives as long as this value; [`Engine::shutdown`] ends it in good order.
+/// The running engine. Dropping this value stops the engine; [`Engine::shutdown`] lets running requests finish first.
 pub struct Engine {
     endpoint: String,
     file: PathBuf,
     database: Database,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), String>>,
-    /// Held, never read: the lock goes when the file closes, also when the process is killed.
+    /// Never read. The lock is released when the file closes, also when the process is killed.
     _lock: File,
 }
 
-/// A configuration of the SDK for whatever stands in for AWS at this address: any credentials and any region pass, and some
-/// are wanted.
+/// A configuration of the SDK for a local substitute of AWS at this address. The SDK requires credentials and a region; the
+/// substitute accepts any.
 ///
 /// # Errors
 ///
@@ -116,12 +115,12 @@ pub fn client(endpoint: &str) -> Result<aws_sdk_dynamodb::Client, EngineError> {
 
 impl Engine {
     /// Opens (or creates, for its owner only) the database in `data_dir` and serves DynamoDB and DynamoDB Streams on a
-    /// free loopback port. `Ok` means that requests are answered from now on.
+    /// free loopback port. After `Ok` the engine accepts requests.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Occupied`] while another process holds the directory; the others say what to repair. Nothing is
-    /// served then, and trying again is safe.
+    /// [`EngineError::Occupied`] while another process uses the directory; the other errors say what to repair. After an error
+    /// no request is served, and a retry is safe.
     pub async fn start(data_dir: &Path) -> Result<Self, EngineError> {
         let dir = data_dir.to_owned();
         let (lock, database) = blocking(move || open(&dir)).await?;
@@ -130,24 +129,24 @@ impl Engine {
         let endpoint = format!("http://{}", listener.local_addr().map_err(serving)?);
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), async {
-            // A dropped engine stops its server as well, so either outcome will do.
+            // Both outcomes stop the server: a signal, and a dropped engine.
             let _ = stopped.await;
         }));
         Ok(Self { endpoint, file: data_dir.join(DATABASE), database, stop, server, _lock: lock })
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL_DYNAMODB_STREAMS`, for example
-    /// `http://127.0.0.1:40123`. Any credentials and any region pass.
+    /// `http://127.0.0.1:40123`. The engine accepts any credentials and any region.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Deletes stream records of `table` that are older than `before` and not newer than the sequence number
-    /// `consumed`, up to which everybody has read. The newest record always stays, so that sequence numbers go on
-    /// rising even if the machine's clock is put back.
+    /// Deletes stream records of `table` that are older than `before` and not newer than the sequence number `consumed`, up to
+    /// which every consumer has read. The newest record always stays, so that sequence numbers keep rising even if the
+    /// machine's clock is set back.
     ///
-    /// `Ok` is the number of deleted records. It may be called at any time and as often as wanted.
+    /// `Ok` is the number of deleted records. The call is safe at any time and can be repeated.
     ///
     /// # Errors
     ///
@@ -177,8 +176,8 @@ impl Engine {
         .await
     }
 
-    /// Deletes the items whose time to live is over, as AWS does by itself within days; their removals appear in the
-    /// stream. `Ok` is the number of deleted items. Safe to repeat.
+    /// Deletes the items whose time to live is over. AWS does this itself within days. The removals appear in the stream. `Ok`
+    /// is the number of deleted items. A retry is safe.
     ///
     /// # Errors
     ///
@@ -188,16 +187,16 @@ impl Engine {
         blocking(move || database.sweep_ttl().map_err(|fault| EngineError::Database { file, reason: fault.into() })).await
     }
 
-    /// Stops listening, lets running requests finish (for at most five seconds), and frees the data directory. What was
-    /// acknowledged is on disk already, so nothing depends on this being called.
+    /// Stops listening, lets running requests finish (for at most five seconds), and releases the data directory. Acknowledged
+    /// data is already on disk, so skipping this call loses nothing.
     ///
     /// # Errors
     ///
     /// [`EngineError::Serving`] if the server had failed before.
     pub async fn shutdown(self) -> Result<(), EngineError> {
-        // The server may be gone already; then there is nobody to tell.
+        // The server may have stopped already; then the signal has no receiver.
         let _ = self.stop.send(());
-        match tokio::time::timeout(SHUTDOWN_PATIENCE, self.server).await {
+        match tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server).await {
             Ok(Ok(served)) => served.map_err(|reason| EngineError::Serving(reason.into())),
             Ok(Err(crash)) => Err(EngineError::Serving(crash.into())),
             Err(_) => {
@@ -208,7 +207,7 @@ impl Engine {
     }
 }
 
-/// Takes the directory, then opens and prepares the database in it.
+/// Locks the directory, then opens and prepares the database in it.
 fn open(dir: &Path) -> Result<(File, Database), EngineError> {
     let unusable = |cause| EngineError::Directory { dir: dir.to_owned(), cause };
     durable::private_dir(dir).map_err(unusable)?;
@@ -221,7 +220,7 @@ fn open(dir: &Path) -> Result<(File, Database), EngineError> {
     }
 
     let file = dir.join(DATABASE);
-    // Created by us, because SQLite would let everybody read it; its log takes over the mode.
+    // The file is created here, because SQLite would make it readable for all users. SQLite's log inherits the mode.
     drop(owned(DATABASE).map_err(unusable)?);
     let refused = |reason: Box<dyn std::error::Error + Send + Sync>| EngineError::Database { file: file.clone(), reason };
     let path = file.to_str().ok_or_else(|| refused("its path is not valid UTF-8".into()))?;
@@ -235,7 +234,7 @@ fn stored_sequence(public: &str) -> Option<i64> {
     public.parse::<u128>().ok()?.checked_sub(SEQUENCE_OFFSET)?.try_into().ok()
 }
 
-/// Runs what blocks on files where blocking is allowed.
+/// Runs blocking file operations on a thread where blocking is allowed.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EngineError> + Send + 'static) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|crash| Err(EngineError::Serving(crash.into())))
 }
@@ -315,25 +314,25 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn what_was_written_is_there_after_a_restart() {
-        let home = tempfile::tempdir().unwrap();
-        let engine = Engine::start(home.path()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path()).await.unwrap();
         let client = engine.stream_table().await;
         put(&client, "Q-1", 1).await;
         engine.shutdown().await.unwrap();
 
-        let again = Engine::start(home.path()).await.unwrap();
+        let again = Engine::start(folder.path()).await.unwrap();
         let item = stored(&again.dynamodb(), "Q-1").await.expect("the item survived");
         assert_eq!(item["version"], AttributeValue::N("1".into()));
     }
 
     #[tokio::test]
     async fn what_was_acknowledged_is_on_disk_without_a_shutdown() {
-        let home = tempfile::tempdir().unwrap();
-        let engine = Engine::start(home.path()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path()).await.unwrap();
         put(&engine.stream_table().await, "Q-1", 1).await;
-        // What a killed process leaves behind: the files as they are now.
+        // A killed process leaves the files in their current state.
         let copy = tempfile::tempdir().unwrap();
-        for file in std::fs::read_dir(home.path()).unwrap().map(Result::unwrap).filter(|f| f.file_name() != LOCK) {
+        for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).filter(|f| f.file_name() != LOCK) {
             std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
         }
         let survivor = Engine::start(copy.path()).await.unwrap();
@@ -342,19 +341,19 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn every_commit_is_synced() {
-        let home = tempfile::tempdir().unwrap();
-        let engine = Engine::start(home.path()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path()).await.unwrap();
         let connection = Connection::open(&engine.file).unwrap();
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
         assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
-        // The default of this SQLite, which the engine leaves alone: 2 is FULL, one sync of the log per commit.
+        // The default of this SQLite, which the engine does not change: 2 is FULL, one sync of the log per commit.
         assert_eq!(pragma("synchronous").unwrap(), 2.into());
     }
 
     #[tokio::test]
     async fn the_next_sequence_number_is_found_through_the_index() {
-        let home = tempfile::tempdir().unwrap();
-        let engine = Engine::start(home.path()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path()).await.unwrap();
         let client = engine.stream_table().await;
         for version in 0..20 {
             put(&client, "Q-1", version).await;
@@ -378,8 +377,8 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn only_old_and_consumed_records_are_trimmed_and_the_newest_stays() {
-        let home = tempfile::tempdir().unwrap();
-        let engine = Engine::start(home.path()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path()).await.unwrap();
         let client = engine.stream_table().await;
         for version in 0..4 {
             put(&client, "Q-1", version).await;
@@ -400,19 +399,19 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_directory_in_use_is_refused_and_free_again_after_shutdown() {
-        let home = tempfile::tempdir().unwrap();
-        let engine = Engine::start(home.path()).await.unwrap();
-        let refusal = Engine::start(home.path()).await.err().expect("two cannot live there");
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path()).await.unwrap();
+        let refusal = Engine::start(folder.path()).await.err().expect("the directory is in use");
         assert!(matches!(refusal, EngineError::Occupied(_)));
         assert!(refusal.to_string().contains("in use by another process"), "{refusal}");
         engine.shutdown().await.unwrap();
-        Engine::start(home.path()).await.unwrap();
+        Engine::start(folder.path()).await.unwrap();
     }
 
     #[tokio::test]
-    async fn the_data_is_for_its_owner_alone() {
-        let home = tempfile::tempdir().unwrap();
-        let dir = home.path().join("data/here");
+    async fn only_the_owner_can_read_the_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("data/here");
         let engine = Engine::start(&dir).await.unwrap();
         engine.stream_table().await;
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

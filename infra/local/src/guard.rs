@@ -1,5 +1,5 @@
-//! What stands before every route of the embedded home, and what API Gateway does on AWS: it tells functions the
-//! caller's address, and it serves its own name only.
+//! The layer in front of every route. Like API Gateway, it adds the caller's address to the request and serves its own host
+//! names only.
 
 use std::{
     io,
@@ -20,8 +20,10 @@ use tokio::net::TcpListener;
 
 use crate::pump::Gauge;
 
-/// Refuses requests under a foreign name — a page elsewhere whose name was pointed at this machine could read letters
-/// and tokens —, tells the caller's address as the gateway would, and wakes the consumers after a write.
+/// Refuses requests for a foreign host name, adds the caller's address to the request, and wakes the consumers after a write.
+///
+/// A foreign host name may be a DNS rebinding attack: a page on the internet whose name points to this machine could otherwise
+/// read letters and tokens.
 pub(crate) async fn stand(
     State(gauge): State<Gauge>,
     ConnectInfo(caller): ConnectInfo<SocketAddr>,
@@ -43,9 +45,9 @@ pub(crate) async fn stand(
     response
 }
 
-/// Under a foreign name there is nothing here; the shell around this writes the problem.
+/// The response to a foreign host name. The shell around this layer writes the problem document.
 fn misdirected() -> Response {
-    let problem = Problem::new(Code::NotFound, "This is a home for one machine: use its address, or localhost.");
+    let problem = Problem::new(Code::NotFound, "This deployment serves one machine: use its IP address or localhost.");
     let status = StatusCode::MISDIRECTED_REQUEST;
     let problem = Problem { status: status.as_u16(), title: "Misdirected request", ..problem };
     let mut response = status.into_response();
@@ -53,9 +55,9 @@ fn misdirected() -> Response {
     response
 }
 
-/// A loopback port for a part that guards nothing itself: the engine answers any page that asks, as DynamoDB's own
-/// local editions do, and the post office takes letters from anybody. Its address is one of sixteen million, drawn anew
-/// at every start, so that a page elsewhere cannot find it. Where a system has one loopback address only, it is that.
+/// A loopback port for a server without access control: the engine responds to any web page, as DynamoDB's own local editions
+/// do, and the mail server accepts letters from any caller. The address is one of sixteen million, drawn at random at every
+/// start, so that a web page cannot find it. A system with a single loopback address uses that address.
 pub(crate) async fn hidden_listener() -> io::Result<TcpListener> {
     let drawn = u128::from_str_radix(&runtime::random::token(), 16).unwrap_or_default().to_be_bytes();
     let hidden = Ipv4Addr::new(127, drawn[0], drawn[1], drawn[2].clamp(2, 254));
@@ -65,7 +67,7 @@ pub(crate) async fn hidden_listener() -> io::Result<TcpListener> {
     }
 }
 
-/// An address, or `localhost`: names are what DNS can be lied to about.
+/// Whether the host is an IP address or `localhost`. Any other name could be resolved by a hostile DNS server.
 fn is_this_machine(host: &str) -> bool {
     let name = host.parse::<SocketAddr>().map(|address| address.ip().to_string()).unwrap_or_else(|_| {
         let name =

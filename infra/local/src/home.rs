@@ -1,4 +1,4 @@
-//! The home itself: it plays AWS to the functions, and serves them all at one address.
+//! The local deployment: it substitutes AWS for the functions, and serves all of them at one address.
 
 use std::{
     net::SocketAddr,
@@ -43,22 +43,22 @@ const REMIND_EVERY: Duration = Duration::from_secs(60);
 /// How long open connections may finish their requests at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a home is started with.
+/// The settings of a deployment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it listens; port 0 takes a free one.
+    /// The address to listen on; port 0 selects a free port.
     pub listen: SocketAddr,
-    /// Everything that it keeps.
+    /// The directory of all data.
     pub data: PathBuf,
-    /// The vendor's folder.
+    /// The vendor folder.
     pub vendor: PathBuf,
-    /// The instant at which its clock stands still; `None` follows the machine's clock.
+    /// The instant at which the clock stops; `None` follows the machine's clock.
     pub now: Option<Timestamp>,
     /// The process's environment: `STRIPE_WEBHOOK_SECRET`, `AWS_ENDPOINT_URL_DYNAMODB` and credentials for that engine.
     pub environment: Configuration,
 }
 
-/// A running home.
+/// A running local deployment.
 pub struct Home {
     address: SocketAddr,
     data: PathBuf,
@@ -77,7 +77,7 @@ pub struct Home {
     engine: Option<Arc<Engine>>,
 }
 
-/// What signs webhooks, and whether it is this home's own: then somebody must be told.
+/// The secret that signs webhooks. A secret that the deployment created itself (`own`) is printed at the start.
 struct WebhookSecret {
     secret: String,
     own: bool,
@@ -94,7 +94,7 @@ impl WebhookSecret {
 }
 
 impl Home {
-    /// Starts everything; `Ok` means that requests are answered from now on. A home that was killed starts where it was.
+    /// Starts everything. After `Ok` the deployment accepts requests. After a kill, it continues from its stored state.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings { listen, data, vendor, now, environment } = settings;
         let (stripe_secret, other_engine) =
@@ -126,7 +126,7 @@ impl Home {
             ("OIDC_AUDIENCE", issuer::AUDIENCE),
         ]);
         let (folder, links) = Vendor::with_links(&configuration)?;
-        // Here the folder is what the vendor edits: a changed one counts from the next start on.
+        // The vendor edits the folder in place: a changed folder takes effect at the next start.
         Policies::new(&folder, store.clone(), clock.clock())?.take_folder().await?;
 
         let (post, mail) = post_office(&data).await?;
@@ -172,22 +172,22 @@ impl Home {
         })
     }
 
-    /// Where it is reached, without a slash at the end.
+    /// The address, without a final slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What signs webhooks for it.
+    /// The secret that signs webhooks.
     pub fn webhook_secret(&self) -> &str {
         &self.webhook_secret.secret
     }
 
-    /// Its clock.
+    /// The clock.
     pub fn clock(&self) -> &MovableClock {
         &self.clock
     }
 
-    /// Its table.
+    /// The table.
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -197,16 +197,16 @@ impl Home {
         self.gauge.idle().await;
     }
 
-    /// Brings to mind what has been owed for too long by its clock, as it does by itself once a minute.
+    /// Retries work that has been pending for too long by the deployment's clock. A timer does the same once a minute.
     ///
     /// # Errors
     ///
-    /// The table does not answer.
+    /// The table is not available. A retry is safe.
     pub async fn remind(&self) -> Result<Round, store::Error> {
         self.deadlines.round().await
     }
 
-    /// What to tell whoever started it: what it serves, and what to try next.
+    /// The message at the start: what is served, and what to try next.
     pub fn welcome(&self) -> String {
         let url = self.url();
         let secret = match &self.webhook_secret {
@@ -257,24 +257,24 @@ Ctrl-C ends it.",
 async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<bool>) {
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     let stopped = async move {
-        // The home being dropped ends it as well.
+        // Dropping the deployment stops the server as well.
         let _ = stop.wait_for(|stop| *stop).await;
     };
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the HTTP server ended");
+        tracing::error!(%error, "the HTTP server stopped");
     }
 }
 
-/// A listener that nobody else's machine reaches.
+/// A listener that other machines cannot reach.
 async fn on_this_machine(listen: SocketAddr) -> Result<TcpListener, StartError> {
     if !listen.ip().is_loopback() {
-        let why = "this home shows every letter to whoever reaches it, so it is for this machine alone";
-        return Err(format!("it does not listen on {listen}: {why}. Use 127.0.0.1 or [::1]").into());
+        let why = "the local deployment shows every letter to every caller, so it accepts loopback addresses only";
+        return Err(format!("cannot listen on {listen}: {why}. Use 127.0.0.1 or [::1]").into());
     }
     Ok(TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?)
 }
 
-/// The engine that is named, or the embedded one; and what the SDK has to know of it.
+/// The named engine or the embedded one, and the SDK's configuration for it.
 async fn table_engine(
     named: Option<String>,
     environment: &Configuration,
@@ -288,7 +288,7 @@ async fn table_engine(
     Ok((Some(Arc::new(engine)), config))
 }
 
-/// What the functions answer that are asked over HTTP.
+/// The routes of all functions with an HTTP API.
 fn functions(configuration: &Configuration, store: &Store, clock: &MovableClock) -> Result<Router, StartError> {
     Ok(Router::new()
         .merge(quotes::routes(Quotes::start(configuration, store.clone(), clock.clock())?))
@@ -298,7 +298,7 @@ fn functions(configuration: &Configuration, store: &Store, clock: &MovableClock)
         .merge(documents::routes(Documents::start(configuration, store.clone(), clock.clock())?)))
 }
 
-/// The functions that are told of every change.
+/// The functions that consume the stream.
 async fn consumers(
     configuration: &Configuration,
     store: &Store,
@@ -321,7 +321,7 @@ async fn consumers(
     ])
 }
 
-/// The post office at a loopback address of its own, and SES's client to it.
+/// The mail service at a loopback address of its own, and an SES client for it.
 async fn post_office(data: &Path) -> Result<((PostOffice, JoinHandle<()>), aws_sdk_ses::Client), StartError> {
     let post = PostOffice::open(data)?;
     let listener = guard::hidden_listener().await?;
@@ -329,14 +329,14 @@ async fn post_office(data: &Path) -> Result<((PostOffice, JoinHandle<()>), aws_s
     let router = post.router();
     let server = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the post office ended");
+            tracing::error!(%error, "the mail service stopped");
         }
     });
     let client = aws_sdk_ses::Client::new(&sdk_config(&Configuration::default(), &endpoint)?);
     Ok(((post, server), client))
 }
 
-/// A configuration for one endpoint, with the region and the credentials of the environment, where it has some.
+/// A configuration for one endpoint, with the region and the credentials of the environment if they are set.
 fn sdk_config(environment: &Configuration, endpoint: &str) -> Result<SdkConfig, StartError> {
     let (id, key, region) = environment
         .read(|c| (c.optional("AWS_ACCESS_KEY_ID"), c.optional_secret("AWS_SECRET_ACCESS_KEY"), c.optional("AWS_REGION")))?;

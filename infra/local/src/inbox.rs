@@ -1,7 +1,7 @@
-//! The inbox of the post office: what was sent, for a person (HTML) and for a test (JSON).
+//! The inbox of the mail service: sent letters, as HTML for people and as JSON for tests.
 //!
-//! Letters are shown as the foreign matter that they are. Everything is escaped; the HTML part lives in a sandboxed
-//! frame without scripts or origin; the pages' policy loads nothing from anywhere; attachments are only ever downloaded.
+//! Letters are untrusted content. All text is escaped. The HTML part is in a sandboxed frame without scripts and origin. The
+//! content security policy of the pages loads nothing from other addresses. Attachments can only be downloaded.
 
 use std::{io, sync::LazyLock};
 
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{letter::Letter, post::PostOffice};
 
-/// No scripts, no forms, nothing from elsewhere. Letters bring inline styles, and their frame inherits this policy.
+/// No scripts, no forms, no resources of other origins. Letters need inline styles, and their frame inherits this policy.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -36,7 +36,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("list.html", include_str!("inbox/list.html")),
         ("letter.html", include_str!("inbox/letter.html")),
     ] {
-        pages.add_template(name, source).expect("the inbox templates are sound: a test renders them");
+        pages.add_template(name, source).expect("the inbox templates are valid: a test renders them");
     }
     pages
 });
@@ -50,7 +50,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// * `GET /local/inbox/{id}`: one letter, likewise as HTML or JSON;
 /// * `GET /local/inbox/{id}/attachments/{n}`: the bytes of its attachment `n`, counted from 1.
 ///
-/// What does not exist is a 404; a mail directory that cannot be read is a 500, and trying again is safe.
+/// A missing letter or attachment is a 404. A mail directory that cannot be read is a 500; a retry is safe.
 pub fn router(post: PostOffice) -> Router {
     Router::new()
         .route("/local/inbox", get(list))
@@ -59,7 +59,7 @@ pub fn router(post: PostOffice) -> Router {
         .with_state(post)
 }
 
-async fn list(State(post): State<PostOffice>, headers: HeaderMap) -> Result<Response, Fault> {
+async fn list(State(post): State<PostOffice>, headers: HeaderMap) -> Result<Response, InboxError> {
     let mut letters = reading(move || post.messages()).await?;
     if wants_json(&headers) {
         let messages: Vec<Value> = letters.iter().map(view).collect();
@@ -69,20 +69,20 @@ async fn list(State(post): State<PostOffice>, headers: HeaderMap) -> Result<Resp
     page("list.html", &json!({ "letters": letters.iter().map(shown).collect::<Vec<_>>() }))
 }
 
-async fn one(State(post): State<PostOffice>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Fault> {
-    let letter = reading(move || post.message(&id)).await?.ok_or(Fault::Missing)?;
+async fn one(State(post): State<PostOffice>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, InboxError> {
+    let letter = reading(move || post.message(&id)).await?.ok_or(InboxError::Missing)?;
     if wants_json(&headers) {
         return Ok(guarded(Json(view(&letter))));
     }
     page("letter.html", &json!({ "letter": shown(&letter) }))
 }
 
-async fn attachment(State(post): State<PostOffice>, Path((id, number)): Path<(String, usize)>) -> Result<Response, Fault> {
-    let letter = reading(move || post.message(&id)).await?.ok_or(Fault::Missing)?;
-    let index = number.checked_sub(1).ok_or(Fault::Missing)?;
-    let file = letter.attachments.into_iter().nth(index).ok_or(Fault::Missing)?;
+async fn attachment(State(post): State<PostOffice>, Path((id, number)): Path<(String, usize)>) -> Result<Response, InboxError> {
+    let letter = reading(move || post.message(&id)).await?.ok_or(InboxError::Missing)?;
+    let index = number.checked_sub(1).ok_or(InboxError::Missing)?;
+    let file = letter.attachments.into_iter().nth(index).ok_or(InboxError::Missing)?;
     let kind = HeaderValue::from_str(&file.content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    // RFC 8187: any name at all, in letters that a header can hold.
+    // RFC 8187: any file name, encoded in characters that a header allows.
     let name = utf8_percent_encode(&file.filename, NON_ALPHANUMERIC);
     let disposition = format!("attachment; filename*=UTF-8''{name}");
     Ok(guarded(([(CONTENT_TYPE, kind.to_str().unwrap_or_default()), (CONTENT_DISPOSITION, &disposition)], file.content)))
@@ -115,7 +115,7 @@ fn view(letter: &Letter) -> Value {
     })
 }
 
-/// A letter for people: the same, with its time and sizes in words, and links of the HTML part in a new tab.
+/// A letter for people: time and sizes are formatted, and links of the HTML part open in a new tab.
 fn shown(letter: &Letter) -> Value {
     let mut view = view(letter);
     view["time"] = json!(letter.date.map(|date| { date.to_zoned(TimeZone::UTC).strftime("%-d %b %Y, %H:%M UTC").to_string() }));
@@ -140,12 +140,12 @@ fn wants_json(headers: &HeaderMap) -> bool {
     headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("application/json"))
 }
 
-fn page(name: &str, context: &Value) -> Result<Response, Fault> {
+fn page(name: &str, context: &Value) -> Result<Response, InboxError> {
     let html = PAGES.get_template(name).and_then(|page| page.render(Serde(context))).map_err(io::Error::other)?;
     Ok(guarded(Html(html)))
 }
 
-/// The answer with the headers that keep a letter where it is.
+/// The response with headers that isolate a letter's content.
 fn guarded(answer: impl IntoResponse) -> Response {
     let headers = [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -157,23 +157,23 @@ fn guarded(answer: impl IntoResponse) -> Response {
     (headers, answer).into_response()
 }
 
-/// Reads files where blocking is allowed.
-async fn reading<T: Send + 'static>(read: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Fault> {
+/// Reads files on a thread where blocking is allowed.
+async fn reading<T: Send + 'static>(read: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, InboxError> {
     Ok(tokio::task::spawn_blocking(read).await.map_err(io::Error::other).flatten()?)
 }
 
-enum Fault {
+enum InboxError {
     Missing,
     Unreadable(io::Error),
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for InboxError {
     fn from(cause: io::Error) -> Self {
         Self::Unreadable(cause)
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for InboxError {
     fn into_response(self) -> Response {
         let (status, sentence) = match self {
             Self::Missing => (StatusCode::NOT_FOUND, "There is no such letter or attachment.\n"),
@@ -219,8 +219,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_reads_the_letters_oldest_first() {
-        let home = tempfile::tempdir().unwrap();
-        let post = PostOffice::open(home.path()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let post = PostOffice::open(folder.path()).unwrap();
         assert_eq!(json_of(&post, "/local/inbox").await, json!({ "messages": [] }));
         send(&post, &letter("お見積り Q-1", "<p>Total</p>")).await;
         send(&post, &letter("Quote Q-2", "<p>Total</p>")).await;
@@ -246,8 +246,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_attachment_is_downloaded_and_never_shown() {
-        let home = tempfile::tempdir().unwrap();
-        let post = PostOffice::open(home.path()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let post = PostOffice::open(folder.path()).unwrap();
         send(&post, &letter("Quote", "<p>Total</p>")).await;
         let inbox = json_of(&post, "/local/inbox").await;
         let url = inbox["messages"][0]["attachments"][0]["url"].as_str().unwrap();
@@ -262,8 +262,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_letter_cannot_break_out_of_its_page() {
-        let home = tempfile::tempdir().unwrap();
-        let post = PostOffice::open(home.path()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let post = PostOffice::open(folder.path()).unwrap();
         send(&post, &letter("<script>alert(1)</script>", "<a title=\"x\" href='y'>\"><script>alert(2)</script></a>")).await;
         let inbox = json_of(&post, "/local/inbox").await;
         let id = inbox["messages"][0]["id"].as_str().unwrap();
@@ -280,9 +280,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn people_see_the_newest_letter_first_and_an_empty_inbox_says_so() {
-        let home = tempfile::tempdir().unwrap();
-        let post = PostOffice::open(home.path()).unwrap();
+    async fn the_page_lists_the_newest_letter_first_and_states_that_an_inbox_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let post = PostOffice::open(folder.path()).unwrap();
         assert!(html_of(&post, "/local/inbox").await.contains("No letters yet"));
         send(&post, &letter("The first", "<p>1</p>")).await;
         send(&post, &letter("The second", "<p>2</p>")).await;
@@ -292,10 +292,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_exist_is_not_found_and_no_path_leads_outside() {
-        let home = tempfile::tempdir().unwrap();
-        let post = PostOffice::open(home.path()).unwrap();
-        std::fs::write(home.path().join("secret.eml"), "Subject: secret\r\n\r\n").unwrap();
+    async fn missing_letters_are_not_found_and_no_path_leaves_the_mail_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let post = PostOffice::open(folder.path()).unwrap();
+        std::fs::write(folder.path().join("secret.eml"), "Subject: secret\r\n\r\n").unwrap();
         let id = send(&post, &letter("Quote", "<p>Total</p>")).await;
         for path in [
             "/local/inbox/00000009".to_owned(),

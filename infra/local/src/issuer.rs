@@ -1,8 +1,9 @@
-//! An OpenID Connect issuer for practice: it signs whatever identity it is asked for, so that the home can be tried
-//! without an account anywhere. It must never be trusted by anything but this process.
+//! A practice OpenID Connect issuer: it signs a token for any requested identity, so that the deployment can be tried without
+//! an account at a provider. No other system may trust it.
 //!
-//! It has what a verifier of bearer tokens needs: discovery (OpenID Connect Discovery 1.0) and keys (RFC 7517), signed
-//! with ES256 (RFC 7518). It has no sign-in page, hence no `authorization_endpoint`: tokens are asked for directly.
+//! The issuer has what a verifier of bearer tokens needs: discovery (OpenID Connect Discovery 1.0), keys (RFC 7517), and tokens
+//! signed with ES256 (RFC 7518). It has no sign-in page and therefore no `authorization_endpoint`: tokens are requested
+//! directly.
 
 use std::{
     io,
@@ -33,38 +34,38 @@ use thiserror::Error;
 
 use crate::durable;
 
-/// For whom the tokens are: the value of `aud`.
+/// The audience of the tokens: the value of `aud`.
 pub const AUDIENCE: &str = "sellthrough";
 
-/// How long a token is valid.
+/// The validity of a token.
 const VALIDITY: SignedDuration = SignedDuration::from_hours(12);
 
 /// The signing key inside the data directory: PKCS #8 in DER, mode 0600.
 const KEY: &str = "issuer-key.der";
 
-/// The time that tokens are issued at; the home's test clock can move it.
+/// The clock of issued tokens. The deployment's test clock can move it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Why there is no issuer.
+/// Why the issuer cannot start.
 #[derive(Debug, Error)]
 pub enum IssuerError {
     /// The key file cannot be read or written.
-    #[error("cannot keep the practice issuer's key in {}: {cause}", .file.display())]
+    #[error("cannot read or write the practice issuer's key in {}: {cause}", .file.display())]
     File {
         /// The key file.
         file: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         cause: io::Error,
     },
-    /// The key file holds something else.
-    #[error("{} is not a P-256 key in PKCS #8: move it away, and a new one is made", .0.display())]
+    /// The key file does not contain a key of this kind.
+    #[error("{} is not a P-256 key in PKCS #8: move the file away, and a new key is created", .0.display())]
     Key(PathBuf),
 }
 
-/// Whom a token speaks for.
+/// The identity in a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The e-mail address; the token says that it is verified.
+    /// The e-mail address. The token marks it as verified.
     pub email: String,
     /// The organisation, for resellers.
     pub organization: Option<String>,
@@ -72,7 +73,7 @@ pub struct Identity {
     pub groups: Vec<String>,
 }
 
-/// The claims of a token; absent ones are left out.
+/// The claims of a token. Absent claims are omitted.
 #[derive(Debug, Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -100,12 +101,12 @@ struct Inner {
 }
 
 impl Issuer {
-    /// The issuer of the home that is reached at `base`, for example `http://127.0.0.1:8080`, with the key in
-    /// `data_dir`, which is made if there is none: tokens stay valid over a restart at the same address.
+    /// The issuer of the deployment at `base`, for example `http://127.0.0.1:8080`, with the key in `data_dir`. A missing key is
+    /// created. Tokens stay valid after a restart at the same address.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] says which file to repair; trying again is safe.
+    /// [`IssuerError`] says which file to repair; a retry is safe.
     pub fn open(data_dir: &Path, base: &str, clock: Clock) -> Result<Self, IssuerError> {
         let file = data_dir.join(KEY);
         let unusable = |cause| IssuerError::File { file: file.clone(), cause };
@@ -113,7 +114,7 @@ impl Issuer {
         let der = match std::fs::read(&file) {
             Ok(der) => der,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                let der = new_key().map_err(|_| unusable(io::Error::other("no key could be made")))?;
+                let der = new_key().map_err(|_| unusable(io::Error::other("no key could be created")))?;
                 durable::write(&file, &der).map_err(unusable)?;
                 der
             }
@@ -158,9 +159,9 @@ impl Issuer {
     ///
     /// * `GET /local/issuer/.well-known/openid-configuration`;
     /// * `GET /local/issuer/jwks.json`;
-    /// * `POST /local/tokens` with `{"email", "organization"?, "groups"?}` answers
-    ///   `{"access_token", "token_type": "Bearer", "expires_in"}`; a body in which anything is wrong is refused as anywhere
-    ///   else, with every fault at once.
+    /// * `POST /local/tokens` with `{"email", "organization"?, "groups"?}` returns
+    ///   `{"access_token", "token_type": "Bearer", "expires_in"}`. A wrong body is refused like any other, with all faults at
+    ///   once.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/local/issuer/.well-known/openid-configuration", get(configuration))
@@ -175,7 +176,7 @@ fn new_key() -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
     Ok(pair.to_pkcs8v1()?.as_ref().to_vec())
 }
 
-/// The public half, named by its thumbprint (RFC 7638).
+/// The public key, with its thumbprint (RFC 7638) as id.
 fn public_key(key: &EncodingKey) -> Result<Jwk, jsonwebtoken::errors::Error> {
     let mut public = Jwk::from_encoding_key(key, Algorithm::ES256)?;
     public.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -183,7 +184,7 @@ fn public_key(key: &EncodingKey) -> Result<Jwk, jsonwebtoken::errors::Error> {
     Ok(public)
 }
 
-/// The same person always has the same subject, which does not show the address.
+/// The subject for an address: always the same, and without revealing the address.
 fn subject(email: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(email.to_lowercase())[..16])
 }
@@ -219,25 +220,30 @@ async fn issue(State(issuer): State<Issuer>, body: Result<Json<Value>, JsonRejec
 fn unread(rejection: &JsonRejection) -> Refusal {
     match rejection {
         JsonRejection::MissingJsonContentType(_) => {
-            Refusal::new(Code::ValueInvalid, "Send the body with `Content-Type: application/json`: nothing else is read here.")
+            Refusal::new(Code::ValueInvalid, "Send the body with `Content-Type: application/json`.")
         }
-        rejection if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Refusal::new(Code::BodyTooLarge, "The body is larger than any identity.")
-        }
-        _ => Refusal::new(Code::MalformedJson, "The body is not JSON. Send {\"email\": \"ada@example.com\"}, for example."),
+        rejection if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(
+            Code::BodyTooLarge,
+            "The body is too large for an identity. Send `email` and, if needed, `organization` and `groups`.",
+        ),
+        _ => Refusal::new(Code::MalformedJson, "The body is not JSON. Example: {\"email\": \"ada@example.com\"}."),
     }
 }
 
-/// The identity in a body, or everything that is wrong with it.
+/// The identity in a body, or all faults of the body.
 fn identity(body: &Value) -> Result<Identity, Refusal> {
     let Some(fields) = body.as_object() else {
-        let detail = "Send an object with `email` and, if wanted, `organization` and `groups`.";
+        let detail = "Send an object with `email` and, if needed, `organization` and `groups`.";
         return Err(Refusal::new(Code::WrongType, detail));
     };
     let mut faults = Faults::default();
     for name in fields.keys().filter(|name| !matches!(name.as_str(), "email" | "organization" | "groups")) {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        faults.add(Code::UnknownMember, pointer, "There is no such member: there are `email`, `organization` and `groups`.");
+        faults.add(
+            Code::UnknownMember,
+            pointer,
+            "This member is unknown. Known members are `email`, `organization` and `groups`.",
+        );
     }
     let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
     let email = match given("email") {
@@ -248,18 +254,18 @@ fn identity(body: &Value) -> Result<Identity, Refusal> {
         Some(email) => {
             let email = email.as_str().filter(|email| Email::parse(email).is_some());
             if email.is_none() {
-                faults.add(Code::EmailInvalid, "/email", "Give an e-mail address, for example `ada@example.com`.");
+                faults.add(Code::EmailInvalid, "/email", "Send an e-mail address, for example `ada@example.com`.");
             }
             email
         }
     };
     let organization = given("organization").map(|name| name.as_str().filter(|name| !name.trim().is_empty()));
     if organization == Some(None) {
-        faults.add(Code::ValueInvalid, "/organization", "Give a name, or leave it out.");
+        faults.add(Code::ValueInvalid, "/organization", "Send a name, or omit the member.");
     }
     let groups = given("groups").map_or(Ok(Vec::new()), |groups| serde_json::from_value(groups.clone()));
     if groups.is_err() {
-        faults.add(Code::WrongType, "/groups", "Give a list of names, for example [\"vendor-staff\"], or leave it out.");
+        faults.add(Code::WrongType, "/groups", "Send a list of names, for example [\"vendor-staff\"], or omit the member.");
     }
     let organization = organization.flatten().map(str::to_owned);
     let identity = email.zip(groups.ok()).map(|(email, groups)| Identity { email: email.to_owned(), organization, groups });
@@ -301,7 +307,7 @@ mod tests {
         call(issuer, request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    /// What a verifier does that knows nothing but the issuer's address.
+    /// Verifies a token as a verifier that is configured with the issuer's address only.
     async fn verified(issuer: &Issuer, token: &str) -> Value {
         let configuration = read(issuer, "/local/issuer/.well-known/openid-configuration").await;
         assert_eq!(configuration["issuer"], "http://127.0.0.1:8080/local/issuer");
@@ -319,8 +325,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_passes_a_verifier_that_starts_from_discovery() {
-        let home = tempfile::tempdir().unwrap();
-        let issuer = issuer(home.path());
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = issuer(folder.path());
         let body = r#"{"email": "Ada@example.com", "organization": "Example Reseller", "groups": ["staff"]}"#;
         let (status, answer) = ask(&issuer, body).await;
         assert_eq!(status, StatusCode::OK);
@@ -338,8 +344,8 @@ mod tests {
 
     #[tokio::test]
     async fn organization_and_groups_may_be_left_out() {
-        let home = tempfile::tempdir().unwrap();
-        let issuer = issuer(home.path());
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = issuer(folder.path());
         let (_, answer) = ask(&issuer, r#"{"email": "ada@example.com"}"#).await;
         let claims = verified(&issuer, answer["access_token"].as_str().unwrap()).await;
         assert_eq!((claims.get("organization"), &claims["groups"]), (None, &json!([])));
@@ -347,22 +353,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_key_is_kept_for_its_owner_and_tokens_outlive_a_restart() {
-        let home = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let identity = Identity { email: "ada@example.com".into(), organization: None, groups: vec![] };
-        let token = issuer(home.path()).token(&identity).unwrap();
-        assert_eq!(std::fs::metadata(home.path().join(KEY)).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(verified(&issuer(home.path()), &token).await["email"], "ada@example.com");
+        let token = issuer(folder.path()).token(&identity).unwrap();
+        assert_eq!(std::fs::metadata(folder.path().join(KEY)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(verified(&issuer(folder.path()), &token).await["email"], "ada@example.com");
 
-        std::fs::write(home.path().join(KEY), "not a key").unwrap();
-        let refusal = Issuer::open(home.path(), "http://127.0.0.1:8080", Arc::new(|| Timestamp::UNIX_EPOCH)).err().unwrap();
+        std::fs::write(folder.path().join(KEY), "not a key").unwrap();
+        let refusal = Issuer::open(folder.path(), "http://127.0.0.1:8080", Arc::new(|| Timestamp::UNIX_EPOCH)).err().unwrap();
         assert!(matches!(refusal, IssuerError::Key(_)));
     }
 
     #[tokio::test]
-    async fn everything_wrong_with_a_body_is_said_at_once() {
-        let home = tempfile::tempdir().unwrap();
-        let issuer = issuer(home.path());
-        let told = |problem: &Value| -> Vec<(String, String)> {
+    async fn all_faults_of_a_body_are_reported_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = issuer(folder.path());
+        let errors = |problem: &Value| -> Vec<(String, String)> {
             assert!(problem["request_id"].is_string() && problem["type"].as_str().unwrap().starts_with("urn:"), "{problem}");
             let text = |error: &Value, member: &str| error[member].as_str().unwrap().to_owned();
             problem["errors"].as_array().unwrap().iter().map(|error| (text(error, "code"), text(error, "pointer"))).collect()
@@ -376,7 +382,7 @@ mod tests {
             ("value_invalid", "/organization"),
             ("wrong_type", "/groups"),
         ];
-        assert_eq!(told(&problem), wanted.map(|(code, pointer)| (code.to_owned(), pointer.to_owned())));
+        assert_eq!(errors(&problem), wanted.map(|(code, pointer)| (code.to_owned(), pointer.to_owned())));
         assert!(problem["errors"].as_array().unwrap().iter().all(|error| error["detail"].as_str().unwrap().ends_with('.')));
 
         for (body, status, code) in
@@ -391,6 +397,10 @@ mod tests {
         }
         let form = Request::post("/local/tokens").body(Body::from(r#"{"email": "ada@example.com"}"#)).unwrap();
         let (status, problem) = call(&issuer, form).await;
-        assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("value_invalid")), "no page elsewhere can post this");
+        assert_eq!(
+            (status.as_u16(), &problem["code"]),
+            (422, &json!("value_invalid")),
+            "a page of another origin cannot post this"
+        );
     }
 }

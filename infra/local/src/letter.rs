@@ -1,33 +1,33 @@
-//! A stored message, read.
+//! Reading stored messages.
 
 use jiff::Timestamp;
 use mail_parser::{MessageParser, MessagePart, MimeHeaders, PartType};
 
-/// A letter as its reader sees it.
+/// A letter, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// The id that the sender was given when it was accepted; ids sort in the order of acceptance.
+    /// The id that the sender received. Ids sort in the order of acceptance.
     pub id: String,
-    /// Whom it was delivered to: bare addresses.
+    /// The recipients: bare addresses.
     pub to: Vec<String>,
-    /// Who it says it is from: bare addresses, joined by `", "`.
+    /// The sender in the header: bare addresses, joined by `", "`.
     pub from: String,
-    /// The subject, decoded; empty if there is none.
+    /// The decoded subject; empty if there is none.
     pub subject: String,
-    /// When it says it was written.
+    /// The date in the header.
     pub date: Option<Timestamp>,
-    /// The text part, decoded.
+    /// The decoded text part.
     pub text: Option<String>,
-    /// The HTML part, decoded and otherwise as it came: do not trust it.
+    /// The decoded HTML part. It is untrusted.
     pub html: Option<String>,
-    /// The attachments in their order.
+    /// The attachments, in the order of the message.
     pub attachments: Vec<Attachment>,
 }
 
 /// One attachment of a [`Letter`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
-    /// The file name, decoded and otherwise as it came: never use it as a path.
+    /// The decoded file name. It is untrusted: never use it as a path.
     pub filename: String,
     /// The media type without parameters, in lower case, for example `application/pdf`.
     pub content_type: String,
@@ -36,8 +36,8 @@ pub struct Attachment {
 }
 
 impl Letter {
-    /// Reads a message (RFC 5322, MIME). `None` if the bytes have no header section at all; a fault inside it is read
-    /// as well as can be, as a mail program does.
+    /// Reads a message (RFC 5322, MIME). `None` if the bytes have no header section. Errors inside a message are tolerated, as
+    /// mail programs do.
     #[must_use]
     pub fn read(id: &str, message: &[u8]) -> Option<Self> {
         let message = MessageParser::default().parse(message)?;

@@ -1,4 +1,4 @@
-//! The embedded home: every function in one process, DynamoDB embedded, mail in files.
+//! The local deployment: every function in one process, DynamoDB embedded, mail in files.
 
 mod durable;
 pub mod engine;

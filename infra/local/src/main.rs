@@ -15,20 +15,20 @@ struct Flags {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// The directory that keeps everything: database, letters, keys
+    /// The directory of all data: database, letters, keys
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// The vendor's folder: catalogue, prices, words, templates
+    /// The vendor folder: catalogue, prices, texts, templates
     #[arg(long, default_value = "infra/vendor")]
     vendor: PathBuf,
-    /// Start with a clock that stands still at this instant, such as 2026-12-24T12:00:00Z
+    /// Start with a clock that is stopped at this instant, such as 2026-12-24T12:00:00Z
     #[arg(long)]
     now: Option<Timestamp>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // The engine logs every refused condition as a warning: here they are daily business.
+    // The engine logs every failed condition as a warning, although failed conditions are normal here.
     telemetry::human("info,dynoxide=error");
     let Flags { listen, data, vendor, now } = Flags::parse();
     match run(Settings { listen, data, vendor, now, environment: Configuration::from_env() }).await {
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), StartError> {
     let home = Home::start(settings).await?;
-    // Whoever started it may have stopped listening: the home goes on.
+    // An error is ignored: the output may be closed, and the deployment continues.
     let _ = writeln!(std::io::stdout(), "{}", home.welcome());
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

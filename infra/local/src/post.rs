@@ -1,9 +1,8 @@
-//! A post office in this process: it speaks the Query API of Amazon SES (version 2010-12-01) as far as `SendRawEmail`,
-//! so that the AWS SDK's own client sends to it unchanged through `AWS_ENDPOINT_URL_SES`, and keeps every message as one
-//! `.eml` file.
+//! A mail service in this process. It implements `SendRawEmail` of the Query API of Amazon SES (version 2010-12-01), so that the
+//! AWS SDK's client can send to it through `AWS_ENDPOINT_URL_SES`. It stores every message as one `.eml` file and sends no mail.
 //!
-//! A message is on disk before it is acknowledged. Above the sender's bytes stands one `Delivered-To` line (RFC 9228)
-//! for each recipient, because the envelope may name others than the header. Nothing is ever sent anywhere.
+//! A message is on disk before it is acknowledged. One `Delivered-To` line (RFC 9228) per recipient precedes the sender's bytes,
+//! because the recipients of the envelope may differ from those of the header.
 
 use std::{
     io,
@@ -31,10 +30,10 @@ use crate::{
     letter::{Letter, addresses},
 };
 
-/// SES takes messages of at most 10 MB; in base64 and percent-encoded they stay below this.
+/// SES accepts messages of at most 10 MB. In base64 and percent-encoded they are smaller than this limit.
 const LARGEST_REQUEST: usize = 32 * 1024 * 1024;
 
-/// The post office. Clones share it.
+/// The mail service. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct PostOffice {
     dir: Arc<Path>,
@@ -42,11 +41,11 @@ pub struct PostOffice {
 }
 
 impl PostOffice {
-    /// Opens the post office in `data_dir`: messages are files in `mail/`, created for its owner only.
+    /// Opens the mail service in `data_dir`: messages are files in `mail/`, created for its owner only.
     ///
     /// # Errors
     ///
-    /// What the operating system said about that directory.
+    /// The operating system's error for that directory.
     pub fn open(data_dir: &Path) -> io::Result<Self> {
         let dir = data_dir.join("mail");
         durable::private_dir(&dir)?;
@@ -63,7 +62,7 @@ impl PostOffice {
     ///
     /// # Errors
     ///
-    /// What the operating system said about the mail directory.
+    /// The operating system's error for the mail directory.
     pub fn messages(&self) -> io::Result<Vec<Letter>> {
         ids(&self.dir)?.iter().filter_map(|id| self.message(id).transpose()).collect()
     }
@@ -72,9 +71,9 @@ impl PostOffice {
     ///
     /// # Errors
     ///
-    /// What the operating system said about its file.
+    /// The operating system's error for the letter's file.
     pub fn message(&self, id: &str) -> io::Result<Option<Letter>> {
-        // What is not an id never becomes a path.
+        // Only a valid id may become a path.
         if !id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
             return Ok(None);
         }
@@ -85,7 +84,7 @@ impl PostOffice {
         }
     }
 
-    /// Keeps the message and returns its id. After `Ok` it survives a crash; after `Err` it may be sent again.
+    /// Stores the message and returns its id. After `Ok` the message survives a crash; after `Err` a retry is safe.
     fn keep(&self, recipients: &[String], message: &[u8]) -> io::Result<String> {
         let id = format!("{:08}-{}", self.next.fetch_add(1, Ordering::Relaxed), fresh_id());
         let mut file: Vec<u8> = recipients.iter().flat_map(|to| format!("Delivered-To: {to}\r\n").into_bytes()).collect();
@@ -108,13 +107,13 @@ fn ids(dir: &Path) -> io::Result<Vec<String>> {
     Ok(ids)
 }
 
-/// What tells one message, or one answer, from all others.
-#[allow(clippy::disallowed_methods, reason = "these are the ids of SES, for which this stands in; no rule sees them")]
+/// A unique id of a message or a response.
+#[allow(clippy::disallowed_methods, reason = "SES chooses its ids at random, and no rule depends on them")]
 fn fresh_id() -> Uuid {
     Uuid::new_v4()
 }
 
-/// What SES says no with: an error code of its API and a sentence.
+/// An error of SES: an error code of its API and a message.
 struct Refusal {
     status: StatusCode,
     code: &'static str,
@@ -145,7 +144,7 @@ async fn answer(
     State(office): State<PostOffice>,
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Refusal> {
-    let Form(form) = form.map_err(|fault| Refusal::of_sender("MalformedInput", fault.body_text()))?;
+    let Form(form) = form.map_err(|error| Refusal::of_sender("MalformedInput", error.body_text()))?;
     match field(&form, "Action") {
         Some("SendRawEmail") => {}
         Some(other) => {
@@ -180,7 +179,7 @@ fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
     form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
 }
 
-/// The recipients (of the envelope, or else of the header) and the message, or what SES would complain of.
+/// The recipients (of the envelope, or else of the header) and the message, or the error that SES would return.
 fn accept(form: &[(String, String)]) -> Result<(Vec<String>, Vec<u8>), Refusal> {
     let invalid = |message: &str| Refusal::of_sender("InvalidParameterValue", message);
     let data = field(form, "RawMessage.Data").ok_or_else(|| invalid("RawMessage.Data is missing"))?;
@@ -266,16 +265,16 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn the_ses_client_sends_and_each_message_is_one_file() {
-        let home = tempfile::tempdir().unwrap();
-        let office = PostOffice::open(home.path()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let office = PostOffice::open(folder.path()).unwrap();
         let message = letter("お見積り：サーバー版 500 ユーザー", "<p>合計 <b>¥1,234,567</b></p>");
         let id = send(&office, &message).await;
         send(&office, &letter("Quote", "<p>Total</p>")).await;
 
-        let files: Vec<_> = std::fs::read_dir(home.path().join("mail")).unwrap().map(Result::unwrap).collect();
+        let files: Vec<_> = std::fs::read_dir(folder.path().join("mail")).unwrap().map(Result::unwrap).collect();
         assert_eq!(files.len(), 2);
         assert!(files.iter().all(|file| file.metadata().unwrap().permissions().mode() & 0o777 == 0o600));
-        let stored = std::fs::read(home.path().join("mail").join(format!("{id}.eml"))).unwrap();
+        let stored = std::fs::read(folder.path().join("mail").join(format!("{id}.eml"))).unwrap();
         assert_eq!(stored, [b"Delivered-To: tech@example.com\r\n", &message[..]].concat(), "byte for byte");
 
         let letters = office.messages().unwrap();
@@ -289,8 +288,8 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn the_envelope_decides_who_receives() {
-        let home = tempfile::tempdir().unwrap();
-        let office = PostOffice::open(home.path()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let office = PostOffice::open(folder.path()).unwrap();
         let message = letter("Quote", "<p>Total</p>");
         let request = serve(&office).await.send_raw_email().raw_message(raw(&message));
         request.destinations("Reseller <reseller@example.com>").destinations("a@example.com").send().await.unwrap();
@@ -298,10 +297,10 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn numbering_goes_on_after_a_restart() {
-        let home = tempfile::tempdir().unwrap();
-        let first = send(&PostOffice::open(home.path()).unwrap(), &letter("1", "")).await;
-        let again = PostOffice::open(home.path()).unwrap();
+    async fn numbering_continues_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = send(&PostOffice::open(folder.path()).unwrap(), &letter("1", "")).await;
+        let again = PostOffice::open(folder.path()).unwrap();
         let second = send(&again, &letter("2", "")).await;
         assert!(first.starts_with("00000001-") && second.starts_with("00000002-"), "{first} {second}");
         let subjects: Vec<_> = again.messages().unwrap().into_iter().map(|letter| letter.subject).collect();
@@ -309,16 +308,16 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_ses_would_refuse_is_refused_with_its_codes_and_kept_nowhere() {
-        let home = tempfile::tempdir().unwrap();
-        let office = PostOffice::open(home.path()).unwrap();
+    async fn messages_that_ses_refuses_are_refused_with_its_codes_and_not_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let office = PostOffice::open(folder.path()).unwrap();
         let client = serve(&office).await;
         let send = |message: &[u8]| client.send_raw_email().raw_message(raw(message)).send();
 
-        let nobody = send(b"From: sales@example.com\r\nSubject: x\r\n\r\nx").await.unwrap_err().into_service_error();
-        assert_eq!(code(&nobody), Some("InvalidParameterValue"), "{nobody:?}");
-        let anonymous = send(b"To: tech@example.com\r\n\r\nx").await.unwrap_err().into_service_error();
-        assert_eq!(anonymous.message(), Some("Missing required header 'From'."));
+        let no_recipient = send(b"From: sales@example.com\r\nSubject: x\r\n\r\nx").await.unwrap_err().into_service_error();
+        assert_eq!(code(&no_recipient), Some("InvalidParameterValue"), "{no_recipient:?}");
+        let no_sender = send(b"To: tech@example.com\r\n\r\nx").await.unwrap_err().into_service_error();
+        assert_eq!(no_sender.message(), Some("Missing required header 'From'."));
 
         let body = Body::builder().text(Content::builder().data("x").build().unwrap()).build();
         let simple = Simple::builder().subject(Content::builder().data("x").build().unwrap()).body(body).build();

@@ -1,5 +1,5 @@
-//! The practice payment form (R63): it shows what is due, and "paying" sends the webhook a genuinely signed Stripe
-//! event, over HTTP, like any other sender.
+//! The practice payment form (R63). The form shows the amount due. "Pay" sends a signed Stripe event to the webhook over HTTP, as
+//! Stripe does.
 
 use std::sync::{Arc, LazyLock};
 
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use store::Store;
 
-/// What the form works with.
+/// The dependencies of the form.
 pub(crate) struct Practice {
     pub(crate) store: Store,
     pub(crate) links: Links,
@@ -46,12 +46,12 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("pay.html", include_str!("practice/pay.html")),
         ("missing.html", include_str!("practice/missing.html")),
     ] {
-        pages.add_template(name, source).expect("the templates are part of this program, and a test renders them");
+        pages.add_template(name, source).expect("the templates are valid: a test renders them");
     }
     pages
 });
 
-/// The form's routes, at the path of the links to it.
+/// The form's routes, at the path of payment links.
 pub(crate) fn router(practice: Arc<Practice>) -> Router {
     Router::new().route("/pay/{number}", get(show).post(pay)).with_state(practice)
 }
@@ -63,8 +63,8 @@ async fn show(State(practice): State<Arc<Practice>>, Path(number): Path<String>,
     }
 }
 
-/// A person is here, often with half a link from a letter, or on a page of a revision that is void: they are told in
-/// words, and always in the same ones.
+/// A page for people whose link is incomplete or of a replaced revision. The page is the same for every cause, so that it
+/// reveals nothing about quotes.
 fn missing(failure: Failure) -> Reply {
     match failure {
         Failure::Refused(_) => page(StatusCode::NOT_FOUND, "missing.html", &Value::Null),
@@ -72,13 +72,13 @@ fn missing(failure: Failure) -> Reply {
     }
 }
 
-/// The method that the form can practise; `None` when the quote cannot be paid here (R69: no card for AUD).
+/// The payment method of the form; `None` if the quote cannot be paid here (R69: no card for AUD).
 fn payable_by(quote: &Quote, now: Timestamp) -> Option<Method> {
     let open = quote.status(now) == Status::Issued;
     [Method::Card, Method::Paypal].into_iter().find(|method| open && quote.offer.admits(*method))
 }
 
-/// What the form shows of a quote.
+/// The data of the form.
 fn form(quote: &Quote, now: Timestamp) -> Value {
     let method = payable_by(quote, now);
     let lines: Vec<_> =
@@ -105,7 +105,7 @@ fn form(quote: &Quote, now: Timestamp) -> Value {
     })
 }
 
-/// What the newest event that says it says.
+/// The text of the newest event for which `says` returns one.
 fn latest<'q>(quote: &'q Quote, says: impl Fn(&'q Event) -> Option<&'q String>) -> Option<&'q String> {
     quote.history.iter().rev().find_map(|entry| says(&entry.event))
 }
@@ -117,7 +117,7 @@ fn page(status: StatusCode, name: &str, context: &Value) -> Reply {
     Ok((status, [(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
 }
 
-/// Pays, or lets the payment fail, by telling the webhook; then shows what became of it.
+/// Sends a payment, or a failed payment, to the webhook; then redirects to the quote's state.
 async fn pay(
     State(practice): State<Arc<Practice>>,
     Path(number): Path<String>,
@@ -135,13 +135,13 @@ async fn pay(
             b"outcome=declined" => declined(&quote, method, now),
             _ => return Err(Refusal::at(Code::ValueInvalid, "/outcome", "Send `outcome=paid` or `outcome=declined`.").into()),
         };
-        practice.tell(&event, now).await?;
+        practice.send(&event, now).await?;
     }
-    // Back to the same place: a reload shows, and does not pay again.
+    // Redirects to the same page, so that a reload does not pay again.
     Ok(Redirect::to(&format!("/pay/{}?secret={}", quote.number, link.secret)).into_response())
 }
 
-/// One payment per revision, however often the button is pressed.
+/// The id of the payment: one per revision, so that pressing the button twice does not pay twice.
 fn intent(quote: &Quote) -> String {
     format!("pi_practice_{}_{}", quote.number.compact(), quote.offer.revision)
 }
@@ -183,7 +183,7 @@ fn declined(quote: &Quote, method: Method, now: Timestamp) -> Value {
 }
 
 impl Practice {
-    async fn tell(&self, event: &Value, now: Timestamp) -> Result<(), Failure> {
+    async fn send(&self, event: &Value, now: Timestamp) -> Result<(), Failure> {
         let body = event.to_string();
         let time = now.as_second();
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("HMAC takes a key of any length");

@@ -1,10 +1,10 @@
-//! The secrets of the embedded home: made at the first start, kept in the data directory for its owner alone.
+//! The secrets of the local deployment: created at the first start, and stored in the data directory for its owner only.
 
 use std::{io, path::Path};
 
 use crate::durable;
 
-/// The secret in `secrets/{name}`, made by `make` if there is none.
+/// The secret in `secrets/{name}`. A missing secret is created by `make`.
 pub(crate) fn kept(data_dir: &Path, name: &str, make: impl FnOnce() -> String) -> io::Result<String> {
     let folder = data_dir.join("secrets");
     durable::private_dir(&folder)?;
@@ -20,7 +20,7 @@ pub(crate) fn kept(data_dir: &Path, name: &str, make: impl FnOnce() -> String) -
     }
 }
 
-/// 244 random bits, in hexadecimal.
+/// 244 random bits in hexadecimal.
 pub(crate) fn fresh() -> String {
     runtime::random::token() + &runtime::random::token()
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use runtime::{Reply, clock::MovableClock};
 use serde::{Deserialize, Serialize};
 
-/// The instant to stand at; `null` follows the machine's clock again.
+/// The instant at which the clock stops; `null` follows the machine's clock again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -32,7 +32,7 @@ async fn set(State(clock): State<MovableClock>, body: Bytes) -> Reply {
         Refusal::at(
             Code::ValueInvalid,
             "/now",
-            "Send {\"now\": \"2026-12-24T12:00:00Z\"} to stand still there, or {\"now\": null} to follow the machine's clock.",
+            "Send {\"now\": \"2026-12-24T12:00:00Z\"} to stop the clock there, or {\"now\": null} to follow the machine's clock.",
         )
     })?;
     match wanted.now {

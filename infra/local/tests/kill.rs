@@ -1,5 +1,5 @@
-//! `kill -9` at any moment loses nothing that was acknowledged, and does nothing twice.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+//! `kill -9` at any moment loses no acknowledged data and repeats no effect.
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::timeout};
 
-/// After how many acknowledged quotes the process is killed, each time.
+/// The number of acknowledged quotes before each kill.
 const KILLS: [usize; 6] = [1, 5, 12, 25, 3, 40];
 const CLIENTS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
     let (asked, answered) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(BTreeMap::new())));
 
     for acknowledged in KILLS {
-        let mut home = start(listen, data.path(), vendor.path());
+        let mut deployment = start(listen, data.path(), vendor.path());
         let enough = answered.lock().unwrap().len() + acknowledged;
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
@@ -44,7 +44,7 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
             clients.spawn(async move {
                 loop {
                     let key = asked.fetch_add(1, Ordering::SeqCst);
-                    // An error is the kill: nobody knows what became of this one.
+                    // An error is the kill: the client does not know whether the quote was created.
                     let Some(answer) = ask(listen, key, &example).await else { return };
                     answered.lock().unwrap().insert(key, answer);
                 }
@@ -55,13 +55,13 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        timeout(PATIENCE, load).await.expect("it answers");
-        home.process.kill().unwrap();
-        assert!(!home.process.wait().unwrap().success());
+        timeout(PATIENCE, load).await.expect("the deployment responds");
+        deployment.process.kill().unwrap();
+        assert!(!deployment.process.wait().unwrap().success());
         clients.join_all().await;
     }
 
-    let _home = start(listen, data.path(), vendor.path());
+    let _deployment = start(listen, data.path(), vendor.path());
     let http = client().build().unwrap();
     let (answered, asked) = (answered.lock().unwrap().clone(), asked.load(Ordering::SeqCst));
     assert!(answered.len() < asked as usize, "some requests were under way when it was killed");
@@ -70,9 +70,9 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
         let seen = http.get(answer.quote()["links"]["self"].as_str().unwrap()).send().await.unwrap();
         assert_eq!(seen.status(), 200, "an acknowledged quote is gone");
         let again = ask(listen, *key, &example).await.unwrap();
-        assert_eq!((&again.body, again.replayed), (&answer.body, true), "a repeated request is answered as the first time");
+        assert_eq!((&again.body, again.replayed), (&answer.body, true), "a repeated request has the same response");
     }
-    // What was never answered is asked again, as a client does: whether it had been done or not, it is done once.
+    // Requests without a response are repeated, as a client does. Each quote is created exactly once.
     let mut expected = BTreeSet::new();
     for key in 0..asked {
         let answer = ask(listen, key, &example).await.unwrap();
@@ -81,8 +81,8 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
         expected.insert(format!("{}.1.quote@vendor.example", number.compact()));
     }
 
-    // One letter for each quote. A process that died between the mail service's answer and the note of it sends the
-    // letter again, with the same Message-ID: at most one with each kill, and it may be the same one twice.
+    // One letter for each quote. A process that was killed between the mail service's response and its record sends the letter
+    // again, with the same Message-ID: at most one letter per kill, possibly the same letter twice.
     let all_sent = async {
         while sent(data.path()).len() < expected.len() {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -99,19 +99,19 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
 /// A process that ends with the test.
 struct Running {
     process: Child,
-    /// Held, never read: whoever prints needs somebody who could listen.
+    /// Never read. The process can print only while its pipe is open.
     _says: BufReader<ChildStdout>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It is gone already, or goes now; there is nobody left to tell.
+        // Errors are ignored: the process may have ended already.
         let _ = self.process.kill().and_then(|()| self.process.wait());
     }
 }
 
 fn start(listen: SocketAddr, data: &Path, vendor: &Path) -> Running {
-    let mut home = Command::new(env!("CARGO_BIN_EXE_local"))
+    let mut deployment = Command::new(env!("CARGO_BIN_EXE_local"))
         .args(["--now", "2026-11-22T10:00:00Z", "--listen", &listen.to_string(), "--data"])
         .arg(data)
         .arg("--vendor")
@@ -120,12 +120,12 @@ fn start(listen: SocketAddr, data: &Path, vendor: &Path) -> Running {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut says = BufReader::new(home.stdout.take().unwrap());
+    let mut says = BufReader::new(deployment.stdout.take().unwrap());
     let mut first = String::new();
     says.read_line(&mut first).unwrap();
-    let home = Running { process: home, _says: says };
-    assert!(first.contains(&format!("http://{listen}")), "it says where it serves: {first:?}");
-    home
+    let deployment = Running { process: deployment, _says: says };
+    assert!(first.contains(&format!("http://{listen}")), "the first line names the address: {first:?}");
+    deployment
 }
 
 #[derive(Clone)]
@@ -141,9 +141,9 @@ impl Answer {
     }
 }
 
-/// `None` when the answer did not come whole.
+/// `None` if the response is missing or incomplete.
 async fn ask(at: SocketAddr, key: u32, body: &str) -> Option<Answer> {
-    // Everybody for themselves: one mailbox, and one source address, has so many letters in an hour and no more.
+    // Each request has its own mailbox and source address, because both are limited to a number of letters per hour.
     let [.., high, low] = key.to_be_bytes();
     let http = client().local_address(IpAddr::from([127, 1, high, low])).build().unwrap();
     let request = http.post(format!("http://{at}/v1/quotes")).header("idempotency-key", format!("key-{key}"));
@@ -157,7 +157,7 @@ fn client() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }
 
-/// Message-IDs in the post office, with the number of copies.
+/// Message-IDs of the stored letters, with the number of copies.
 fn sent(data: &Path) -> BTreeMap<String, usize> {
     let mut sent = BTreeMap::new();
     for file in fs::read_dir(data.join("mail")).unwrap().map(|file| file.unwrap().path()).filter(|file| is_letter(file)) {
@@ -172,7 +172,7 @@ fn is_letter(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "eml")
 }
 
-/// The example vendor with a document that is quick to lay out: this is about many of them.
+/// The example vendor with a document that is quick to lay out, because the test creates many documents.
 fn plain_vendor() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor")).unwrap() {
@@ -187,7 +187,7 @@ fn plain_vendor() -> TempDir {
     folder
 }
 
-/// An address that is still free when the next process wants it: below the ports that outgoing connections take.
+/// An address that stays free until the next process starts: its port is below the ports of outgoing connections.
 fn free_address() -> SocketAddr {
     let mut ports = 18_000..20_000;
     let free = ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());

@@ -1,5 +1,5 @@
-//! Secrets and personal data never reach the log, whatever happens.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+//! Secrets and personal data never reach the log.
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -11,11 +11,11 @@ use std::{
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn the_log_of_a_whole_story_names_nobody_and_gives_nothing_away() {
+async fn the_log_of_a_whole_story_has_no_personal_data_and_no_secrets() {
     let data = tempfile::tempdir().unwrap();
     let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor");
     let example = std::fs::read_to_string(vendor.join("examples/quote.json")).unwrap();
-    let mut home = Command::new(env!("CARGO_BIN_EXE_local"))
+    let mut deployment = Command::new(env!("CARGO_BIN_EXE_local"))
         .args(["--listen", "127.0.0.1:0", "--data"])
         .arg(data.path())
         .arg("--vendor")
@@ -24,8 +24,8 @@ async fn the_log_of_a_whole_story_names_nobody_and_gives_nothing_away() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut told = BufReader::new(home.stdout.take().unwrap()).lines();
-    let first = told.next().unwrap().unwrap();
+    let mut output = BufReader::new(deployment.stdout.take().unwrap()).lines();
+    let first = output.next().unwrap().unwrap();
     let url = first.split_whitespace().find(|word| word.starts_with("http")).unwrap().trim_end_matches(',').to_owned();
 
     let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -48,18 +48,18 @@ async fn the_log_of_a_whole_story_names_nobody_and_gives_nothing_away() {
     let revealed = http.post(format!("{url}/v1/licenses/{sen}/reveal")).bearer_auth(&token).send().await.unwrap();
     assert_eq!(revealed.status(), 200);
     assert_eq!(http.post(format!("{url}/v1/licenses/{sen}/reveal")).bearer_auth("forged").send().await.unwrap().status(), 401);
-    // Both letters about the delivery are out before the log is read.
+    // Both letters about the delivery are sent before the log is read.
     while !inbox(&http, &url).await.contains("IN-000001") {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
-    // `kill` asks it to end, as a service manager would.
-    assert!(Command::new("kill").args(["-TERM", &home.id().to_string()]).status().unwrap().success());
+    // SIGTERM requests a clean shutdown, as a service manager does.
+    assert!(Command::new("kill").args(["-TERM", &deployment.id().to_string()]).status().unwrap().success());
     let mut log = String::new();
-    home.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    assert!(home.wait().unwrap().success(), "SIGTERM ends it cleanly");
+    deployment.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(deployment.wait().unwrap().success(), "SIGTERM shuts the process down cleanly");
 
-    assert!(log.contains("/v1/licenses/{sen}/reveal"), "what was asked is in the log: {log}");
+    assert!(log.contains("/v1/licenses/{sen}/reveal"), "the requested route is in the log: {log}");
     let secret = itself.split_once("secret=").unwrap().1;
     let webhook = std::fs::read_to_string(data.path().join("secrets/stripe-webhook-secret")).unwrap();
     for kept in ["@", "Rita", "Tina", "victim", "Example Customer", secret, &webhook, &token, "BEGIN LICENSE", &sen] {

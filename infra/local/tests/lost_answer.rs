@@ -1,5 +1,6 @@
-//! A write whose answer is lost is repeated by the SDK, and finds itself: it is done once, and known to be done.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+//! The SDK repeats a write whose response is lost. The repeated write recognises the first: the effect happens once, and the
+//! caller learns that it succeeded.
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::sync::{
     Arc,
@@ -13,8 +14,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A proxy that hands requests on, and, once it is told to, loses one answer: the engine has done what it was asked, and
-/// the asker's connection breaks.
+/// A proxy that forwards requests. While `lose` is set, it loses one response: the engine has done the work, and the client's
+/// connection breaks.
 async fn losing(engine: &str, lose: Arc<AtomicBool>) -> String {
     let upstream = engine.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -33,7 +34,7 @@ async fn losing(engine: &str, lose: Arc<AtomicBool>) -> String {
                             _ => return,
                         },
                         read = engine.read(&mut answered) => match read {
-                            // Dropping both ends here is the crash of a connection.
+                            // Dropping both ends here breaks the connection.
                             Ok(n) if n > 0 && !lose.swap(false, Ordering::SeqCst) => asker.write_all(&answered[..n]).await.unwrap(),
                             _ => return,
                         },
@@ -46,7 +47,7 @@ async fn losing(engine: &str, lose: Arc<AtomicBool>) -> String {
 }
 
 #[tokio::test]
-async fn a_lost_answer_neither_repeats_a_write_nor_hides_it() {
+async fn a_lost_response_neither_repeats_a_write_nor_hides_it() {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await.unwrap();
     let lose = Arc::new(AtomicBool::new(false));
@@ -55,11 +56,11 @@ async fn a_lost_answer_neither_repeats_a_write_nor_hides_it() {
 
     let quote: domain::Quote = serde_json::from_str(include_str!("quote.json")).unwrap();
     lose.store(true, Ordering::SeqCst);
-    assert_eq!(store.create_quote(&quote).await.unwrap(), Created::New, "its own write is not somebody else's");
-    assert!(!lose.load(Ordering::SeqCst), "an answer was lost");
+    assert_eq!(store.create_quote(&quote).await.unwrap(), Created::New, "the first write is not taken for another caller's");
+    assert!(!lose.load(Ordering::SeqCst), "a response was lost");
     assert!(
         matches!(store.create_quote(&quote).await.unwrap(), Created::Exists(there) if *there == quote),
-        "a repeat is a repeat"
+        "another call finds the existing quote"
     );
 
     let mut offer = quote.offer.clone();
@@ -67,7 +68,7 @@ async fn a_lost_answer_neither_repeats_a_write_nor_hides_it() {
     let change = quote.revise(offer).unwrap().unwrap();
     lose.store(true, Ordering::SeqCst);
     assert_eq!(store.commit(&change).await.unwrap(), Commit::Committed);
-    assert!(!lose.load(Ordering::SeqCst), "an answer was lost");
+    assert!(!lose.load(Ordering::SeqCst), "a response was lost");
     assert_eq!(store.commit(&change).await.unwrap(), Commit::Conflict, "the version has moved on");
     assert_eq!(store.quote(&quote.number).await.unwrap(), Some(change.next));
     engine.shutdown().await.unwrap();

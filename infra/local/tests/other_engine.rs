@@ -1,5 +1,5 @@
-//! `AWS_ENDPOINT_URL_DYNAMODB` names another engine: the home keeps its quotes there, and hears of them from there.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+//! `AWS_ENDPOINT_URL_DYNAMODB` names another engine: the deployment stores its quotes there and reads that engine's stream.
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ async fn another_engine_is_used_instead_of_the_embedded_one() {
     assert!(stored.items().iter().any(|item| item["kind"].as_s().is_ok_and(|kind| kind == "quote")));
     assert!(!here.path().join("sellthrough.db").exists(), "nothing is embedded");
     let inbox = http.get(format!("{}/local/inbox", home.url())).header("accept", "application/json").send().await.unwrap();
-    assert!(inbox.text().await.unwrap().contains("rita@reseller.example"), "the stream of the other engine was heard");
+    assert!(inbox.text().await.unwrap().contains("rita@reseller.example"), "the stream of the other engine was read");
 
     home.shutdown().await.unwrap();
     engine.shutdown().await.unwrap();

@@ -1,5 +1,5 @@
 //! A policy takes effect without a deployment, and an edited folder at the next start.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -9,7 +9,7 @@ use local::engine::{self, Engine};
 use runtime::{NotPublished, Policies, Proposal, Vendor, clock::MovableClock};
 use store::{Store, keys::Key};
 
-/// Whatever is in force gives way to it.
+/// A proposal that replaces any policy in force.
 fn proposal<'p>(files: &'p BTreeMap<String, String>, by: &'p str, unique: &'p str) -> Proposal<'p> {
     Proposal { files, over: None, by, email: None, at: noon(), reason: None, unique }
 }
@@ -30,7 +30,7 @@ impl Place {
         Self { _data: data, engine, store, clock: MovableClock::at(noon()) }
     }
 
-    /// A program that starts here, with this folder.
+    /// A program that starts with this folder.
     fn program(&self, folder: &Path) -> Policies {
         Policies::new(&Vendor::open(folder).unwrap(), self.store.clone(), self.clock.clock()).unwrap()
     }
@@ -44,7 +44,7 @@ fn example() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../vendor"))
 }
 
-/// A vendor's folder with a remark that the example's has not.
+/// The example vendor folder with an additional comment.
 fn folder(remark: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in edited(remark) {
@@ -114,14 +114,14 @@ async fn an_edited_folder_takes_effect_at_the_next_start_and_what_the_desk_publi
 }
 
 #[tokio::test]
-async fn unsound_files_change_nothing() {
+async fn invalid_files_change_nothing() {
     let place = Place::new().await;
     let here = place.program(example());
     here.current().await.unwrap();
     let mut files = edited("x");
     files.insert("prices.toml".to_owned(), "nonsense".to_owned());
     let mistakes = here.publish(proposal(&files, "user-1", "a")).await.unwrap().unwrap_err();
-    let NotPublished::Unsound(mistakes) = mistakes else { panic!("they are unsound") };
+    let NotPublished::Unsound(mistakes) = mistakes else { panic!("the files are invalid") };
     assert!(mistakes.0.iter().any(|mistake| mistake.file == "prices.toml"));
     assert_eq!(place.store.policy_in_force().await.unwrap().unwrap().sequence, 1);
     assert_eq!(place.store.audit_of("POLICY").await.unwrap().len(), 1);
@@ -129,12 +129,12 @@ async fn unsound_files_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_policy_that_cannot_be_read_leaves_the_one_before_in_force() {
+async fn a_policy_that_cannot_be_read_leaves_the_previous_one_in_force() {
     let place = Place::new().await;
     let here = place.program(example());
     let first = here.current().await.unwrap();
     let next = here.publish(proposal(&edited("one"), "user-1", "a")).await.unwrap().unwrap();
-    // Its parts go bad.
+    // Damage its parts.
     let key = Key::policy_part(&next.version, 1);
     let set = |name: &str, value: &str| {
         place
@@ -153,12 +153,15 @@ async fn a_policy_that_cannot_be_read_leaves_the_one_before_in_force() {
     let fresh = place.program(folder("fresh").path());
     let counts = fresh.current().await.unwrap();
     assert_ne!(counts.version, next.version);
-    assert!(place.store.policy_files(&counts.version).await.unwrap().is_some(), "a quote pins it: it must be there");
+    assert!(
+        place.store.policy_files(&counts.version).await.unwrap().is_some(),
+        "a quote refers to this version, so it must be stored"
+    );
     assert!(matches!(fresh.version(&next.version).await, Err(store::Error::Corrupt { .. })));
     set("text", "{").await.unwrap();
     assert!(matches!(fresh.version(&next.version).await, Err(store::Error::Corrupt { .. })));
 
-    // Publishing it again mends it.
+    // Publishing it again repairs it.
     let back = fresh.publish(proposal(&Vendor::open(example()).unwrap().policy_files(), "user-1", "b")).await.unwrap().unwrap();
     assert_eq!(back.version, first.version);
     fresh.publish(proposal(&edited("one"), "user-1", "c")).await.unwrap().unwrap();
@@ -206,5 +209,5 @@ async fn a_policy_replaces_the_one_that_was_read_and_no_other() {
     assert!(matches!(late, Err(NotPublished::Conflict)));
     assert_eq!(place.store.policy_in_force().await.unwrap(), stored);
     let again = here.publish(Proposal { over: Some(&read), ..proposal(&edited("one"), "user-1", "c") }).await.unwrap().unwrap();
-    assert_eq!(again, one, "whoever did not hear the answer asks again");
+    assert_eq!(again, one, "a repeated request succeeds");
 }

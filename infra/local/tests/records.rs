@@ -1,5 +1,5 @@
-//! What the desk records and what limits count, on the engine that runs here.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
+//! The store's records and limits, on the embedded engine.
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
@@ -70,7 +70,7 @@ async fn a_record_and_its_audit_entry_are_written_together_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_bucket_allows_so_many_uses_in_each_window() {
+async fn a_bucket_allows_a_number_of_uses_in_each_window() {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await.unwrap();
     let store = store(&engine).await;
@@ -80,7 +80,7 @@ async fn a_bucket_allows_so_many_uses_in_each_window() {
     }
     assert!(store.allow("lookup#y", 1, 3, window).await.unwrap(), "another bucket");
     assert!(!store.allow("lookup#y", 3, 3, window).await.unwrap(), "three more are too many");
-    assert!(store.allow("lookup#y", 2, 3, window).await.unwrap(), "two are not, for the three were not counted");
+    assert!(store.allow("lookup#y", 2, 3, window).await.unwrap(), "two fit, because the refused three were not counted");
     assert!(store.allow("lookup#x", 1, 3, next).await.unwrap(), "another window");
     assert!(!store.allow("lookup#x", 1, 0, next + SignedDuration::from_mins(1)).await.unwrap());
 
@@ -98,9 +98,9 @@ async fn a_bucket_allows_so_many_uses_in_each_window() {
     engine.shutdown().await.unwrap();
 }
 
-/// A data directory from before what is owed was indexed.
+/// A data directory of a version without the index of pending work.
 #[tokio::test]
-async fn a_table_that_was_made_without_the_indexes_is_given_them() {
+async fn missing_indexes_are_added_to_an_existing_table() {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await.unwrap();
     let client = engine::client(engine.endpoint()).unwrap();
