@@ -10,7 +10,7 @@ use std::{
 
 use tokio::process::Command;
 
-use crate::VENDOR;
+use crate::vendor::VENDOR;
 
 const BENCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 

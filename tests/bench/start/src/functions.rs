@@ -9,7 +9,6 @@ use runtime::Clock;
 use serde_json::Value;
 
 use crate::{
-    QUOTE, VENDOR,
     build::{Build, Program},
     events,
     figures::{Run, median, thousandths},
@@ -17,6 +16,7 @@ use crate::{
     partners::{self, Issuer, Mail},
     process::Machine,
     table::{self, Table},
+    vendor::{QUOTE, VENDOR},
 };
 
 /// In the order in which a quote meets them.

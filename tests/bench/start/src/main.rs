@@ -9,6 +9,7 @@ mod lambda;
 mod partners;
 mod process;
 mod table;
+mod vendor;
 
 use std::{error::Error, fs, path::PathBuf};
 
@@ -20,10 +21,8 @@ use crate::{
     lambda::{Invocation, RuntimeApi},
     process::Machine,
     table::Table,
+    vendor::QUOTE,
 };
-
-const VENDOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../infra/vendor");
-const QUOTE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../infra/vendor/examples/quote.json");
 
 /// Measures exec → first answer.
 #[derive(Parser)]

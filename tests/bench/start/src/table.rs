@@ -14,7 +14,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{QUOTE, VENDOR, figures};
+use crate::{
+    figures,
+    vendor::{QUOTE, VENDOR},
+};
 
 /// The table's name.
 pub(crate) const NAME: &str = "sellthrough";
