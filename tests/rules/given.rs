@@ -11,14 +11,15 @@ use domain::{
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate},
     fault::Faults,
+    fulfilment,
     import::{self, Occasion, Record},
     license::{self, Entitlement, Kind, LicenseKey},
     link::LinkKeys,
     number::Minter,
     payment::{Method, News, PaymentId, Receipt, Reference, Told},
-    quote::{Change, Delivered, Delivery, Issue, Offer, Reviewer, Withheld},
+    quote::{Change, Delivered, Delivery, Issue, Offer, Withheld},
     request::{Facts, Holding, Origin},
-    review::Approval,
+    review::{Approval, Reviewer},
     settlement::settle,
 };
 use jiff::{SignedDuration, Timestamp, civil::date};
@@ -168,10 +169,11 @@ pub(crate) fn policy_in_force() -> PolicyInForce {
 fn offer_of(request: &Value, facts: &Facts, minutes: i64) -> Offer {
     let subject = facts.partner.as_ref().map(|_| "member-1".to_owned());
     let body = QuoteBody::read(request.to_string().as_bytes()).expect("JSON");
+    let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
     let issue = Issue {
         origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])), subject },
         request_hash: format!("{:064x}", request.to_string().len()),
-        link_keys: &LinkKeys::parse("k1:0123456789abcdef").expect("a key"),
+        link_key: link_keys.current(),
     };
     let offer = Offer::make(&body.request, body.faults, facts, &policy(), &issue).expect("the request is in order");
     Offer { policy_version: POLICY_VERSION.to_owned(), ..offer }
@@ -330,7 +332,7 @@ fn signed(entitlement: Entitlement) -> Entitlement {
 fn entitlements() -> Vec<Entitlement> {
     let (quote, _) = paid();
     let on = quote.deliverable_since().expect("it is paid");
-    let owed = |line| signed(license::owed(&quote, line, on, at(21), minter().sen(&quote.number, line.line, 0)));
+    let owed = |line| signed(fulfilment::new_entitlement(&quote, line, on, at(21), minter().sen(&quote.number, line.line, 0)));
     quote.offer.lines.iter().map(owed).collect()
 }
 

@@ -15,7 +15,7 @@ use aws_lambda_events::{
 use domain::{
     Policy, Quote, QuoteNumber, Sen,
     calendar::day_of,
-    fulfilment::{self, Fulfilment, Made},
+    fulfilment::{self, Fulfilment, Made, new_entitlement},
     import::holding,
     license::{self, Entitlement, LicenseKey},
     number::Minter,
@@ -191,7 +191,7 @@ impl Issuance {
                 self.undo(quote, sen, on, policy).await?;
             }
             // What is noted before it is issued may have come no further.
-            let new = || license::owed(quote, line, on, refunded_at, made.clone());
+            let new = || new_entitlement(quote, line, on, refunded_at, made.clone());
             let noted = line.order.held.is_none().then(new).and_then(|new| holding(&new, policy));
             if let Some(noted) = noted.filter(|_| delivered.is_empty()) {
                 // Another subscription of theirs stays noted.

@@ -85,7 +85,7 @@ impl Quotes {
         let issue = Issue {
             origin: Origin { at: self.clock.now(), ip: request.ip.0, subject },
             request_hash: request.hash.clone(),
-            link_keys: self.links.keys(),
+            link_key: self.links.keys().current(),
         };
         Offer::make(&request.body.request, request.body.faults.clone(), facts, policy, &issue)
     }

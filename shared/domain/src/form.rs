@@ -10,8 +10,15 @@ use crate::{
     fault::Faults,
     party::{Contact, Email},
     place,
-    request::ContactRequest,
 };
+
+/// A person as sent.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct ContactRequest {
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
 
 /// Something that must be there and is not.
 pub(crate) fn required<T>(faults: &mut Faults, pointer: impl Display) -> Option<T> {

@@ -7,8 +7,12 @@ use jiff::{Timestamp, civil::Date};
 
 use crate::{
     Policy, Quote, Sen,
+    calendar::months_after,
     import::holding,
-    license::{self, Entitlement, Kind},
+    license::{Entitlement, Issue, Kind, Moved, Next, kind},
+    money::Percent,
+    policy::LineKind,
+    price::{Line, Rule},
     quote::{Delivered, Withheld},
     request::Holding,
 };
@@ -60,7 +64,7 @@ impl Fulfilment {
                 all.migrated.extend(source.migrated(&quote.number, on).map_err(|_| stop(Withheld::SourceCredited))?);
             }
             let made = match &line.order.held {
-                None => Made::New(license::owed(quote, line, on, paid_at, sen(line.line))),
+                None => Made::New(new_entitlement(quote, line, on, paid_at, sen(line.line))),
                 Some(held) => {
                     let held = known(&held.sen, there, &mut touched).ok_or_else(|| stop(Withheld::EntitlementChanged))?;
                     match held.granted(quote, line, on, paid_at).map_err(|_| stop(Withheld::EntitlementChanged))? {
@@ -109,4 +113,110 @@ pub fn about(quote: &Quote) -> BTreeSet<&Sen> {
 /// An entitlement that no other line of the quote is about.
 fn known<'t>(sen: &Sen, there: &'t BTreeMap<Sen, Entitlement>, touched: &mut BTreeSet<Sen>) -> Option<&'t Entitlement> {
     there.get(sen).filter(|_| touched.insert(sen.clone()))
+}
+
+impl Entitlement {
+    /// It, as it is once a paid line about it is delivered, unsigned; `Ok(None)` when it was delivered before.
+    ///
+    /// The line was priced for what the entitlement was then, and delivers only over that. Two things add to whatever end
+    /// there is by now, for their price does not count its days: a renewal, and the upgrade of a perpetual licence.
+    pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Result<Option<Self>, Moved> {
+        if self.has(&quote.number, line.line) {
+            return Ok(None);
+        }
+        let order = &line.order;
+        let (Some(held), Some(before)) = (&order.held, self.end()) else { return Err(Moved) };
+        let planned = line.end.unwrap_or(held.end);
+        let adds = match order.kind {
+            LineKind::Renewal => true,
+            LineKind::Upgrade => self.kind == Kind::Perpetual && planned == held.end,
+            _ => false,
+        };
+        let same_end = if adds { before >= held.end } else { before == held.end };
+        let same_grade = self.grade(on) == (held.edition.as_deref(), held.tier);
+        if self.is_closed() || !same_grade || !same_end || self.lowered_after(on).is_some() {
+            return Err(Moved);
+        }
+        let resumes = if line.deployment.is_self_managed() { before } else { before.max(on) };
+        let end = match order.kind {
+            LineKind::Renewal | LineKind::DowngradeAtRenewal => months_after(resumes, order.months),
+            LineKind::Upgrade if planned != held.end => before.max(months_after(on, 12)),
+            LineKind::Upgrade | LineKind::New => before,
+            LineKind::RenewAndUpgrade | LineKind::Coterm => before.max(planned),
+        };
+        let lower = Next { from: resumes, edition: order.edition.clone(), tier: line.tier };
+        let (edition, tier) = self.grade(on);
+        let ((edition, tier), next) = match order.kind {
+            LineKind::Upgrade | LineKind::RenewAndUpgrade => ((order.edition.clone(), line.tier), None),
+            LineKind::DowngradeAtRenewal if resumes <= on => ((order.edition.clone(), line.tier), None),
+            LineKind::DowngradeAtRenewal => ((edition.map(str::to_owned), tier), Some(lower)),
+            LineKind::New | LineKind::Renewal | LineKind::Coterm => ((edition.map(str::to_owned), tier), None),
+        };
+        // An upgrade does not take a renewal from whoever sold the licence or renewed it last (E6).
+        let renews = matches!(order.kind, LineKind::Renewal | LineKind::RenewAndUpgrade | LineKind::DowngradeAtRenewal);
+        let sold = Issue::sold(quote, line, on, now);
+        let issue = Issue {
+            edition,
+            tier,
+            next,
+            maintenance_end: self.issue.maintenance_end.map(|_| end),
+            term_end: self.issue.term_end.map(|_| end),
+            // Of two discounts, the larger: what is credited later was paid for at least so much.
+            discount: self.issue.discount.max(sold.discount),
+            partner: if renews { sold.partner } else { self.issue.partner.clone() },
+            ..sold
+        };
+        let earlier = self.earlier.iter().cloned().chain([self.issue.clone()]).collect();
+        Ok(Some(Self { version: self.version + 1, issue, earlier, ..self.clone() }))
+    }
+}
+
+impl Issue {
+    /// What a new licence says that a line of a paid quote sells, unsigned; it counts from `on`.
+    fn sold(quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
+        let (bill_to, seller) = (quote.offer.bill_to(), quote.offer.channel.organization().map(str::to_owned));
+        let end = Some(months_after(on, line.order.months));
+        let (maintenance_end, term_end) = if kind(line.deployment) == Kind::Perpetual { (end, None) } else { (None, end) };
+        Self {
+            quote: Some(quote.number.clone()),
+            line: line.line,
+            edition: line.order.edition.clone(),
+            tier: line.tier,
+            purchaser: bill_to.company.clone(),
+            purchaser_contact: bill_to.contact.clone(),
+            organization: seller.clone(),
+            partner: seller,
+            purchased: on,
+            maintenance_end,
+            term_end,
+            discount: Some(segment_discount(line)),
+            next: None,
+            issued_at: now,
+            file: None,
+        }
+    }
+}
+
+/// The new entitlement that a line of a paid quote sells, unsigned, under the number `sen`; it counts from `on`. The same
+/// quote and line give the same entitlement at any time, except for `issued_at`.
+pub fn new_entitlement(quote: &Quote, line: &Line, on: Date, now: Timestamp, sen: Sen) -> Entitlement {
+    Entitlement {
+        sen,
+        version: 1,
+        kind: kind(line.deployment),
+        product: line.order.product.clone(),
+        product_name: line.product_name.clone(),
+        licensee: quote.offer.customer.company.clone(),
+        technical_contact: quote.offer.technical_contact.clone(),
+        issue: Issue::sold(quote, line, on, now),
+        refunded_by: None,
+        migrated_by: None,
+        earlier: Vec::new(),
+    }
+}
+
+/// The segment's discount that a line was sold with.
+fn segment_discount(line: &Line) -> Percent {
+    let of = |rule: &Rule| if let Rule::Segment { percent, .. } = rule { Some(*percent) } else { None };
+    line.steps.iter().find_map(|step| of(&step.rule)).unwrap_or(Percent::ZERO)
 }

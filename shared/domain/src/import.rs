@@ -16,12 +16,12 @@ use crate::{
     evidence::{SegmentEvidence, Site, SiteContact, SiteRole, TaxCertificate, VAT_ID, vat_id},
     fault::Faults,
     form::{
-        contact, country, date, is_plain, list, optional_country, optional_date, optional_region, optional_text, required, text,
-        unknown,
+        ContactRequest, contact, country, date, is_plain, list, optional_country, optional_date, optional_region, optional_text,
+        required, text, unknown,
     },
     license::{Entitlement, Issue, Kind, kind},
     policy::{Deployment, Product, Proof, Statement},
-    request::{ContactRequest, Holding},
+    request::Holding,
 };
 
 /// The most memberships, contacts or subscriptions of one record.

@@ -10,12 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     QuoteNumber, Sen,
-    calendar::months_after,
     money::Percent,
     party::{Contact, Email},
-    policy::{Deployment, LineKind},
-    price::{Line, Rule},
-    quote::Quote,
+    policy::Deployment,
 };
 
 /// What an entitlement is.
@@ -225,60 +222,6 @@ impl Entitlement {
         self.closed().is_some()
     }
 
-    /// It, as it is once a paid line about it is delivered, unsigned; `Ok(None)` when it was delivered before.
-    ///
-    /// The line was priced for what the entitlement was then, and delivers only over that. Two things add to whatever end
-    /// there is by now, for their price does not count its days: a renewal, and the upgrade of a perpetual licence.
-    pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Result<Option<Self>, Moved> {
-        if self.has(&quote.number, line.line) {
-            return Ok(None);
-        }
-        let order = &line.order;
-        let (Some(held), Some(before)) = (&order.held, self.end()) else { return Err(Moved) };
-        let planned = line.end.unwrap_or(held.end);
-        let adds = match order.kind {
-            LineKind::Renewal => true,
-            LineKind::Upgrade => self.kind == Kind::Perpetual && planned == held.end,
-            _ => false,
-        };
-        let same_end = if adds { before >= held.end } else { before == held.end };
-        let same_grade = self.grade(on) == (held.edition.as_deref(), held.tier);
-        if self.is_closed() || !same_grade || !same_end || self.lowered_after(on).is_some() {
-            return Err(Moved);
-        }
-        let resumes = if line.deployment.is_self_managed() { before } else { before.max(on) };
-        let end = match order.kind {
-            LineKind::Renewal | LineKind::DowngradeAtRenewal => months_after(resumes, order.months),
-            LineKind::Upgrade if planned != held.end => before.max(months_after(on, 12)),
-            LineKind::Upgrade | LineKind::New => before,
-            LineKind::RenewAndUpgrade | LineKind::Coterm => before.max(planned),
-        };
-        let lower = Next { from: resumes, edition: order.edition.clone(), tier: line.tier };
-        let (edition, tier) = self.grade(on);
-        let ((edition, tier), next) = match order.kind {
-            LineKind::Upgrade | LineKind::RenewAndUpgrade => ((order.edition.clone(), line.tier), None),
-            LineKind::DowngradeAtRenewal if resumes <= on => ((order.edition.clone(), line.tier), None),
-            LineKind::DowngradeAtRenewal => ((edition.map(str::to_owned), tier), Some(lower)),
-            LineKind::New | LineKind::Renewal | LineKind::Coterm => ((edition.map(str::to_owned), tier), None),
-        };
-        // An upgrade does not take a renewal from whoever sold the licence or renewed it last (E6).
-        let renews = matches!(order.kind, LineKind::Renewal | LineKind::RenewAndUpgrade | LineKind::DowngradeAtRenewal);
-        let sold = Issue::sold(quote, line, on, now);
-        let issue = Issue {
-            edition,
-            tier,
-            next,
-            maintenance_end: self.issue.maintenance_end.map(|_| end),
-            term_end: self.issue.term_end.map(|_| end),
-            // Of two discounts, the larger: what is credited later was paid for at least so much.
-            discount: self.issue.discount.max(sold.discount),
-            partner: if renews { sold.partner } else { self.issue.partner.clone() },
-            ..sold
-        };
-        let earlier = self.earlier.iter().cloned().chain([self.issue.clone()]).collect();
-        Ok(Some(Self { version: self.version + 1, issue, earlier, ..self.clone() }))
-    }
-
     /// It, without what a quote made of it whose money went back, or that could not be delivered: what was issued before is
     /// back, with its key, and what moved to the cloud is here again (R87). What nothing was before is closed, and so is what
     /// somebody has built on since: then a person decides. `None` when there is nothing of the quote in it, or it is closed.
@@ -324,30 +267,6 @@ impl Issue {
     fn is(&self, quote: &QuoteNumber, line: u32) -> bool {
         self.quote.as_ref() == Some(quote) && self.line == line
     }
-
-    /// What a new licence says that a line of a paid quote sells, unsigned; it counts from `on`.
-    fn sold(quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
-        let (bill_to, seller) = (quote.offer.bill_to(), quote.offer.channel.organization().map(str::to_owned));
-        let end = Some(months_after(on, line.order.months));
-        let (maintenance_end, term_end) = if kind(line.deployment) == Kind::Perpetual { (end, None) } else { (None, end) };
-        Self {
-            quote: Some(quote.number.clone()),
-            line: line.line,
-            edition: line.order.edition.clone(),
-            tier: line.tier,
-            purchaser: bill_to.company.clone(),
-            purchaser_contact: bill_to.contact.clone(),
-            organization: seller.clone(),
-            partner: seller,
-            purchased: on,
-            maintenance_end,
-            term_end,
-            discount: Some(segment_discount(line)),
-            next: None,
-            issued_at: now,
-            file: None,
-        }
-    }
 }
 
 impl Claims {
@@ -367,29 +286,5 @@ pub fn kind(deployment: Deployment) -> Kind {
         Deployment::SelfManagedPerpetual { .. } => Kind::Perpetual,
         Deployment::SelfManagedTerm => Kind::Term,
         Deployment::AnnualCloud | Deployment::MonthlyCloud | Deployment::GovernmentCloud => Kind::Subscription,
-    }
-}
-
-/// The segment's discount that a line was sold with.
-fn segment_discount(line: &Line) -> Percent {
-    let of = |rule: &Rule| if let Rule::Segment { percent, .. } = rule { Some(*percent) } else { None };
-    line.steps.iter().find_map(|step| of(&step.rule)).unwrap_or(Percent::ZERO)
-}
-
-/// The new entitlement that a line of a paid quote owes, unsigned, under the number `sen`; it counts from `on`. Deciding
-/// it again, at any time, gives the same but for `issued_at`.
-pub fn owed(quote: &Quote, line: &Line, on: Date, now: Timestamp, sen: Sen) -> Entitlement {
-    Entitlement {
-        sen,
-        version: first(),
-        kind: kind(line.deployment),
-        product: line.order.product.clone(),
-        product_name: line.product_name.clone(),
-        licensee: quote.offer.customer.company.clone(),
-        technical_contact: quote.offer.technical_contact.clone(),
-        issue: Issue::sold(quote, line, on, now),
-        refunded_by: None,
-        migrated_by: None,
-        earlier: Vec::new(),
     }
 }

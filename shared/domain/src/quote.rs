@@ -1,8 +1,6 @@
 //! A quote, from its issue to the delivery of what it sold. One aggregate: its offer, its ledger and its history are
 //! stored as one item, and every transition is one conditional write of that item.
 
-use std::collections::BTreeMap;
-
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -10,22 +8,19 @@ use crate::{
     Currency, Money, Policy, QuoteNumber, Sen,
     calendar::{business_days_after, day_of, days_after, days_between, start_of_day},
     channel::ChannelStatus,
-    evidence::SegmentEvidence,
     fault::{Code, Faults, Refusal},
-    link::LinkKeys,
     method::{self, MethodOffer},
     party::{Address, Contact, Party},
     payment::{Method, Payment, PaymentId},
     policy::Situs,
     price::{self, Basis, Line, LineNote, SegmentClaim, Unavailable},
     request::{Acceptance, Facts, Order, Origin, PurchasingFor, Request, ReviewReason, Warning},
-    review::Approval,
     tax::{Assessment, Sale, TaxClaim, TaxLine, TaxNote, Taxes},
 };
 
 /// Superseded offers are kept whole, in the quote's item: this many still fit (DynamoDB's limit is 400 KB).
 const MAX_REVISIONS: u32 = 20;
-const MAX_STORED_OFFERS: usize = 300_000;
+pub(crate) const MAX_STORED_OFFERS: usize = 300_000;
 
 /// A quote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -329,26 +324,6 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// Whether both are the same decision: by the same person, for the same reason.
-    fn decides_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Approved { by, reason, .. }, Self::Approved { by: other, reason: why, .. }) => (by, reason) == (other, why),
-            (Self::Rejected { by, reason, .. }, Self::Rejected { by: other, reason: why, .. }) => (by, reason) == (other, why),
-            _ => false,
-        }
-    }
-}
-
-/// Whoever of the vendor's staff decides about a quote.
-#[derive(Debug, Clone, Copy)]
-pub struct Reviewer<'r> {
-    /// The subject of their token.
-    pub subject: &'r str,
-    /// Their address, if their token has one that is verified.
-    pub email: Option<&'r str>,
-}
-
 /// Why what was paid cannot be delivered as it was sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -399,8 +374,8 @@ pub struct Issue<'a> {
     pub origin: Origin,
     /// Hash of the request's content.
     pub request_hash: String,
-    /// The keys that links are made with.
-    pub link_keys: &'a LinkKeys,
+    /// The id of the key that the offer's link is made with.
+    pub link_key: &'a str,
 }
 
 impl Offer {
@@ -442,7 +417,7 @@ impl Offer {
             policy_version: policy.version.clone(),
             priced_on: Some(today),
             request_hash: issue.request_hash.clone(),
-            link_key: issue.link_keys.current().to_owned(),
+            link_key: issue.link_key.to_owned(),
             requested_by: issue.origin.subject.clone(),
             methods: method::methods(policy, order.currency, &order.lines, net, total),
             purchasing_for: order.purchasing_for,
@@ -517,7 +492,7 @@ impl Offer {
     }
 
     /// It, as if issued at another instant: its validity counts from there (R35).
-    fn issued(mut self, at: Timestamp) -> Self {
+    pub(crate) fn issued(mut self, at: Timestamp) -> Self {
         let zone = self.zone();
         let days = days_between(self.issued_on(), self.valid_through);
         self.issued_at = at;
@@ -638,72 +613,6 @@ impl Quote {
         })))
     }
 
-    /// A person has looked, and says yes (R34): it is issued now, with the discounts that are proven by now, and its validity
-    /// counts from now (R35). What costs nothing is thereby paid. `None` when they have said so before: whoever did not hear
-    /// the answer decides again.
-    ///
-    /// `evidence` is what the approval [wants](Approval::wants) and is on record; `policy` is the one that the offer names.
-    pub fn approve(
-        &self,
-        by: Reviewer<'_>,
-        approval: &Approval,
-        evidence: &BTreeMap<String, SegmentEvidence>,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Result<Option<Change>, Refusal> {
-        let event = Event::Approved {
-            by: Some(by.subject.to_owned()),
-            email: by.email.map(str::to_owned),
-            reason: Some(approval.reason.clone()),
-        };
-        if !self.decided_anew(&event)? {
-            return Ok(None);
-        }
-        let own_address = by.email.is_some_and(|email| email.eq_ignore_ascii_case(self.offer.requester().email.as_str()));
-        if own_address || self.offer.requested_by.as_deref() == Some(by.subject) {
-            return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
-        }
-        let on = day_of(now, &self.offer.zone());
-        let offer = self.offer.approved(approval, evidence, policy, on)?;
-        if offer.as_submitted.is_some() && stored_size(&(&self.superseded, &offer)) > MAX_STORED_OFFERS {
-            let detail = "This quote is too large to keep its price before the discount and after. Reject it, with that reason.";
-            return Err(Refusal::new(Code::RevisionLimit, detail));
-        }
-        let total = offer.total;
-        let approved = self.change(Actor::Staff, event, now, |next| {
-            next.offer = Offer { submitted_at: Some(offer.issued_at), ..offer.issued(now) };
-            next.stage = Stage::Issued;
-        });
-        let issued = approved.and(Actor::Staff, Event::Issued { revision: self.offer.revision }, now, |_| {});
-        if total > 0 {
-            return Ok(Some(issued));
-        }
-        let payment = PaymentId::new("nothing-to-pay", self.number.compact());
-        Ok(Some(issued.and(Actor::Staff, Event::Paid { payment }, now, |next| next.stage = Stage::Paid { on })))
-    }
-
-    /// A person has looked, and says no (R34). `None` when they have said so before.
-    pub fn reject(&self, by: Reviewer<'_>, reason: &str, now: Timestamp) -> Result<Option<Change>, Refusal> {
-        let (subject, email) = (Some(by.subject.to_owned()), by.email.map(str::to_owned));
-        let event = Event::Rejected { by: subject, email, reason: reason.to_owned() };
-        let anew = self.decided_anew(&event)?;
-        Ok(anew.then(|| self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected)))
-    }
-
-    /// Whether this decision is one that changes something; not when this revision was decided about just like this: the
-    /// same yes or no, by the same person, for the same reason.
-    fn decided_anew(&self, decision: &Event) -> Result<bool, Refusal> {
-        let this = self.offer.revision;
-        let submitted = |entry: &&Entry| matches!(entry.event, Event::Submitted { revision, .. } if revision == this);
-        if self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event.decides_like(decision)) {
-            return Ok(false);
-        }
-        match self.stage {
-            Stage::InReview => Ok(true),
-            _ => Err(Refusal::new(Code::NotInReview, "Nothing of this quote waits for a decision.")),
-        }
-    }
-
     /// Enters the completing payment. Whoever calls has checked that it pays this quote in full; a refund that was
     /// told first comes with it.
     pub(crate) fn pay(&self, payment: Payment, now: Timestamp) -> Change {
@@ -798,7 +707,7 @@ impl Quote {
         self.history.iter().filter(move |entry| entry.seq > seen)
     }
 
-    fn change(&self, actor: Actor, event: Event, now: Timestamp, alter: impl FnOnce(&mut Quote)) -> Change {
+    pub(crate) fn change(&self, actor: Actor, event: Event, now: Timestamp, alter: impl FnOnce(&mut Quote)) -> Change {
         let mut next = self.clone();
         next.version += 1;
         alter(&mut next);
@@ -811,7 +720,7 @@ impl Quote {
 
 impl Change {
     /// What happens at the same time, in the same write.
-    fn and(self, actor: Actor, event: Event, now: Timestamp, alter: impl FnOnce(&mut Quote)) -> Self {
+    pub(crate) fn and(self, actor: Actor, event: Event, now: Timestamp, alter: impl FnOnce(&mut Quote)) -> Self {
         let mut change = self.next.change(actor, event, now, alter);
         change.next.version = self.next.version;
         change
@@ -819,7 +728,7 @@ impl Change {
 }
 
 /// As many bytes as something has that is stored.
-fn stored_size(stored: &impl Serialize) -> usize {
+pub(crate) fn stored_size(stored: &impl Serialize) -> usize {
     serde_json::to_vec(stored).map_or(usize::MAX, |bytes| bytes.len())
 }
 

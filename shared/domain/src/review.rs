@@ -3,17 +3,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 use crate::{
     Code, Policy, Quote, Refusal,
+    calendar::day_of,
     evidence::SegmentEvidence,
     fault::Faults,
     method,
+    payment::PaymentId,
     price::{ClaimStanding, SegmentClaim},
-    quote::{Offer, Stage},
+    quote::{Actor, Change, Entry, Event, MAX_STORED_OFFERS, Offer, Stage, stored_size},
     request::{EVIDENCE_MISSING, Warning},
 };
+
+/// Whoever of the vendor's staff decides about a quote.
+#[derive(Debug, Clone, Copy)]
+pub struct Reviewer<'r> {
+    /// The subject of their token.
+    pub subject: &'r str,
+    /// Their address, if their token has one that is verified.
+    pub email: Option<&'r str>,
+}
 
 /// A yes, as it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,6 +88,83 @@ impl Quote {
     pub fn awaits_review_by(&self) -> Option<Date> {
         let waits = matches!(self.stage, Stage::InReview);
         waits.then(|| self.offer.review_due.unwrap_or_else(|| self.offer.issued_on()))
+    }
+
+    /// A person has looked, and says yes (R34): it is issued now, with the discounts that are proven by now, and its validity
+    /// counts from now (R35). What costs nothing is thereby paid. `None` when they have said so before: whoever did not hear
+    /// the answer decides again.
+    ///
+    /// `evidence` is what the approval [wants](Approval::wants) and is on record; `policy` is the one that the offer names.
+    pub fn approve(
+        &self,
+        by: Reviewer<'_>,
+        approval: &Approval,
+        evidence: &BTreeMap<String, SegmentEvidence>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Change>, Refusal> {
+        let event = Event::Approved {
+            by: Some(by.subject.to_owned()),
+            email: by.email.map(str::to_owned),
+            reason: Some(approval.reason.clone()),
+        };
+        if !self.decided_anew(&event)? {
+            return Ok(None);
+        }
+        let own_address = by.email.is_some_and(|email| email.eq_ignore_ascii_case(self.offer.requester().email.as_str()));
+        if own_address || self.offer.requested_by.as_deref() == Some(by.subject) {
+            return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
+        }
+        let on = day_of(now, &self.offer.zone());
+        let offer = self.offer.approved(approval, evidence, policy, on)?;
+        if offer.as_submitted.is_some() && stored_size(&(&self.superseded, &offer)) > MAX_STORED_OFFERS {
+            let detail = "This quote is too large to keep its price before the discount and after. Reject it, with that reason.";
+            return Err(Refusal::new(Code::RevisionLimit, detail));
+        }
+        let total = offer.total;
+        let approved = self.change(Actor::Staff, event, now, |next| {
+            next.offer = Offer { submitted_at: Some(offer.issued_at), ..offer.issued(now) };
+            next.stage = Stage::Issued;
+        });
+        let issued = approved.and(Actor::Staff, Event::Issued { revision: self.offer.revision }, now, |_| {});
+        if total > 0 {
+            return Ok(Some(issued));
+        }
+        let payment = PaymentId::new("nothing-to-pay", self.number.compact());
+        Ok(Some(issued.and(Actor::Staff, Event::Paid { payment }, now, |next| next.stage = Stage::Paid { on })))
+    }
+
+    /// A person has looked, and says no (R34). `None` when they have said so before.
+    pub fn reject(&self, by: Reviewer<'_>, reason: &str, now: Timestamp) -> Result<Option<Change>, Refusal> {
+        let (subject, email) = (Some(by.subject.to_owned()), by.email.map(str::to_owned));
+        let event = Event::Rejected { by: subject, email, reason: reason.to_owned() };
+        let anew = self.decided_anew(&event)?;
+        Ok(anew.then(|| self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected)))
+    }
+
+    /// Whether this decision is one that changes something; not when this revision was decided about just like this: the
+    /// same yes or no, by the same person, for the same reason.
+    fn decided_anew(&self, decision: &Event) -> Result<bool, Refusal> {
+        let this = self.offer.revision;
+        let submitted = |entry: &&Entry| matches!(entry.event, Event::Submitted { revision, .. } if revision == this);
+        if self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event.decides_like(decision)) {
+            return Ok(false);
+        }
+        match self.stage {
+            Stage::InReview => Ok(true),
+            _ => Err(Refusal::new(Code::NotInReview, "Nothing of this quote waits for a decision.")),
+        }
+    }
+}
+
+impl Event {
+    /// Whether both are the same decision: by the same person, for the same reason.
+    fn decides_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Approved { by, reason, .. }, Self::Approved { by: other, reason: why, .. }) => (by, reason) == (other, why),
+            (Self::Rejected { by, reason, .. }, Self::Rejected { by: other, reason: why, .. }) => (by, reason) == (other, why),
+            _ => false,
+        }
     }
 }
 

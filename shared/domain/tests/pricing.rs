@@ -95,7 +95,7 @@ struct Allowed {
 }
 
 fn make(request: &Request, facts: &Facts, order: &Order, policy: &Policy) -> Result<Offer, Refusal> {
-    let issue = Issue { origin: given::origin(order), request_hash: "hash".to_owned(), link_keys: &LINK_KEYS };
+    let issue = Issue { origin: given::origin(order), request_hash: "hash".to_owned(), link_key: LINK_KEYS.current() };
     Offer::make(request, Faults::default(), facts, policy, &issue)
 }
 

@@ -45,8 +45,11 @@ fn quote() -> Quote {
         ..Request::default()
     };
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
-    let issue =
-        Issue { origin: Origin { at: noon(), ip: None, subject: None }, request_hash: "hash".to_owned(), link_keys: &link_keys };
+    let issue = Issue {
+        origin: Origin { at: noon(), ip: None, subject: None },
+        request_hash: "hash".to_owned(),
+        link_key: link_keys.current(),
+    };
     let offer = Offer::make(&request, Faults::default(), &Facts::default(), &vendor::policy(), &issue).expect("it is in order");
     Quote::issue(Minter::new(b"key").quote_from_seed("settling"), offer, None)
 }

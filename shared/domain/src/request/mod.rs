@@ -16,6 +16,7 @@ pub use self::{
     facts::{Facts, Holding, Wanted},
     lines::knows,
 };
+pub use crate::form::ContactRequest;
 use crate::{
     Code, Currency, Policy,
     channel::{ChannelStatus, Partner},
@@ -65,14 +66,6 @@ pub struct PartyRequest {
     pub contact: ContactRequest,
     pub address: AddressRequest,
     pub technical_contact: Option<ContactRequest>,
-}
-
-/// A person as sent.
-#[derive(Debug, Clone, Default)]
-#[allow(missing_docs)]
-pub struct ContactRequest {
-    pub name: Option<String>,
-    pub email: Option<String>,
 }
 
 /// An address as sent.
