@@ -12,14 +12,14 @@ use domain::{
     evidence::{SegmentEvidence, Site, TaxCertificate},
     fault::Faults,
     fulfilment,
-    import::{self, Occasion, Record},
+    government::Holding,
     license::{self, Entitlement, Kind, LicenseKey},
     link::LinkKeys,
     number::Minter,
     payment::{Method, News, PaymentId, Receipt, Reference, Told},
-    quote::{Change, Delivered, Delivery, Issue, Offer, Withheld},
-    request::{Facts, Holding, Origin},
-    review::{Approval, Reviewer},
+    quote::{Approval, Change, Delivered, Delivery, Issue, Offer, Reviewer, Withheld},
+    records::{Occasion, Record},
+    request::{Facts, Origin},
     settlement::settle,
 };
 use jiff::{SignedDuration, Timestamp, civil::date};
@@ -132,7 +132,7 @@ pub(crate) fn license_imported() -> Entitlement {
 
 pub(crate) fn holding() -> Holding {
     let government = brought_in("government", "tracker-government-cloud", 500, "2027-06-30");
-    import::holding(&government, &policy()).expect("it is a government subscription")
+    Holding::of(&government, &policy()).expect("it is a government subscription")
 }
 
 /// That the desk has changed a record.

@@ -15,10 +15,11 @@ use domain::{
     Currency, Money, Quote,
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate},
+    government::Holding,
     license::{Entitlement, Kind},
+    order::ReviewReason,
     payment::{Method, News, Receipt, Told, Unapplied},
     policy::LineKind,
-    request::{Holding, ReviewReason},
 };
 use serde_json::{Value, json};
 use store::{

@@ -14,10 +14,7 @@ use axum::{
 };
 use contract::desk::{self, BatchView, EntitlementView, LineOutcome, Outcome, RecordBody};
 use domain::{
-    Code, Policy, Refusal, Sen,
-    import::{EntitlementRequest, holding},
-    license::Entitlement,
-    request::{Holding, Wanted},
+    Code, Policy, Refusal, Sen, government::Holding, license::Entitlement, records::EntitlementRequest, request::Wanted,
 };
 use runtime::{Failure, Reply};
 use tokio::task::JoinSet;
@@ -187,7 +184,7 @@ impl Desk {
     /// Records that an end customer has its one subscription to a government product (R106), and that another customer, who was
     /// named by mistake before, has none.
     async fn note_holding(&self, before: Option<&Entitlement>, next: &Entitlement, policy: &Policy) -> Reply<()> {
-        let of = |entitlement: Option<&Entitlement>| entitlement.and_then(|entitlement| holding(entitlement, policy));
+        let of = |entitlement: Option<&Entitlement>| entitlement.and_then(|entitlement| Holding::of(entitlement, policy));
         let (old, new) = (of(before), of(Some(next)));
         let mut wanted = Wanted::default();
         wanted.holdings.extend([&old, &new].into_iter().flatten().map(|it| (it.product.clone(), it.licensee.clone())));

@@ -12,8 +12,8 @@ use contract::desk::{PolicyBody, PolicyFilesView, PolicyView, file_pointer};
 use domain::{
     Code, Fault, Policy, Refusal,
     fault::Faults,
-    import::is_reference,
     policy::{Mistake, Mistakes},
+    records::is_reference,
 };
 use runtime::{NotPublished, Proposal, Reply, random};
 use store::PolicyInForce;

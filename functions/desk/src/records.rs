@@ -15,7 +15,7 @@ use domain::{
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate, site_host},
     fault::Faults,
-    import::{self, Occasion, Record},
+    records::{self, Occasion, Record},
 };
 use jiff::Timestamp;
 use runtime::{Failure, Reply, random};
@@ -225,13 +225,13 @@ pub(crate) async fn audit(State(desk): State<Arc<Desk>>, Path((kind, id)): Path<
 
 fn organization(given: &str) -> Result<&str, Refusal> {
     let detail = "The organisation in the path must have 1 to 120 visible characters.";
-    import::organization(given).ok_or_else(|| Refusal::new(Code::ValueInvalid, detail))
+    records::organization(given).ok_or_else(|| Refusal::new(Code::ValueInvalid, detail))
 }
 
 fn reference(given: &str) -> Result<&str, Refusal> {
     let detail =
         "The reference in the path must have 1 to 64 characters of A to Z, a to z, 0 to 9, point, hyphen and underscore.";
-    import::is_reference(given).then_some(given).ok_or_else(|| Refusal::new(Code::ValueInvalid, detail))
+    records::is_reference(given).then_some(given).ok_or_else(|| Refusal::new(Code::ValueInvalid, detail))
 }
 
 fn host(given: &str) -> Result<String, Refusal> {

@@ -12,7 +12,11 @@ use contract::{
     QuoteView,
     desk::{ApprovalBody, DecisionBody, DecisionView, ReviewView, ReviewsView},
 };
-use domain::{Quote, Refusal, quote::Change, request::Wanted, review::Approval};
+use domain::{
+    Quote, Refusal,
+    quote::{Approval, Change},
+    request::Wanted,
+};
 use jiff::Timestamp;
 use runtime::{Failure, Reply};
 use store::Commit;

@@ -6,7 +6,7 @@ use axum::{
     extract::{Request, State},
     middleware::Next,
 };
-use domain::{Code, Refusal, review::Reviewer};
+use domain::{Code, Refusal, quote::Reviewer};
 use runtime::{
     Reply,
     identity::{Caller, VerifiedEmail},

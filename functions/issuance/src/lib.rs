@@ -16,11 +16,10 @@ use domain::{
     Policy, Quote, QuoteNumber, Sen,
     calendar::day_of,
     fulfilment::{self, Fulfilment, Made, new_entitlement},
-    import::holding,
+    government::Holding,
     license::{self, Entitlement, LicenseKey},
     number::Minter,
     quote::{self, Delivered, Delivery, Owed, Withheld},
-    request::Holding,
 };
 use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
@@ -192,7 +191,7 @@ impl Issuance {
             }
             // What is noted before it is issued may have come no further.
             let new = || new_entitlement(quote, line, on, refunded_at, made.clone());
-            let noted = line.order.held.is_none().then(new).and_then(|new| holding(&new, policy));
+            let noted = line.order.held.is_none().then(new).and_then(|new| Holding::of(&new, policy));
             if let Some(noted) = noted.filter(|_| delivered.is_empty()) {
                 // Another subscription of theirs stays noted.
                 let _ = self.store.change_entitlements(&[], &[&Holding { end: on, ..noted }], on).await?;
@@ -209,7 +208,7 @@ impl Issuance {
             if next.is_built_on(&quote.number) {
                 tracing::error!(must_decide = "license_built_on", quote = %quote.number, %sen, "more is sold on what is taken back");
             }
-            let holding = holding(&next, policy).map(|it| Holding { end: if next.is_closed() { on } else { it.end }, ..it });
+            let holding = Holding::of(&next, policy).map(|it| Holding { end: if next.is_closed() { on } else { it.end }, ..it });
             let noted: Vec<_> = holding.iter().collect();
             let changed = match self.store.change_entitlements(slice::from_ref(&next), &noted, on).await? {
                 // Another subscription of theirs has begun since, and stays noted.

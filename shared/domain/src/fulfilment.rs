@@ -8,13 +8,12 @@ use jiff::{Timestamp, civil::Date};
 use crate::{
     Policy, Quote, Sen,
     calendar::months_after,
-    import::holding,
+    government::Holding,
     license::{Entitlement, Issue, Kind, Moved, Next, kind},
     money::Percent,
     policy::LineKind,
     price::{Line, Rule},
     quote::{Delivered, Withheld},
-    request::Holding,
 };
 
 /// Everything that a paid quote makes.
@@ -74,7 +73,7 @@ impl Fulfilment {
                 }
             };
             if let Made::New(next) | Made::Changed(next) = &made
-                && let Some(holding) = holding(next, policy)
+                && let Some(holding) = Holding::of(next, policy)
             {
                 let taken = all.holdings.iter().any(|(_, other)| other.excludes(&holding));
                 match made {

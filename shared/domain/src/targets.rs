@@ -5,10 +5,10 @@ use jiff::civil::Date;
 use crate::{
     Currency, Policy,
     channel::ChannelStatus,
+    government::{is_government, may_be_sold_by},
     license::Entitlement,
-    policy::{Deployment, LineKind, NotSold, Product},
+    policy::{LineKind, NotSold, Product},
     price::{self, Basis, Held, Line, OrderLine, Unavailable},
-    request::{held_by, sells_government},
 };
 
 /// One thing that could be ordered.
@@ -24,10 +24,10 @@ pub struct Target {
 /// entitlement that is closed, or whose product is no longer in the catalogue or not sold by such a seller (R105). Segments
 /// are claimed with an order, and do not count here.
 pub fn targets(entitlement: &Entitlement, channel: &ChannelStatus, currency: Currency, policy: &Policy, on: Date) -> Vec<Target> {
-    let (Some(held), Some(product)) = (held_by(entitlement, channel, on), policy.product(&entitlement.product)) else {
+    let (Some(held), Some(product)) = (Held::of(entitlement, channel, on), policy.product(&entitlement.product)) else {
         return Vec::new();
     };
-    let sold = product.deployment != Deployment::GovernmentCloud || sells_government(channel, product, policy);
+    let sold = !is_government(product) || may_be_sold_by(channel, product, policy);
     if entitlement.is_closed() || !sold {
         return Vec::new();
     }

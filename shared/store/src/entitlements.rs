@@ -1,6 +1,6 @@
 //! Entitlements, and changes of several of them in one transaction.
 
-use domain::{Sen, license::Entitlement, request::Holding};
+use domain::{Sen, government::Holding, license::Entitlement};
 use jiff::civil::Date;
 
 use crate::{

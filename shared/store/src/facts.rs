@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use domain::{
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate},
+    government::Holding,
     license::Entitlement,
-    request::{Facts, Holding, Wanted},
+    request::{Facts, Wanted},
 };
 
 use crate::{

@@ -1,7 +1,7 @@
 //! Government subscriptions: which end customer has one, and until when (R106).
 
 use aws_sdk_dynamodb::types::{self, AttributeValue, TransactWriteItem};
-use domain::request::Holding;
+use domain::government::Holding;
 use jiff::civil::Date;
 
 use crate::{

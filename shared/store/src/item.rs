@@ -15,10 +15,10 @@ use domain::{
     Quote,
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate},
+    government::Holding,
     license::Entitlement,
     payment::Receipt,
     quote::Owed,
-    request::Holding,
 };
 
 /// The attribute that says what an item is.

@@ -1,11 +1,7 @@
 //! Decisions about quotes that wait for a person (R34), and the list of those quotes.
 
 use domain::{
-    Code, Quote, QuoteNumber, Refusal,
-    fault::Faults,
-    quote::Status,
-    request::{MAX_SEGMENTS, ReviewReason},
-    review::Approval,
+    Code, Quote, QuoteNumber, Refusal, fault::Faults, order::ReviewReason, quote::Approval, quote::Status, request::MAX_SEGMENTS,
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;

@@ -3,9 +3,9 @@
 use domain::{
     Code, Fault, QuoteNumber, Refusal, Sen,
     fault::Faults,
-    import::{EntitlementRequest, PurchaserRequest},
     license::{Entitlement, Kind},
     party::Contact,
+    records::{EntitlementRequest, PurchaserRequest},
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use domain::{
     Code, Refusal,
     fault::Faults,
-    import::{CertificateRequest, EvidenceRequest, MembershipRequest, PartnerRequest, SiteContactRequest, SiteRequest},
+    records::{CertificateRequest, EvidenceRequest, MembershipRequest, PartnerRequest, SiteContactRequest, SiteRequest},
 };
 use serde::Serialize;
 

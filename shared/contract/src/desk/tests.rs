@@ -1,6 +1,6 @@
 //! What staff send: each body is read with all of its faults.
 
-use domain::{Code, Refusal, review::Approval};
+use domain::{Code, Refusal, quote::Approval};
 
 use super::{reason::MAX_REASON, *};
 

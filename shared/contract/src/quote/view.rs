@@ -3,12 +3,12 @@
 use domain::{
     Quote, QuoteNumber, Sen,
     money::Percent,
+    order::{PurchasingFor, ReviewReason, Warning},
     party::{Address, Contact, Party},
     payment::Method,
     policy::Situs,
     price::SegmentClaim,
     quote::{Entry, Offer, Status},
-    request::{PurchasingFor, ReviewReason, Warning},
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use num_rational::Ratio;
 
-use super::{Basis, Held, OrderLine, Rule, Unavailable, no};
+use super::line::{Basis, Held, OrderLine, Rule, Unavailable, no};
 use crate::{
     Code, Policy,
     calendar::{days_after, days_between, months_after, term_days},

@@ -3,9 +3,8 @@
 use num_rational::Ratio;
 
 use super::{
-    Basis, ClaimStanding, Held, LineNote, OrderLine, Rule, SegmentClaim, Unavailable,
     coverage::{Coverage, maintenance},
-    no,
+    line::{Basis, ClaimStanding, Held, LineNote, OrderLine, Rule, SegmentClaim, Unavailable, no},
 };
 use crate::{
     Code, Policy,

@@ -3,11 +3,16 @@
 
 use jiff::civil::Date;
 
-use super::{EVIDENCE_MISSING, Facts, Findings, MAX_SEGMENTS, Request, SegmentRequest};
+use super::{
+    facts::Facts,
+    findings::Findings,
+    sent::{MAX_SEGMENTS, Request, SegmentRequest},
+};
 use crate::{
     Code, Policy,
     evidence::{VAT_ID, vat_id},
     form::{list, optional_country, optional_text, required},
+    order::EVIDENCE_MISSING,
     party::Party,
     policy::{Proof, Statement},
     price::{ClaimStanding, SegmentClaim},

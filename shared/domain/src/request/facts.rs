@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
-
-use super::{MAX_LINES, MAX_SEGMENTS, Request, same_name};
+use super::sent::{MAX_LINES, MAX_SEGMENTS, Request};
 use crate::{
     Policy, Sen,
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate, site_host, vat_id},
+    government::{self, Holding},
     license::Entitlement,
-    policy::{Deployment, LineKind},
+    policy::LineKind,
 };
 
 /// What a request names, and somebody must look up. Most requests name nothing.
@@ -48,26 +46,6 @@ pub struct Facts {
     pub holdings: Vec<Holding>,
 }
 
-/// An end customer's one subscription to a government product (R106).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holding {
-    /// The product's id.
-    pub product: String,
-    /// The end customer's legal name.
-    pub licensee: String,
-    /// The subscription.
-    pub sen: Sen,
-    /// The first day that it does not cover.
-    pub end: Date,
-}
-
-impl Holding {
-    /// Whether both are about the same customer and product, of which one may be held (R106).
-    pub fn excludes(&self, other: &Self) -> bool {
-        self.product == other.product && same_name(&self.licensee, &other.licensee)
-    }
-}
-
 impl Wanted {
     /// Whether nothing needs to be looked up.
     pub fn is_empty(&self) -> bool {
@@ -86,7 +64,7 @@ impl Request {
         for line in &self.lines {
             wanted.entitlements.extend([&line.sen, &line.migrates_from].into_iter().flatten().filter_map(|sen| sen.parse().ok()));
             wanted.sites.extend(line.site.as_deref().and_then(site_host));
-            let government = |id: &&String| policy.product(id).is_some_and(|it| it.deployment == Deployment::GovernmentCloud);
+            let government = |id: &&String| policy.product(id).is_some_and(government::is_government);
             let product =
                 line.product.as_ref().filter(government).filter(|_| line.kind.as_deref() == Some(LineKind::New.as_str()));
             let licensee = self.customer.as_ref().and_then(|customer| customer.company.clone());

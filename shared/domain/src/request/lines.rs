@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::{Facts, Findings, LineRequest, MAX_LINES, Request};
+use super::{
+    facts::Facts,
+    findings::Findings,
+    sent::{LineRequest, MAX_LINES, Request},
+};
 use crate::{
     Code, Policy, Sen,
     calendar::term_days,
@@ -12,6 +16,7 @@ use crate::{
     evidence::{Site, same_name, site_host},
     fault::Faults,
     form::required,
+    government::{Holding, may_be_sold_by},
     license::Entitlement,
     party::Email,
     policy::{AcceptedContact, Deployment, LineKind, Product},
@@ -145,7 +150,7 @@ impl LineRequest {
         };
         let held = entitlement.and_then(|entitlement| {
             let reader = Some(&entitlement.technical_contact).filter(|reader| judging.contact != Some(&reader.email));
-            let held = held_by(entitlement, judging.channel, judging.today)?;
+            let held = Held::of(entitlement, judging.channel, judging.today)?;
             Some(Held { technical_contact: reader.cloned(), ..held })
         });
         if let (LineKind::Coterm, Some(held), Some(until)) = (kind, &held, until)
@@ -365,12 +370,9 @@ impl LineRequest {
 
     /// Whether the end customer has this government product already (R106).
     fn only_one(&self, index: usize, product: &Product, kind: LineKind, judging: &Judging<'_>, faults: &mut Faults) {
-        let held = |holding: &&super::Holding| {
-            holding.product == product.id
-                && holding.end > judging.today
-                && judging.licensee.is_some_and(|name| same_name(name, &holding.licensee))
-        };
-        if kind == LineKind::New && judging.facts.holdings.iter().any(|holding| held(&holding)) {
+        let held =
+            |holding: &Holding| judging.licensee.is_some_and(|licensee| holding.covers(&product.id, licensee, judging.today));
+        if kind == LineKind::New && judging.facts.holdings.iter().any(held) {
             subscription_exists(faults, index);
         }
     }
@@ -392,7 +394,7 @@ impl LineRequest {
             return (None, Some(MigrationRefusal::NotMatched));
         };
         let self_managed = judging.policy.product(&entitlement.product).is_some_and(|it| it.deployment.is_self_managed());
-        let held = held_by(entitlement, judging.channel, judging.today).filter(|held| {
+        let held = Held::of(entitlement, judging.channel, judging.today).filter(|held| {
             let runs = held.end > judging.today && held.lowered_from.is_none() && !entitlement.is_closed();
             self_managed && !product.deployment.is_self_managed() && runs
         });
@@ -416,23 +418,6 @@ pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, poli
     accepted || site.is_some_and(|site| belongs(site) && site.authorizes(email))
 }
 
-/// What a price has to know of an entitlement; `None` for one without an end, of which nothing can be renewed.
-pub(crate) fn held_by(entitlement: &Entitlement, channel: &ChannelStatus, today: Date) -> Option<Held> {
-    let seller = entitlement.issue.partner.as_deref();
-    let (edition, tier) = entitlement.grade(today);
-    Some(Held {
-        sen: entitlement.sen.clone(),
-        product: entitlement.product.clone(),
-        edition: edition.map(str::to_owned),
-        tier,
-        end: entitlement.end()?,
-        same_partner: seller.zip(channel.organization()).is_some_and(|(sold, buys)| sold.eq_ignore_ascii_case(buys)),
-        discount: entitlement.issue.discount,
-        lowered_from: entitlement.lowered_after(today).map(|next| next.from),
-        technical_contact: None,
-    })
-}
-
 /// Whether the buyer may be sold this at all. Nobody else learns what is there of it.
 fn may_sell(index: usize, product: &Product, judging: &Judging<'_>, faults: &mut Faults) -> bool {
     let at = format!("/lines/{index}/product");
@@ -442,22 +427,13 @@ fn may_sell(index: usize, product: &Product, judging: &Judging<'_>, faults: &mut
             faults.add(Code::MonthlyCloudNotResellable, at, detail);
             false
         }
-        Deployment::GovernmentCloud if !sells_government(judging.channel, product, judging.policy) => {
+        Deployment::GovernmentCloud if !may_be_sold_by(judging.channel, product, judging.policy) => {
             let detail = format!("{} is not sold here. Reach out to us, and we will bring you together.", product.name);
             faults.add(Code::GovFamilyNotSelfService, at, detail);
             false
         }
         _ => true,
     }
-}
-
-/// Whether a seller is appointed to sell a government product (R39, R101).
-pub(crate) fn sells_government(channel: &ChannelStatus, product: &Product, policy: &Policy) -> bool {
-    let programme = match channel {
-        ChannelStatus::Unaffiliated => None,
-        ChannelStatus::Member { programme, .. } => policy.programme(programme),
-    };
-    programme.is_some_and(|programme| programme.government_families.contains(&product.family))
 }
 
 fn subscription_exists(faults: &mut Faults, index: usize) {

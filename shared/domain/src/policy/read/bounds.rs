@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    RENEWALS,
+    files::RENEWALS,
     source::Reader,
     values::{Text, Texts},
 };

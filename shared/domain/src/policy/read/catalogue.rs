@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CATALOGUE, MAX_MONTHS,
+    files::{CATALOGUE, MAX_MONTHS},
     source::{Place, Reader},
     values::{Day, Text, Texts, kinds},
 };

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CATALOGUE, CHANNEL, MAX_USERS, SEGMENTS,
     catalogue::Catalogue,
+    files::{CATALOGUE, CHANNEL, MAX_USERS, SEGMENTS},
     source::{Entries, Place, Reader},
     values::{Day, Text, Texts, kinds},
 };

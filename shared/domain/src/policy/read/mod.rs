@@ -3,6 +3,7 @@
 mod bounds;
 mod catalogue;
 mod discounts;
+mod files;
 mod mistakes;
 mod paying;
 mod prices;
@@ -20,20 +21,6 @@ use super::Policy;
 use sha2::{Digest, Sha256};
 
 use crate::wording::Wording;
-
-const VENDOR: &str = "vendor.toml";
-const CATALOGUE: &str = "catalogue.toml";
-const PRICES: &str = "prices.toml";
-const CHANNEL: &str = "channel.toml";
-const SEGMENTS: &str = "segments.toml";
-const RENEWALS: &str = "renewals.toml";
-const TAX: &str = "tax.toml";
-const PAYMENT: &str = "payment.toml";
-
-/// Bounds that keep every sum of every document within 64 bits.
-const MAX_PRICE: i64 = 1_000_000_000_000;
-const MAX_USERS: u32 = 1_000_000;
-const MAX_MONTHS: u32 = 120;
 
 impl Policy {
     /// Reads a policy from the vendor's files: names relative to the vendor's folder, with their text. Files of other

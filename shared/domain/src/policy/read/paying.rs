@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CATALOGUE, MAX_USERS, PAYMENT,
     catalogue::{Catalogue, deployments},
+    files::{CATALOGUE, MAX_USERS, PAYMENT},
     source::Reader,
     values::{Text, Texts},
 };

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CATALOGUE, MAX_PRICE, MAX_USERS, PRICES,
     catalogue::Catalogue,
+    files::{CATALOGUE, MAX_PRICE, MAX_USERS, PRICES},
     source::{Place, Reader},
     values::{Day, Series, Text},
 };

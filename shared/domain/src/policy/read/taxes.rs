@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CATALOGUE, TAX,
     catalogue::{Catalogue, STANDARD, UNTAXED},
+    files::{CATALOGUE, TAX},
     source::Reader,
     values::{Day, Series, Text, Texts},
 };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    VENDOR,
+    files::VENDOR,
     source::Reader,
     values::{Text, Texts},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{VENDOR, source::Reader, values::Text};
+use super::{files::VENDOR, source::Reader, values::Text};
 use crate::{
     place,
     policy::{MethodPolicy, texts::KEYS},

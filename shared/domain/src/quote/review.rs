@@ -5,16 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 
+use super::{
+    Change, MAX_STORED_OFFERS, Quote, Stage,
+    history::{Actor, Entry, Event},
+    offer::Offer,
+    stored_size,
+};
 use crate::{
-    Code, Policy, Quote, Refusal,
+    Code, Policy, Refusal,
     calendar::day_of,
     evidence::SegmentEvidence,
     fault::Faults,
     method,
+    order::{EVIDENCE_MISSING, Warning},
     payment::PaymentId,
     price::{ClaimStanding, SegmentClaim},
-    quote::{Actor, Change, Entry, Event, MAX_STORED_OFFERS, Offer, Stage, stored_size},
-    request::{EVIDENCE_MISSING, Warning},
 };
 
 /// Whoever of the vendor's staff decides about a quote.
@@ -171,7 +176,7 @@ impl Event {
 impl Offer {
     /// It, as a person says yes to it on a day, given the evidence that the yes [wants](Approval::wants). Discounts that are
     /// proven by now change its price, of the same day and under `policy`; buyers are warned of those that are declined.
-    pub(crate) fn approved(
+    fn approved(
         &self,
         approval: &Approval,
         evidence: &BTreeMap<String, SegmentEvidence>,

@@ -1,0 +1,69 @@
+//! The rules of government products: who may sell them (R39, R101), who may buy them (R102), and that an end customer has
+//! at most one subscription to each (R106).
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Policy, Sen,
+    channel::ChannelStatus,
+    evidence::same_name,
+    license::Entitlement,
+    policy::{Deployment, Product},
+    price::{ClaimStanding, Line, SegmentClaim},
+};
+
+/// The segment that buyers of government products must belong to (R102).
+const GOVERNMENT: &str = "government";
+
+/// An end customer's one subscription to a government product (R106).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The product's id.
+    pub product: String,
+    /// The end customer's legal name.
+    pub licensee: String,
+    /// The subscription.
+    pub sen: Sen,
+    /// The first day that it does not cover.
+    pub end: Date,
+}
+
+impl Holding {
+    /// The subscription that an entitlement is; `None` for any product that is not a government product.
+    pub fn of(entitlement: &Entitlement, policy: &Policy) -> Option<Self> {
+        let product = policy.product(&entitlement.product).filter(|product| is_government(product))?;
+        let (licensee, sen) = (entitlement.licensee.clone(), entitlement.sen.clone());
+        Some(Self { product: product.id.clone(), licensee, sen, end: entitlement.end()? })
+    }
+
+    /// Whether the subscription gives this licensee this product on a day.
+    pub(crate) fn covers(&self, product: &str, licensee: &str, day: Date) -> bool {
+        self.product == product && self.end > day && same_name(&self.licensee, licensee)
+    }
+
+    /// Whether both are of the same customer and product, of which one may exist (R106).
+    pub fn excludes(&self, other: &Self) -> bool {
+        self.product == other.product && same_name(&self.licensee, &other.licensee)
+    }
+}
+
+/// Whether a product is a government product.
+pub(crate) fn is_government(product: &Product) -> bool {
+    product.deployment == Deployment::GovernmentCloud
+}
+
+/// Whether a seller is appointed to sell a government product (R39, R101).
+pub(crate) fn may_be_sold_by(channel: &ChannelStatus, product: &Product, policy: &Policy) -> bool {
+    let programme = match channel {
+        ChannelStatus::Unaffiliated => None,
+        ChannelStatus::Member { programme, .. } => policy.programme(programme),
+    };
+    programme.is_some_and(|programme| programme.government_families.contains(&product.family))
+}
+
+/// Whether lines contain a government product although no claim proves that the end customer is government (R102).
+pub(crate) fn is_unverified(lines: &[Line], segments: &[SegmentClaim]) -> bool {
+    let proven = |claim: &SegmentClaim| claim.segment == GOVERNMENT && claim.standing == ClaimStanding::Proven;
+    lines.iter().any(|line| line.deployment == Deployment::GovernmentCloud) && !segments.iter().any(proven)
+}

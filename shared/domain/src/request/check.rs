@@ -1,0 +1,279 @@
+//! Checks a request as a whole: who buys for whom, in which currency, in which language, and what was accepted.
+
+use std::{fmt::Display, net::IpAddr};
+
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    claims::Claiming,
+    facts::Facts,
+    findings::Findings,
+    lines::Judging,
+    sent::{AddressRequest, PartyRequest, Request},
+};
+use crate::{
+    Code, Currency, Policy,
+    channel::{ChannelStatus, Partner},
+    evidence::same_name,
+    fault::Faults,
+    form::{self, required},
+    government,
+    order::{Acceptance, Order, PurchasingFor, ReviewReason},
+    party::{Address, Party},
+    policy::{LegalText, LineKind},
+    price::{Basis, ClaimStanding, Line, SegmentClaim},
+};
+
+/// Where a request came from, as far as the audit wants to know (R6).
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// When it arrived.
+    pub at: Timestamp,
+    /// The caller's address, when the gateway tells it.
+    pub ip: Option<IpAddr>,
+    /// Who asked, if they signed in: the subject of their token.
+    pub subject: Option<String>,
+}
+
+impl Request {
+    /// Checks every rule and notes every fault; `Some` is an order without fault, as of the calendar day `today`. `facts`
+    /// are what the request [wants](Self::wants) to be known.
+    pub fn check(&self, policy: &Policy, facts: &Facts, origin: &Origin, today: Date, faults: &mut Faults) -> Option<Order> {
+        let purchasing_for = self.purchasing_for(faults);
+        let currency = self.currency(policy, faults);
+        let customer = match &self.customer {
+            Some(customer) => customer.check("/customer", policy, faults),
+            None => required(faults, "/customer"),
+        };
+        let technical_contact = self.customer.as_ref().and_then(|customer| match &customer.technical_contact {
+            Some(contact) => form::contact(faults, "/customer/technical_contact", contact),
+            None => required(faults, "/customer/technical_contact"),
+        });
+        let reseller = self.reseller(purchasing_for, policy, faults);
+        let mut found = Findings { faults, warnings: Vec::new() };
+        let bill_to = reseller.as_ref().map(Option::as_ref).and_then(|reseller| reseller.or(customer.as_ref()));
+        let channel = standing(facts, bill_to, today, &mut found);
+        let claiming = Claiming { policy, facts, customer: customer.as_ref(), today };
+        let segments = self.segment_claims(&claiming, &mut found);
+        let judging = Judging {
+            policy,
+            facts,
+            basis: currency.map(|currency| Basis {
+                on: today,
+                currency,
+                channel: &channel,
+                segments: segments.as_deref().unwrap_or_default(),
+            }),
+            today,
+            channel: &channel,
+            resold: purchasing_for == Some(PurchasingFor::Customer),
+            contact: technical_contact.as_ref().map(|contact| &contact.email),
+            licensee: customer.as_ref().map(|customer| &*customer.company),
+        };
+        let lines = self.lines(&judging, &mut found);
+        let po_number = form::optional_text(found.faults, "/po_number", self.po_number.as_deref(), 40);
+        let notes = form::optional_lines(found.faults, "/notes", self.notes.as_deref(), 2_000);
+        let locale = self.locale(policy, &mut found);
+        let accepted = self.accepted(purchasing_for, policy, found.faults);
+
+        let (purchasing_for, currency, reseller, customer) = (purchasing_for?, currency?, reseller?, customer?);
+        let (technical_contact, lines, (terms, reseller_agreement)) = (technical_contact?, lines?, accepted?);
+        let (segments, notes) = (segments?, notes?);
+        let buyer = reseller.as_ref().unwrap_or(&customer);
+        let tax_claims = self.tax_claims(policy, facts, buyer, today, &mut found);
+        let review = review(&lines, &segments, notes.as_deref());
+        if reseller.as_ref().is_some_and(|reseller| reseller.contact.email == technical_contact.email) {
+            found.warn(
+                "technical_contact_is_reseller",
+                "/customer/technical_contact/email",
+                "The technical contact has your own address. The key goes to this person: name somebody at your customer, unless \
+                 you manage the licences for them.",
+            );
+        }
+        Some(Order {
+            acceptance: Acceptance { terms, reseller_agreement, by: buyer.contact.clone(), at: origin.at, ip: origin.ip },
+            purchasing_for,
+            currency,
+            reseller,
+            customer,
+            technical_contact,
+            channel,
+            segments,
+            tax_claims,
+            lines,
+            review,
+            po_number: po_number?,
+            notes,
+            locale: locale?,
+            warnings: found.warnings,
+        })
+    }
+
+    fn purchasing_for(&self, faults: &mut Faults) -> Option<PurchasingFor> {
+        match self.purchasing_for.as_deref() {
+            Some("customer") => Some(PurchasingFor::Customer),
+            Some("self") => Some(PurchasingFor::Itself),
+            Some(_) => {
+                faults.add(
+                    Code::ValueInvalid,
+                    "/purchasing_for",
+                    "Say `customer` when you buy for somebody else, `self` when you buy for your own organisation.",
+                );
+                None
+            }
+            None => required(faults, "/purchasing_for"),
+        }
+    }
+
+    /// The reseller: present exactly when the buyer buys for a customer (R19). The outer `None` is a fault.
+    fn reseller(&self, purchasing_for: Option<PurchasingFor>, policy: &Policy, faults: &mut Faults) -> Option<Option<Party>> {
+        match (purchasing_for, &self.reseller) {
+            (Some(PurchasingFor::Customer), Some(reseller)) => {
+                if reseller.technical_contact.is_some() {
+                    faults.add(
+                        Code::NotExpected,
+                        "/reseller/technical_contact",
+                        "The technical contact is the customer's: move it to /customer.",
+                    );
+                }
+                reseller.check("/reseller", policy, faults).map(Some)
+            }
+            (Some(PurchasingFor::Customer), None) => required(faults, "/reseller"),
+            (Some(PurchasingFor::Itself), Some(_)) => {
+                faults.add(
+                    Code::NotExpected,
+                    "/reseller",
+                    "You buy for yourself, so there is no reseller. Leave it out, or set `purchasing_for` to `customer`.",
+                );
+                None
+            }
+            (Some(PurchasingFor::Itself), None) => Some(None),
+            (None, _) => None,
+        }
+    }
+
+    fn currency(&self, policy: &Policy, faults: &mut Faults) -> Option<Currency> {
+        let Some(code) = &self.currency else { return required(faults, "/currency") };
+        let offered = policy.currencies();
+        let currency = code.parse().ok().filter(|currency| offered.contains(currency));
+        if currency.is_none() {
+            let offered: Vec<_> = offered.iter().map(|currency| currency.code()).collect();
+            faults.add(
+                Code::CurrencyNotOffered,
+                "/currency",
+                format!("Prices are in {}. Choose one of these.", offered.join(", ")),
+            );
+        }
+        currency
+    }
+
+    /// Any language tag is welcome: what the vendor does not speak is answered in the vendor's default (R115), with a warning.
+    fn locale(&self, policy: &Policy, found: &mut Findings<'_>) -> Option<String> {
+        let default = policy.wording.default_language();
+        let Some(tag) = &self.locale else { return Some(default.to_owned()) };
+        if !(2..=35).contains(&tag.len()) || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            found.faults.add(Code::ValueInvalid, "/locale", "Give a language tag such as `en` or `ja-JP`, or leave it out.");
+            return None;
+        }
+        let offered = policy.wording.offered(tag);
+        if offered.is_none() {
+            let languages = form::list(policy.wording.languages().map(|language| format!("`{language}`")));
+            let detail = format!("There are no texts in this language: you are answered in `{default}`. There are: {languages}.");
+            found.warn("locale_not_offered", "/locale", detail);
+        }
+        Some(offered.unwrap_or(default).to_owned())
+    }
+
+    fn accepted(
+        &self,
+        purchasing_for: Option<PurchasingFor>,
+        policy: &Policy,
+        faults: &mut Faults,
+    ) -> Option<(String, Option<String>)> {
+        let mut current = |given: &Option<String>, name: &str, what: &str, text: &LegalText| {
+            let accepted = given.as_deref() == Some(&text.version);
+            if !accepted {
+                let LegalText { version, url } = text;
+                let detail = format!("Accept the current {what}, version `{version}`: read {url}, then send that version here.");
+                faults.add(Code::TermsNotAccepted, format!("/accept/{name}"), detail);
+            }
+            accepted.then(|| text.version.clone())
+        };
+        let terms = current(&self.accept.terms, "terms", "terms", &policy.terms);
+        match purchasing_for {
+            Some(PurchasingFor::Customer) => {
+                let agreement = current(
+                    &self.accept.reseller_agreement,
+                    "reseller_agreement",
+                    "reseller agreement",
+                    &policy.reseller_agreement,
+                );
+                Some((terms?, Some(agreement?)))
+            }
+            _ => Some((terms?, None)),
+        }
+    }
+}
+
+impl PartyRequest {
+    fn check(&self, at: impl Display + Copy, policy: &Policy, faults: &mut Faults) -> Option<Party> {
+        let company = form::text(faults, format_args!("{at}/company"), self.company.as_deref(), 120);
+        let contact = form::contact(faults, format_args!("{at}/contact"), &self.contact);
+        let address = self.address.check(format_args!("{at}/address"), policy, faults);
+        Some(Party { company: company?, contact: contact?, address: address? })
+    }
+}
+
+impl AddressRequest {
+    fn check(&self, at: impl Display + Copy, policy: &Policy, faults: &mut Faults) -> Option<Address> {
+        let street = form::text(faults, format_args!("{at}/street"), self.street.as_deref(), 200);
+        let city = form::text(faults, format_args!("{at}/city"), self.city.as_deref(), 100);
+        let postal_code = form::optional_text(faults, format_args!("{at}/postal_code"), self.postal_code.as_deref(), 20);
+        let country = form::country(faults, format_args!("{at}/country"), self.country.as_deref());
+        let region = country.as_deref().and_then(|country| self.region(at, country, policy, faults));
+        Some(Address { street: street?, city: city?, postal_code: postal_code?, region: region?, country: country? })
+    }
+
+    /// The outer `None` is a fault.
+    fn region(&self, at: impl Display + Copy, country: &str, policy: &Policy, faults: &mut Faults) -> Option<Option<String>> {
+        let region = form::optional_region(faults, format_args!("{at}/region"), country, self.region.as_deref())?;
+        if region.is_none() && policy.tax.by_region(country) {
+            let detail = format!("Tax in {country} depends on the region: give its ISO 3166-2 code, `{country}-…`.");
+            faults.add(Code::Required, format_args!("{at}/region"), detail);
+            return None;
+        }
+        Some(region)
+    }
+}
+
+/// The standing of whoever is billed. A member buys at its price for itself: who is signed in for one organisation, and has
+/// another one billed, sells as anybody does (R36, R55).
+fn standing(facts: &Facts, bill_to: Option<&Party>, today: Date, found: &mut Findings<'_>) -> ChannelStatus {
+    let why = match (&facts.partner, &facts.organization, bill_to) {
+        (None, None, _) | (_, _, None) => return ChannelStatus::Unaffiliated,
+        (Some(Partner { name, .. }), _, Some(bill_to)) if !same_name(name, &bill_to.company) => {
+            format!("You are signed in for {name}, and another organisation is billed")
+        }
+        (Some(partner), _, Some(_)) => match partner.status(today) {
+            ChannelStatus::Unaffiliated => format!("{} is in no programme today", partner.name),
+            member => return member,
+        },
+        (None, Some(organization), Some(_)) => format!("You are signed in for {organization}, which is in no programme"),
+    };
+    found.warn("channel_not_applied", "/purchasing_for", format!("{why}: there is no programme discount."));
+    ChannelStatus::Unaffiliated
+}
+
+/// Why a person must look first, as far as lines and claims tell.
+fn review(lines: &[Line], segments: &[SegmentClaim], notes: Option<&str>) -> Vec<ReviewReason> {
+    let words = notes.unwrap_or_default().to_lowercase();
+    let coterm = lines.iter().any(|line| line.order.kind == LineKind::Coterm)
+        || ["co-term", "coterm", "co term", "same end date"].iter().any(|word| words.contains(word));
+    let pending = segments.iter().any(|claim| claim.standing == ClaimStanding::Pending);
+    let reasons = [
+        (coterm, ReviewReason::CotermRequested),
+        (pending, ReviewReason::SegmentEvidencePending),
+        (government::is_unverified(lines, segments), ReviewReason::GovernmentUnverified),
+    ];
+    reasons.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason).collect()
+}
