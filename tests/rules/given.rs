@@ -16,7 +16,7 @@ use domain::{
     license::{self, Entitlement, Kind, LicenseKey},
     link::LinkKeys,
     number::Minter,
-    payment::{Method, News, PaymentId, Receipt, Reference, Told},
+    payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference},
     quote::{Approval, Change, Delivered, Delivery, Issue, Offer, Reviewer, Withheld},
     records::{Occasion, Record},
     request::{Facts, Origin},
@@ -298,17 +298,17 @@ pub(crate) fn payment() -> PaymentId {
     PaymentId::new("stripe", "pi_golden")
 }
 
-pub(crate) fn told(minutes: i64, quote: &Quote, news: News) -> Told {
+pub(crate) fn told(minutes: i64, quote: &Quote, event: PaymentEvent) -> PaymentNotice {
     let reference = Some(Reference { quote: quote.number.clone(), revision: Some(quote.offer.revision) });
-    Told { payment: payment(), at: at(minutes), reference, news }
+    PaymentNotice { payment: payment(), at: at(minutes), reference, event }
 }
 
-fn money_of(quote: &Quote) -> News {
-    News::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] }
+fn money_of(quote: &Quote) -> PaymentEvent {
+    PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] }
 }
 
 /// What is there after something was told.
-fn after(quote: &Quote, receipt: Option<&Receipt>, told: &Told) -> (Quote, Option<Receipt>) {
+fn after(quote: &Quote, receipt: Option<&Receipt>, told: &PaymentNotice) -> (Quote, Option<Receipt>) {
     let settlement = settle(told, receipt, Some(quote), told.at + SignedDuration::from_secs(2));
     (settlement.quote.expect("the quote changes").next, settlement.receipt)
 }
@@ -316,7 +316,7 @@ fn after(quote: &Quote, receipt: Option<&Receipt>, told: &Told) -> (Quote, Optio
 /// After a failed attempt, which leaves the quote issued, it is paid.
 pub(crate) fn paid() -> (Quote, Receipt) {
     let quote = issued();
-    let (quote, _) = after(&quote, None, &told(10, &quote, News::Failed { reason: "card_declined".to_owned() }));
+    let (quote, _) = after(&quote, None, &told(10, &quote, PaymentEvent::Failed { reason: "card_declined".to_owned() }));
     let (quote, receipt) = after(&quote, None, &told(20, &quote, money_of(&quote)));
     (quote, receipt.expect("a receipt"))
 }
@@ -384,8 +384,8 @@ pub(crate) fn delivered() -> Quote {
     quote.deliver(delivery, at(22)).expect("it is owed").next
 }
 
-fn all_of(quote: &Quote) -> News {
-    News::Refunded { total: quote.offer.due() }
+fn all_of(quote: &Quote) -> PaymentEvent {
+    PaymentEvent::Refunded { total: quote.offer.due() }
 }
 
 /// All money went back after the delivery.
@@ -400,8 +400,8 @@ pub(crate) fn refunded() -> (Quote, Receipt) {
 pub(crate) fn withdrawn() -> (Quote, Receipt) {
     let (_, receipt) = paid();
     let quote = delivered();
-    let news = News::Withdrawn { dispute: "dp_golden".to_owned(), money: quote.offer.due() };
-    let (quote, receipt) = after(&quote, Some(&receipt), &Told { reference: None, ..told(60, &quote, news) });
+    let news = PaymentEvent::ChargedBack { dispute: "dp_golden".to_owned(), money: quote.offer.due() };
+    let (quote, receipt) = after(&quote, Some(&receipt), &PaymentNotice { reference: None, ..told(60, &quote, news) });
     (quote, receipt.expect("a receipt"))
 }
 
@@ -425,6 +425,6 @@ pub(crate) fn awaited() -> Receipt {
 }
 
 /// Money that pays nothing.
-pub(crate) fn unapplied(told: &Told, quote: Option<&Quote>) -> Receipt {
+pub(crate) fn unapplied(told: &PaymentNotice, quote: Option<&Quote>) -> Receipt {
     settle(told, None, quote, told.at).receipt.expect("a receipt")
 }

@@ -18,7 +18,7 @@ use domain::{
     government::Holding,
     license::{Entitlement, Kind},
     order::ReviewReason,
-    payment::{Method, News, Receipt, Told, Unapplied},
+    payment::{Method, PaymentEvent, PaymentNotice, Receipt, Unapplied},
     policy::LineKind,
 };
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ fn the_quote_with_everything_has_every_rule_and_note_of_a_price() {
 #[test]
 fn receipts_are_stored_in_this_shape_wherever_the_money_is() {
     let usd: Currency = "USD".parse().expect("a currency");
-    let money = News::Succeeded { money: Money::new(12_345, usd), methods: vec![Method::Card] };
+    let money = PaymentEvent::Succeeded { money: Money::new(12_345, usd), methods: vec![Method::Card] };
     let named = told(20, &given::issued(), money);
     assert_shape("receipt-awaited", &given::awaited());
     assert_shape("receipt-applied", &given::paid().1);
@@ -135,7 +135,7 @@ fn receipts_are_stored_in_this_shape_wherever_the_money_is() {
     assert_shape("receipt-applied-and-withdrawn", &given::withdrawn().1);
     assert_shape("receipt-unapplied", &given::unapplied(&named, None));
     assert_shape("receipt-unapplied-in-review", &given::unapplied(&named, Some(&given::in_review())));
-    assert_shape("receipt-unapplied-without-reference", &given::unapplied(&Told { reference: None, ..named }, None));
+    assert_shape("receipt-unapplied-without-reference", &given::unapplied(&PaymentNotice { reference: None, ..named }, None));
 }
 
 #[test]

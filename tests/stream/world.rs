@@ -19,7 +19,7 @@ use deadlines::{Deadlines, Round};
 use domain::{
     QuoteNumber,
     license::Entitlement,
-    payment::{Method, News, PaymentId, Reference, Told},
+    payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Reference},
     quote::Owed,
     settlement::settle,
 };
@@ -184,11 +184,11 @@ impl World {
     /// A payment of all that a quote asks for arrives.
     pub(crate) async fn pay(&self, number: &QuoteNumber) {
         let quote = self.store.quote(number).await.unwrap().unwrap();
-        let told = Told {
+        let told = PaymentNotice {
             payment: PaymentId::new("stripe", &format!("pi_{}", number.compact())),
             at: self.now(),
             reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
-            news: News::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] },
+            event: PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] },
         };
         let settlement = settle(&told, None, Some(&quote), self.now());
         assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
@@ -197,11 +197,11 @@ impl World {
     /// An attempt to pay fails.
     pub(crate) async fn payment_fails(&self, number: &QuoteNumber) {
         let quote = self.store.quote(number).await.unwrap().unwrap();
-        let told = Told {
+        let told = PaymentNotice {
             payment: PaymentId::new("stripe", &format!("pi_{}_declined", number.compact())),
             at: self.now(),
             reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
-            news: News::Failed { reason: "card_declined".to_owned() },
+            event: PaymentEvent::Failed { reason: "card_declined".to_owned() },
         };
         let settlement = settle(&told, None, Some(&quote), self.now());
         assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
@@ -239,8 +239,8 @@ impl World {
         let quote = self.store.quote(number).await.unwrap().unwrap();
         let payment = quote.payments[0].payment.clone();
         let (receipt, _) = self.store.receipt_and_quote(&payment, Some(number)).await.unwrap();
-        let news = News::Refunded { total: quote.offer.due() };
-        let told = Told { payment, at: self.now(), reference: None, news };
+        let news = PaymentEvent::Refunded { total: quote.offer.due() };
+        let told = PaymentNotice { payment, at: self.now(), reference: None, event: news };
         let settlement = settle(&told, receipt.as_ref(), Some(&quote), self.now());
         assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
     }

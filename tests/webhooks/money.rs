@@ -2,7 +2,7 @@
 
 use domain::{
     Money, Quote,
-    payment::{Method, Unapplied, Whereabouts},
+    payment::{Allocation, Method, Unapplied},
     quote::{Event, Stage, Status},
 };
 use jiff::SignedDuration;
@@ -19,7 +19,7 @@ async fn assert_kept(world: &World, paying: &Paying, reason: Unapplied) {
     assert_eq!((answer.outcome(), &answer.body["reason"]), ("unapplied", &json!(reason)));
 
     let receipt = world.receipt(paying).await.expect("a receipt");
-    let Whereabouts::Unapplied { reason: kept_for, money, at, .. } = receipt.whereabouts else { panic!("{receipt:?}") };
+    let Allocation::Unapplied { reason: kept_for, money, at, .. } = receipt.allocation else { panic!("{receipt:?}") };
     assert_eq!(kept_for, reason);
     let currency = paying.currency.to_uppercase().parse().expect("a currency");
     assert_eq!((money, at), (Money::new(paying.amount, currency), paying.at));
@@ -60,7 +60,7 @@ async fn e28_a_refund_told_before_its_payment_waits_for_it() {
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
     assert_eq!(world.tell(&paying.refunded(paying.amount)).await.outcome(), "recorded");
-    assert_eq!(world.receipt(&paying).await.expect("a receipt").whereabouts, Whereabouts::Awaited);
+    assert_eq!(world.receipt(&paying).await.expect("a receipt").allocation, Allocation::Awaited);
     assert_eq!(world.stored(&quote.number).await, quote, "a refund alone changes no quote");
 
     assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
@@ -109,7 +109,7 @@ async fn r78_what_the_payer_s_bank_withdraws_is_gone_and_nothing_is_delivered_fo
     let gone = world.stored(&quote.number).await;
     assert_eq!((gone.payments[0].refunded, gone.stage), (paying.amount, Stage::Refunded { delivery: None }));
     let receipt = world.receipt(&paying).await.expect("a receipt");
-    assert_eq!((receipt.refunded, receipt.withdrawn.len(), receipt.gone()), (300, 3, paying.amount));
+    assert_eq!((receipt.refunded, receipt.charged_back.len(), receipt.returned()), (300, 3, paying.amount));
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn r78_a_dispute_told_before_its_payment_waits_for_it() {
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
     assert_eq!(world.tell(&paying.withdrawn("early", paying.amount)).await.outcome(), "recorded");
-    assert_eq!(world.receipt(&paying).await.expect("a receipt").whereabouts, Whereabouts::Awaited);
+    assert_eq!(world.receipt(&paying).await.expect("a receipt").allocation, Allocation::Awaited);
     assert_eq!(world.stored(&quote.number).await, quote, "a dispute alone changes no quote");
 
     assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
@@ -132,7 +132,7 @@ async fn a_dispute_over_unapplied_money_is_noted_with_it() {
     let paying = Paying { amount: 100, ..Paying::of(&quote) };
     assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
     assert_eq!(world.tell(&paying.withdrawn("one", 100)).await.outcome(), "recorded");
-    assert_eq!(world.receipt(&paying).await.expect("a receipt").gone(), 100);
+    assert_eq!(world.receipt(&paying).await.expect("a receipt").returned(), 100);
     assert_eq!(world.stored(&quote.number).await, quote);
 }
 
@@ -318,7 +318,7 @@ async fn a_refund_of_unapplied_money_is_noted_with_it() {
     assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "already_processed");
     let receipt = world.receipt(&paying).await.expect("a receipt");
     assert_eq!(receipt.refunded, 100);
-    assert!(matches!(receipt.whereabouts, Whereabouts::Unapplied { .. }));
+    assert!(matches!(receipt.allocation, Allocation::Unapplied { .. }));
     assert_eq!(world.stored(&quote.number).await, quote);
 }
 

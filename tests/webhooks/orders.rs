@@ -4,7 +4,7 @@ use std::{cell::Cell, sync::Arc};
 
 use domain::{
     Quote,
-    payment::{Receipt, Unapplied, Whereabouts},
+    payment::{Allocation, Receipt, Unapplied},
     quote::{Event, Stage},
 };
 use proptest::{
@@ -133,14 +133,14 @@ fn found(quote: &Quote, receipt: Option<&Receipt>) -> End {
             Stage::Refunded { delivery: None } => "refunded",
             _ => "something else",
         },
-        whereabouts: match receipt.map(|receipt| &receipt.whereabouts) {
-            Some(Whereabouts::Applied { quote: paid }) if *paid == quote.number => "applied",
-            Some(Whereabouts::Unapplied { reason: Unapplied::NoReference, .. }) => "unapplied: no reference",
-            Some(Whereabouts::Awaited) => "awaited",
+        whereabouts: match receipt.map(|receipt| &receipt.allocation) {
+            Some(Allocation::Applied { quote: paid }) if *paid == quote.number => "applied",
+            Some(Allocation::Unapplied { reason: Unapplied::NoReference, .. }) => "unapplied: no reference",
+            Some(Allocation::Awaited) => "awaited",
             None => "unknown",
             Some(_) => "something else",
         },
-        gone: receipt.map_or(0, Receipt::gone),
+        gone: receipt.map_or(0, Receipt::returned),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, task::Poll};
 
-use domain::payment::{Unapplied, Whereabouts};
+use domain::payment::{Allocation, Unapplied};
 
 use crate::given::{Paying, World};
 
@@ -89,10 +89,10 @@ async fn of_two_payments_at_once_one_pays_and_the_other_is_kept() {
         let ledger = world.stored(&quote.number).await.payments;
         let [entry] = &*ledger else { panic!("{ledger:?}") };
         let (paid, kept) = if entry.payment == one.id() { (one, other) } else { (other, one) };
-        let paid = world.receipt(&paid).await.expect("a receipt").whereabouts;
-        assert_eq!(paid, Whereabouts::Applied { quote: quote.number.clone() });
-        let kept = world.receipt(&kept).await.expect("a receipt").whereabouts;
-        assert!(matches!(kept, Whereabouts::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
+        let paid = world.receipt(&paid).await.expect("a receipt").allocation;
+        assert_eq!(paid, Allocation::Applied { quote: quote.number.clone() });
+        let kept = world.receipt(&kept).await.expect("a receipt").allocation;
+        assert!(matches!(kept, Allocation::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{Json, Router, body::Bytes, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
 use domain::{
-    payment::{News, Receipt, Told, Unapplied, Whereabouts},
+    payment::{Allocation, PaymentEvent, PaymentNotice, Receipt, Unapplied},
     settlement::{Settlement, settle},
 };
 use runtime::{Clock, Configuration, Failure, Reply, StartError};
@@ -77,7 +77,7 @@ async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMa
     let now = payments.clock.now();
     payments.secrets.verify(headers.get(stripe::SIGNATURE), &body, now)?;
     let told = match stripe::read(&body, payments.accept_test_mode)? {
-        StripeEvent::Told(told) => told,
+        StripeEvent::Notice(told) => told,
         StripeEvent::DisputeWon(payment) => {
             let payment = payment.as_str();
             tracing::error!(
@@ -101,21 +101,21 @@ async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMa
 
 impl Payments {
     /// The receipt, and the quote that it paid — or else the one that the event names.
-    async fn load(&self, told: &Told) -> Result<(Option<Receipt>, Option<domain::Quote>), store::Error> {
+    async fn load(&self, told: &PaymentNotice) -> Result<(Option<Receipt>, Option<domain::Quote>), store::Error> {
         let named = told.reference.as_ref().map(|reference| &reference.quote);
         let (receipt, quote) = self.store.receipt_and_quote(&told.payment, named).await?;
-        let quote = match receipt.as_ref().map(|receipt| &receipt.whereabouts) {
-            Some(Whereabouts::Applied { quote: paid }) if named != Some(paid) => self.store.quote(paid).await?,
+        let quote = match receipt.as_ref().map(|receipt| &receipt.allocation) {
+            Some(Allocation::Applied { quote: paid }) if named != Some(paid) => self.store.quote(paid).await?,
             _ => quote,
         };
         Ok((receipt, quote))
     }
 }
 
-fn reply(told: &Told, settlement: &Settlement) -> axum::response::Response {
-    let whereabouts = settlement.receipt.as_ref().map(|receipt| &receipt.whereabouts);
-    match (&told.news, whereabouts) {
-        (News::Succeeded { .. }, Some(Whereabouts::Unapplied { reason, .. })) => {
+fn reply(told: &PaymentNotice, settlement: &Settlement) -> axum::response::Response {
+    let whereabouts = settlement.receipt.as_ref().map(|receipt| &receipt.allocation);
+    match (&told.event, whereabouts) {
+        (PaymentEvent::Succeeded { .. }, Some(Allocation::Unapplied { reason, .. })) => {
             let payment = told.payment.as_str();
             tracing::warn!(
                 must_decide = "money_unapplied",
@@ -125,7 +125,7 @@ fn reply(told: &Told, settlement: &Settlement) -> axum::response::Response {
             );
             respond(WebhookOutcome::Unapplied, Some(*reason))
         }
-        (News::Succeeded { .. }, Some(_)) => respond(WebhookOutcome::Applied, None),
+        (PaymentEvent::Succeeded { .. }, Some(_)) => respond(WebhookOutcome::Applied, None),
         _ if settlement.receipt.is_some() || settlement.quote.is_some() => respond(WebhookOutcome::Recorded, None),
         _ => respond(WebhookOutcome::AlreadyProcessed, None),
     }

@@ -3,7 +3,7 @@
 use axum::http::HeaderValue;
 use domain::{
     Code, Currency, Money, QuoteNumber, Refusal,
-    payment::{Method, News, PaymentId, Reference, Told},
+    payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Reference},
 };
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -79,7 +79,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum StripeEvent {
     /// A payment succeeded, failed, was refunded or was withdrawn by a dispute.
-    Told(Told),
+    Notice(PaymentNotice),
     /// A dispute over this payment was won: its money is back.
     DisputeWon(PaymentId),
     /// An event of a type that is not used here, or of test mode where only live money counts.
@@ -217,7 +217,7 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
     let at = Timestamp::from_second(created)
         .map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a Unix time in seconds."))?;
     let told = |payment: &str, reference, news| {
-        Ok(StripeEvent::Told(Told { payment: PaymentId::new("stripe", payment), at, reference, news }))
+        Ok(StripeEvent::Notice(PaymentNotice { payment: PaymentId::new("stripe", payment), at, reference, event: news }))
     };
     match &*event.kind {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
@@ -231,13 +231,14 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
             else {
                 return Ok(StripeEvent::Ignored);
             };
-            let news = News::Succeeded { money: money(amount, currency)?, methods: methods(&session.payment_method_types) };
+            let news =
+                PaymentEvent::Succeeded { money: money(amount, currency)?, methods: methods(&session.payment_method_types) };
             let reference = reference(session.metadata.as_ref(), session.client_reference_id.as_deref());
             told(session.payment_intent.as_ref().map_or(&session.id, Expandable::id), reference, news)
         }
         "payment_intent.succeeded" => {
             let intent = of::<Intent>(object)?;
-            let news = News::Succeeded {
+            let news = PaymentEvent::Succeeded {
                 money: money(intent.amount_received.unwrap_or(intent.amount), &intent.currency)?,
                 methods: methods(&intent.payment_method_types),
             };
@@ -246,11 +247,11 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
         "payment_intent.payment_failed" => {
             let intent = of::<Intent>(object)?;
             let reason = intent.last_payment_error.and_then(|error| error.code).unwrap_or_else(|| "unknown".to_owned());
-            told(&intent.id, reference(intent.metadata.as_ref(), None), News::Failed { reason })
+            told(&intent.id, reference(intent.metadata.as_ref(), None), PaymentEvent::Failed { reason })
         }
         "charge.refunded" => {
             let charge = of::<Charge>(object)?;
-            let news = News::Refunded { total: money(charge.amount_refunded, &charge.currency)? };
+            let news = PaymentEvent::Refunded { total: money(charge.amount_refunded, &charge.currency)? };
             told(
                 charge.payment_intent.as_ref().map_or(&charge.id, Expandable::id),
                 reference(charge.metadata.as_ref(), None),
@@ -261,7 +262,12 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
             let dispute = of::<Dispute>(object)?;
             let (payment, money) = (dispute.payment()?, money(dispute.amount, &dispute.currency)?);
             // A dispute does not say what the payment was for: its receipt does.
-            Ok(StripeEvent::Told(Told { payment, at, reference: None, news: News::Withdrawn { dispute: dispute.id, money } }))
+            Ok(StripeEvent::Notice(PaymentNotice {
+                payment,
+                at,
+                reference: None,
+                event: PaymentEvent::ChargedBack { dispute: dispute.id, money },
+            }))
         }
         "charge.dispute.funds_reinstated" => Ok(StripeEvent::DisputeWon(of::<Dispute>(object)?.payment()?)),
         _ => Ok(StripeEvent::Ignored),
@@ -351,7 +357,7 @@ mod tests {
         };
         assert_eq!(read(event("unpaid").as_bytes(), false), Ok(StripeEvent::Ignored));
         assert!(
-            matches!(read(event("paid").as_bytes(), false), Ok(StripeEvent::Told(told)) if told.payment.as_str() == "stripe:pi_1")
+            matches!(read(event("paid").as_bytes(), false), Ok(StripeEvent::Notice(told)) if told.payment.as_str() == "stripe:pi_1")
         );
     }
 
@@ -379,6 +385,6 @@ mod tests {
         })
         .to_string();
         assert_eq!(read(event.as_bytes(), false), Ok(StripeEvent::Ignored));
-        assert!(matches!(read(event.as_bytes(), true), Ok(StripeEvent::Told(_))));
+        assert!(matches!(read(event.as_bytes(), true), Ok(StripeEvent::Notice(_))));
     }
 }

@@ -74,7 +74,7 @@ impl PaymentId {
 
 /// What a provider told, in our words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct PaymentNotice {
     /// The payment it is about.
     pub payment: PaymentId,
     /// When it happened, by the provider's clock: a payment counts from then, however late it is told.
@@ -82,7 +82,7 @@ pub struct Told {
     /// What it was for, as far as the event says.
     pub reference: Option<Reference>,
     /// What happened.
-    pub news: News,
+    pub event: PaymentEvent,
 }
 
 /// What a payment was for.
@@ -96,7 +96,7 @@ pub struct Reference {
 
 /// What happened to a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum PaymentEvent {
     /// The money is there.
     Succeeded {
         /// What arrived.
@@ -115,7 +115,7 @@ pub enum News {
         total: Money,
     },
     /// The payer's bank withdrew some or all of it: a chargeback, or a debit that was returned.
-    Withdrawn {
+    ChargedBack {
         /// The provider's name for this dispute: a payment may have several.
         dispute: String,
         /// How much went back in this dispute: never a difference.
@@ -131,30 +131,31 @@ pub struct Receipt {
     /// Of the stored item; 1 when it is created.
     pub version: u64,
     /// Where the money went.
-    pub whereabouts: Whereabouts,
+    #[serde(rename = "whereabouts")]
+    pub allocation: Allocation,
     /// How much of it we gave back so far, in minor units.
     pub refunded: i64,
     /// How much of it the payer's bank withdrew, in minor units, by dispute.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub withdrawn: BTreeMap<String, i64>,
+    #[serde(rename = "withdrawn", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub charged_back: BTreeMap<String, i64>,
 }
 
 impl Receipt {
     /// The receipt of a payment of which nothing is known: version 0, which is never stored.
     pub(crate) fn unknown(payment: PaymentId) -> Self {
-        Self { payment, version: 0, whereabouts: Whereabouts::Awaited, refunded: 0, withdrawn: BTreeMap::new() }
+        Self { payment, version: 0, allocation: Allocation::Awaited, refunded: 0, charged_back: BTreeMap::new() }
     }
 
     /// How much of it went back so far, one way or the other, in minor units.
-    pub fn gone(&self) -> i64 {
-        self.refunded + self.withdrawn.values().sum::<i64>()
+    pub fn returned(&self) -> i64 {
+        self.refunded + self.charged_back.values().sum::<i64>()
     }
 }
 
 /// Where money went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum Whereabouts {
+pub enum Allocation {
     /// Nothing was told so far but that money went back: it waits for its payment.
     Awaited,
     /// It paid this quote.

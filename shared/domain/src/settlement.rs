@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     Money,
-    payment::{Method, News, Payment, Receipt, Reference, Told, Unapplied, Whereabouts},
+    payment::{Allocation, Method, Payment, PaymentEvent, PaymentNotice, Receipt, Reference, Unapplied},
     quote::{Change, Quote, Stage},
 };
 
@@ -24,47 +24,47 @@ pub struct Settlement {
 /// Decides what one telling means, given what is known of the payment and of the quote that it names or paid.
 ///
 /// `quote` is the one that the receipt says was paid, or else the one that the event names, when it exists.
-pub fn settle(told: &Told, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
-    match &told.news {
-        News::Succeeded { money, methods } => succeeded(told, *money, methods, receipt, quote, now),
-        News::Refunded { total } => gone(told, *total, receipt, quote, now, |receipt| &mut receipt.refunded),
-        News::Withdrawn { dispute, money } => {
-            gone(told, *money, receipt, quote, now, |receipt| receipt.withdrawn.entry(dispute.clone()).or_default())
-        }
-        News::Failed { reason } => {
-            Settlement { receipt: None, quote: quote.and_then(|quote| quote.payment_failed(&told.payment, reason, now)) }
+pub fn settle(notice: &PaymentNotice, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
+    match &notice.event {
+        PaymentEvent::Succeeded { money, methods } => succeeded(notice, *money, methods, receipt, quote, now),
+        PaymentEvent::Refunded { total } => money_returned(notice, *total, receipt, quote, now, |receipt| &mut receipt.refunded),
+        PaymentEvent::ChargedBack { dispute, money } => money_returned(notice, *money, receipt, quote, now, |receipt| {
+            receipt.charged_back.entry(dispute.clone()).or_default()
+        }),
+        PaymentEvent::Failed { reason } => {
+            Settlement { receipt: None, quote: quote.and_then(|quote| quote.payment_failed(&notice.payment, reason, now)) }
         }
     }
 }
 
 fn succeeded(
-    told: &Told,
+    notice: &PaymentNotice,
     money: Money,
     methods: &[Method],
     receipt: Option<&Receipt>,
     quote: Option<&Quote>,
     now: Timestamp,
 ) -> Settlement {
-    let mut next = renewed(told, receipt);
-    let pays = match (&told.reference, quote) {
+    let mut next = renewed(notice, receipt);
+    let pays = match (&notice.reference, quote) {
         (None, _) => Err(Unapplied::NoReference),
         (Some(_), None) => Err(Unapplied::QuoteUnknown),
-        (Some(reference), Some(quote)) => fit(quote, reference, money, methods, told.at).map(|method| (quote, method)),
+        (Some(reference), Some(quote)) => fit(quote, reference, money, methods, notice.at).map(|method| (quote, method)),
     };
     let change;
-    (next.whereabouts, change) = match (receipt.map(|receipt| &receipt.whereabouts), pays) {
-        (Some(Whereabouts::Applied { .. }), _) => return Settlement::default(),
+    (next.allocation, change) = match (receipt.map(|receipt| &receipt.allocation), pays) {
+        (Some(Allocation::Applied { .. }), _) => return Settlement::default(),
         // Events of one payment may say different things about it. It pays if it does by any of them, whichever comes
         // first; and if by none, the most telling reason stays.
-        (Some(Whereabouts::Unapplied { reason: known, .. }), Err(reason)) if reason <= *known => return Settlement::default(),
+        (Some(Allocation::Unapplied { reason: known, .. }), Err(reason)) if reason <= *known => return Settlement::default(),
         (_, Err(reason)) => {
-            let quote = told.reference.as_ref().map(|reference| reference.quote.clone());
-            (Whereabouts::Unapplied { reason, money, quote, at: told.at }, None)
+            let quote = notice.reference.as_ref().map(|reference| reference.quote.clone());
+            (Allocation::Unapplied { reason, money, quote, at: notice.at }, None)
         }
         (_, Ok((quote, method))) => {
-            let refunded = next.gone();
-            let payment = Payment { payment: told.payment.clone(), amount: money.minor, method, at: told.at, refunded };
-            (Whereabouts::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
+            let refunded = next.returned();
+            let payment = Payment { payment: notice.payment.clone(), amount: money.minor, method, at: notice.at, refunded };
+            (Allocation::Applied { quote: quote.number.clone() }, Some(quote.pay(payment, now)))
         }
     };
     Settlement { receipt: Some(next), quote: change }
@@ -72,31 +72,31 @@ fn succeeded(
 
 /// Enters that money went back, where it counts: by one `account` of it so much in all. Both refunds and disputes only ever
 /// rise, so what went back in all does not depend on the order in which they are told.
-fn gone(
-    told: &Told,
+fn money_returned(
+    notice: &PaymentNotice,
     total: Money,
     receipt: Option<&Receipt>,
     quote: Option<&Quote>,
     now: Timestamp,
     account: impl FnOnce(&mut Receipt) -> &mut i64,
 ) -> Settlement {
-    let mut next = renewed(told, receipt);
+    let mut next = renewed(notice, receipt);
     let known = account(&mut next);
     if *known >= total.minor {
         return Settlement::default();
     }
     *known = total.minor;
-    let paid_in = match &next.whereabouts {
-        Whereabouts::Awaited => None,
-        Whereabouts::Applied { .. } => quote.map(|quote| quote.offer.currency),
-        Whereabouts::Unapplied { money, .. } => Some(money.currency),
+    let paid_in = match &next.allocation {
+        Allocation::Awaited => None,
+        Allocation::Applied { .. } => quote.map(|quote| quote.offer.currency),
+        Allocation::Unapplied { money, .. } => Some(money.currency),
     };
     if paid_in.is_some_and(|currency| currency != total.currency) {
         return Settlement::default();
     }
-    let change = match (&next.whereabouts, quote) {
-        (Whereabouts::Applied { quote: paid }, Some(quote)) if quote.number == *paid => {
-            quote.refund(&told.payment, next.gone(), now)
+    let change = match (&next.allocation, quote) {
+        (Allocation::Applied { quote: paid }, Some(quote)) if quote.number == *paid => {
+            quote.refund(&notice.payment, next.returned(), now)
         }
         _ => None,
     };
@@ -104,8 +104,8 @@ fn gone(
 }
 
 /// The payment's receipt as it was, with the version of the next one.
-fn renewed(told: &Told, receipt: Option<&Receipt>) -> Receipt {
-    let mut next = receipt.cloned().unwrap_or_else(|| Receipt::unknown(told.payment.clone()));
+fn renewed(notice: &PaymentNotice, receipt: Option<&Receipt>) -> Receipt {
+    let mut next = receipt.cloned().unwrap_or_else(|| Receipt::unknown(notice.payment.clone()));
     next.version += 1;
     next
 }

@@ -10,7 +10,7 @@ use domain::{
     fault::Faults,
     link::LinkKeys,
     number::Minter,
-    payment::{Method, News, PaymentId, Receipt, Reference, Told, Unapplied, Whereabouts},
+    payment::{Allocation, Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference, Unapplied},
     quote::{Event, Issue, Offer, Stage},
     request::{AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, Origin, PartyRequest, Request},
     settlement::settle,
@@ -67,10 +67,10 @@ impl Books {
     }
 
     /// Settles one telling as whoever stores would, and says whether anything was written.
-    fn tell(&mut self, told: &Told) -> bool {
+    fn tell(&mut self, told: &PaymentNotice) -> bool {
         let receipt = self.receipts.get(&told.payment);
-        let wanted = match receipt.map(|receipt| &receipt.whereabouts) {
-            Some(Whereabouts::Applied { quote }) => Some(quote),
+        let wanted = match receipt.map(|receipt| &receipt.allocation) {
+            Some(Allocation::Applied { quote }) => Some(quote),
             _ => told.reference.as_ref().map(|reference| &reference.quote),
         };
         let quote = wanted.filter(|number| **number == self.quote.number).map(|_| &self.quote);
@@ -88,7 +88,7 @@ impl Books {
         wrote
     }
 
-    fn tell_all(told: &[Told], quote: &Quote) -> Self {
+    fn tell_all(told: &[PaymentNotice], quote: &Quote) -> Self {
         let mut books = Self::new(quote);
         told.iter().for_each(|told| {
             books.tell(told);
@@ -100,10 +100,12 @@ impl Books {
     fn outcome(&self) -> impl PartialEq + std::fmt::Debug + use<> {
         let ledger: Vec<_> = self.quote.payments.iter().map(|payment| (payment.amount, payment.refunded)).collect();
         let stage = std::mem::discriminant(&self.quote.stage);
-        let receipts = self.receipts.values().map(|receipt| match &receipt.whereabouts {
-            Whereabouts::Awaited => (None, None, None, receipt.gone()),
-            Whereabouts::Applied { quote } => (None, None, Some(quote.clone()), receipt.gone()),
-            Whereabouts::Unapplied { reason, money, quote, .. } => (Some(*reason), Some(*money), quote.clone(), receipt.gone()),
+        let receipts = self.receipts.values().map(|receipt| match &receipt.allocation {
+            Allocation::Awaited => (None, None, None, receipt.returned()),
+            Allocation::Applied { quote } => (None, None, Some(quote.clone()), receipt.returned()),
+            Allocation::Unapplied { reason, money, quote, .. } => {
+                (Some(*reason), Some(*money), quote.clone(), receipt.returned())
+            }
         });
         (ledger, stage, receipts.collect::<Vec<_>>())
     }
@@ -140,21 +142,21 @@ fn paying(n: usize, quote: &Quote) -> impl Strategy<Value = Paying> + use<> {
     )
 }
 
-fn news(paying: &Paying) -> impl Strategy<Value = News> + use<> {
+fn news(paying: &Paying) -> impl Strategy<Value = PaymentEvent> + use<> {
     let money = paying.money;
     let part_or_all =
         move || prop::sample::select(vec![money.minor / 3, money.minor]).prop_map(move |minor| Money::new(minor, money.currency));
     prop_oneof![
-        4 => Just(News::Succeeded { money, methods: vec![Method::Card] }),
-        1 => Just(News::Failed { reason: "card_declined".to_owned() }),
-        2 => part_or_all().prop_map(|total| News::Refunded { total }),
+        4 => Just(PaymentEvent::Succeeded { money, methods: vec![Method::Card] }),
+        1 => Just(PaymentEvent::Failed { reason: "card_declined".to_owned() }),
+        2 => part_or_all().prop_map(|total| PaymentEvent::Refunded { total }),
         2 => (part_or_all(), prop::sample::select(vec!["dp_1", "dp_2"]))
-            .prop_map(|(money, dispute)| News::Withdrawn { dispute: dispute.to_owned(), money }),
+            .prop_map(|(money, dispute)| PaymentEvent::ChargedBack { dispute: dispute.to_owned(), money }),
     ]
 }
 
 /// What is told of some payments: any news, any number of times, with the reference or without.
-fn tellings(payments: usize, most: usize) -> impl Strategy<Value = (Quote, Vec<Told>)> {
+fn tellings(payments: usize, most: usize) -> impl Strategy<Value = (Quote, Vec<PaymentNotice>)> {
     let quote = quote();
     let payings: Vec<_> = (0..payments).map(|n| paying(n, &quote)).collect();
     payings.prop_flat_map(move |payings| {
@@ -164,7 +166,12 @@ fn tellings(payments: usize, most: usize) -> impl Strategy<Value = (Quote, Vec<T
             (news(&paying), prop::bool::weighted(0.7), any::<bool>(), 0..3_i64).prop_map(move |(news, named, exact, later)| {
                 let Reference { quote, revision } = paying.reference.clone();
                 let reference = named.then(|| Reference { quote, revision: revision.filter(|_| exact) });
-                Told { payment: paying.id.clone(), at: paying.at + SignedDuration::from_secs(later), reference, news }
+                PaymentNotice {
+                    payment: paying.id.clone(),
+                    at: paying.at + SignedDuration::from_secs(later),
+                    reference,
+                    event: news,
+                }
             })
         });
         (Just(quote), prop::collection::vec(telling, 1..=most))
@@ -195,13 +202,13 @@ proptest! {
         let mut books = Books::tell_all(&told, &quote);
         let arrived: BTreeMap<_, _> = told
             .iter()
-            .filter_map(|told| match told.news { News::Succeeded { money, .. } => Some((&told.payment, money)), _ => None })
+            .filter_map(|told| match told.event { PaymentEvent::Succeeded { money, .. } => Some((&told.payment, money)), _ => None })
             .collect();
         // What was refunded, and what each dispute withdrew.
         let accounts: BTreeMap<_, _> = told.iter().fold(BTreeMap::new(), |mut accounts, told| {
-            let (account, so_much) = match &told.news {
-                News::Refunded { total } => ("refunds", total.minor),
-                News::Withdrawn { dispute, money } => (&**dispute, money.minor),
+            let (account, so_much) = match &told.event {
+                PaymentEvent::Refunded { total } => ("refunds", total.minor),
+                PaymentEvent::ChargedBack { dispute, money } => (&**dispute, money.minor),
                 _ => return accounts,
             };
             let most: &mut i64 = accounts.entry((&told.payment, account)).or_default();
@@ -215,14 +222,14 @@ proptest! {
 
         prop_assert!(books.quote.payments.len() <= 1, "a quote is paid once");
         for (id, receipt) in &books.receipts {
-            prop_assert_eq!(receipt.gone(), gone.get(id).copied().unwrap_or(0));
+            prop_assert_eq!(receipt.returned(), gone.get(id).copied().unwrap_or(0));
             let entry = books.quote.payments.iter().find(|entry| entry.payment == *id);
-            match (&receipt.whereabouts, arrived.get(id)) {
-                (Whereabouts::Awaited, None) => prop_assert!(receipt.gone() > 0 && entry.is_none()),
-                (Whereabouts::Unapplied { money, .. }, Some(arrived)) => prop_assert!(money == arrived && entry.is_none()),
-                (Whereabouts::Applied { quote }, Some(arrived)) => {
+            match (&receipt.allocation, arrived.get(id)) {
+                (Allocation::Awaited, None) => prop_assert!(receipt.returned() > 0 && entry.is_none()),
+                (Allocation::Unapplied { money, .. }, Some(arrived)) => prop_assert!(money == arrived && entry.is_none()),
+                (Allocation::Applied { quote }, Some(arrived)) => {
                     let entry = entry.expect("an entry of the ledger");
-                    prop_assert_eq!((entry.amount, entry.refunded), (arrived.minor, receipt.gone()));
+                    prop_assert_eq!((entry.amount, entry.refunded), (arrived.minor, receipt.returned()));
                     prop_assert_eq!((*arrived, quote), (books.quote.offer.due(), &books.quote.number));
                 }
                 other => prop_assert!(false, "{:?}", other),
@@ -247,36 +254,39 @@ fn each_reason_has_its_money() {
     let quote = quote();
     let due = quote.offer.due();
     let reference = |quote: &QuoteNumber, revision| Some(Reference { quote: quote.clone(), revision });
-    let right = Told {
+    let right = PaymentNotice {
         payment: PaymentId::new("stripe", "pi_1"),
         at: noon(),
         reference: reference(&quote.number, Some(1)),
-        news: News::Succeeded { money: due, methods: vec![Method::Card] },
+        event: PaymentEvent::Succeeded { money: due, methods: vec![Method::Card] },
     };
-    let succeeded = |money: Money| News::Succeeded { money, methods: vec![Method::Card] };
+    let succeeded = |money: Money| PaymentEvent::Succeeded { money, methods: vec![Method::Card] };
     let stranger = Minter::new(b"key").quote_from_seed("stranger");
     let cases = [
-        (Told { reference: None, ..right.clone() }, Unapplied::NoReference),
-        (Told { reference: reference(&stranger, None), ..right.clone() }, Unapplied::QuoteUnknown),
-        (Told { reference: reference(&quote.number, Some(7)), ..right.clone() }, Unapplied::RevisionSuperseded),
-        (Told { at: quote.offer.expires_at, ..right.clone() }, Unapplied::QuoteExpired),
-        (Told { news: succeeded(Money::new(due.minor, "AUD".parse().unwrap())), ..right.clone() }, Unapplied::CurrencyMismatch),
-        (Told { news: succeeded(Money::new(due.minor + 1, due.currency)), ..right.clone() }, Unapplied::AmountMismatch),
+        (PaymentNotice { reference: None, ..right.clone() }, Unapplied::NoReference),
+        (PaymentNotice { reference: reference(&stranger, None), ..right.clone() }, Unapplied::QuoteUnknown),
+        (PaymentNotice { reference: reference(&quote.number, Some(7)), ..right.clone() }, Unapplied::RevisionSuperseded),
+        (PaymentNotice { at: quote.offer.expires_at, ..right.clone() }, Unapplied::QuoteExpired),
+        (
+            PaymentNotice { event: succeeded(Money::new(due.minor, "AUD".parse().unwrap())), ..right.clone() },
+            Unapplied::CurrencyMismatch,
+        ),
+        (PaymentNotice { event: succeeded(Money::new(due.minor + 1, due.currency)), ..right.clone() }, Unapplied::AmountMismatch),
     ];
     for (told, reason) in cases {
         let mut books = Books::new(&quote);
         assert!(books.tell(&told));
         assert!(
-            matches!(&books.receipts[&told.payment].whereabouts, Whereabouts::Unapplied { reason: kept, .. } if *kept == reason),
+            matches!(&books.receipts[&told.payment].allocation, Allocation::Unapplied { reason: kept, .. } if *kept == reason),
             "{reason:?}: {books:?}"
         );
         assert_eq!(books.quote, quote);
     }
     let mut books = Books::new(&quote);
-    assert!(books.tell(&Told { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right.clone() }));
+    assert!(books.tell(&PaymentNotice { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right.clone() }));
     assert!(matches!(books.quote.stage, Stage::Paid { .. }), "the last instant counts");
-    let second = Told { payment: PaymentId::new("stripe", "pi_2"), ..right };
+    let second = PaymentNotice { payment: PaymentId::new("stripe", "pi_2"), ..right };
     assert!(books.tell(&second));
-    let kept = &books.receipts[&second.payment].whereabouts;
-    assert!(matches!(kept, Whereabouts::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
+    let kept = &books.receipts[&second.payment].allocation;
+    assert!(matches!(kept, Allocation::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
 }
