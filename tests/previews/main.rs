@@ -15,7 +15,7 @@ use domain::{
     Policy, Quote, Refusal,
     link::LinkKeys,
     number::Minter,
-    quote::{Issue, Offer},
+    quote::{IssueContext, Offer},
     request::{Facts, Origin},
 };
 use http_body_util::BodyExt;
@@ -145,7 +145,7 @@ impl Desk {
     fn offer(&self, order: &Value) -> Result<Offer, Refusal> {
         let body = QuoteBody::read(order.to_string().as_bytes())?;
         let origin = Origin { at: NOW.parse().unwrap(), ip: None, subject: None };
-        let issue = Issue { origin, request_hash: "the same".to_owned(), link_key: self.links.keys().current() };
+        let issue = IssueContext { origin, request_hash: "the same".to_owned(), link_key: self.links.keys().current() };
         Offer::make(&body.request, body.faults, &self.facts, &self.policy, &issue)
     }
 

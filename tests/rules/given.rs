@@ -17,7 +17,7 @@ use domain::{
     link::LinkKeys,
     number::Minter,
     payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference},
-    quote::{Approval, Change, Delivered, Delivery, Issue, Offer, Reviewer, Withheld},
+    quote::{Approval, Change, Delivered, Delivery, IssueContext, Offer, Reviewer, Withheld},
     records::{Occasion, Record},
     request::{Facts, Origin},
     settlement::settle,
@@ -170,7 +170,7 @@ fn offer_of(request: &Value, facts: &Facts, minutes: i64) -> Offer {
     let subject = facts.partner.as_ref().map(|_| "member-1".to_owned());
     let body = QuoteBody::read(request.to_string().as_bytes()).expect("JSON");
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
-    let issue = Issue {
+    let issue = IssueContext {
         origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])), subject },
         request_hash: format!("{:064x}", request.to_string().len()),
         link_key: link_keys.current(),
@@ -213,7 +213,7 @@ fn everything_known() -> Facts {
     ];
     let mut held: Vec<_> = held.into();
     // Another reseller has sold this one.
-    held[1].issue.partner = None;
+    held[1].statement.partner = None;
     Facts {
         organization: Some(RESELLER.to_owned()),
         partner: Some(partner()),
@@ -325,8 +325,8 @@ pub(crate) fn paid() -> (Quote, Receipt) {
 fn signed(entitlement: Entitlement) -> Entitlement {
     let text = "-----BEGIN LICENSE FILE-----\nZ29sZGVu\n-----END LICENSE FILE-----\n".to_owned();
     let file = (entitlement.kind != Kind::Subscription).then(|| LicenseKey { key_id: "golden".to_owned(), text });
-    let issue = license::Issue { file, ..entitlement.issue.clone() };
-    Entitlement { issue, ..entitlement }
+    let statement = license::Statement { file, ..entitlement.statement.clone() };
+    Entitlement { statement, ..entitlement }
 }
 
 fn entitlements() -> Vec<Entitlement> {
@@ -379,7 +379,7 @@ pub(crate) fn withheld() -> Quote {
 
 pub(crate) fn delivered() -> Quote {
     let (quote, _) = paid();
-    let entitlements = entitlements().iter().map(|it| Delivered::of(it.issue.line, it)).collect();
+    let entitlements = entitlements().iter().map(|it| Delivered::of(it.statement.line, it)).collect();
     let delivery = Delivery { invoice: "IN-000001".to_owned(), invoiced_on: date(2026, 11, 22), entitlements };
     quote.deliver(delivery, at(22)).expect("it is owed").next
 }

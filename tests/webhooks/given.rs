@@ -18,7 +18,7 @@ use domain::{
     link::LinkKeys,
     number::Minter,
     payment::{PaymentId, Receipt},
-    quote::{Issue, Offer},
+    quote::{IssueContext, Offer},
     request::{Facts, Origin},
 };
 use http_body_util::BodyExt;
@@ -130,7 +130,7 @@ impl World {
         let body = QuoteBody::read(request.to_string().as_bytes()).expect("a request");
         let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("keys");
         let request_hash = format!("{currency} {users}");
-        let issue = Issue { origin: Origin { at, ip: None, subject: None }, request_hash, link_key: link_keys.current() };
+        let issue = IssueContext { origin: Origin { at, ip: None, subject: None }, request_hash, link_key: link_keys.current() };
         Offer::make(&body.request, body.faults, &Facts::default(), &self.policy, &issue).expect("the example is in order")
     }
 

@@ -204,7 +204,7 @@ fn noted(old: Option<Holding>, new: Option<Holding>, known: &[Holding], before: 
         .filter(|old| !new.as_ref().is_some_and(|new| old.excludes(new)))
         .filter(|old| there(old).is_some_and(|known| known.sen == old.sen))
         .zip(before)
-        .map(|(old, before)| Holding { end: before.issue.purchased, ..old });
+        .map(|(old, before)| Holding { end: before.statement.purchased, ..old });
     let begun = new.filter(|new| there(new).is_none_or(|known| known.sen == new.sen || known.end < new.end));
     ended.into_iter().chain(begun).collect()
 }

@@ -281,14 +281,17 @@ fn r31_a_site_names_people_in_three_roles_and_no_other() {
 #[test]
 fn what_was_sold_before_is_an_entitlement_without_a_quote_and_without_a_key() {
     let perpetual = entitlement(&an_entitlement(), None).unwrap();
-    assert_eq!((perpetual.kind, perpetual.issue.quote.is_none(), perpetual.issue.file.is_none()), (Kind::Perpetual, true, true));
-    assert_eq!((perpetual.issue.maintenance_end, perpetual.issue.term_end), (Some(date(2027, 2, 28)), None));
-    assert_eq!(perpetual.issue.partner.as_deref(), Some("Example Reseller"));
+    assert_eq!(
+        (perpetual.kind, perpetual.statement.quote.is_none(), perpetual.statement.file.is_none()),
+        (Kind::Perpetual, true, true)
+    );
+    assert_eq!((perpetual.statement.maintenance_end, perpetual.statement.term_end), (Some(date(2027, 2, 28)), None));
+    assert_eq!(perpetual.statement.partner.as_deref(), Some("Example Reseller"));
 
     let cloud = with(&an_entitlement(), "/product", json!("tracker-cloud"));
     let cloud = entitlement(&cloud, None).unwrap();
     assert_eq!(
-        (cloud.kind, cloud.issue.maintenance_end, cloud.issue.term_end),
+        (cloud.kind, cloud.statement.maintenance_end, cloud.statement.term_end),
         (Kind::Subscription, None, Some(date(2027, 2, 28)))
     );
 
@@ -346,7 +349,7 @@ fn a_line_without_a_number_is_told_what_else_is_wrong() {
 fn product_edition_and_tier_of_an_import_are_in_the_policy() {
     let of = |product: &str, edition: Value, tier: i64| {
         let body = with(&with(&an_entitlement(), "/product", json!(product)), "/tier", json!(tier));
-        entitlement(&with(&body, "/edition", edition), None).map(|entitlement| entitlement.issue.tier)
+        entitlement(&with(&body, "/edition", edition), None).map(|entitlement| entitlement.statement.tier)
     };
     assert_eq!(of("tracker-service-desk", json!("premium"), 100), Ok(100));
     assert_eq!(of("tracker-cloud-monthly", Value::Null, 37), Ok(37), "by the month, any number of users");
@@ -363,20 +366,20 @@ fn product_edition_and_tier_of_an_import_are_in_the_policy() {
 fn importing_again_keeps_what_is_not_the_sender_s_to_say() {
     let mut first = entitlement(&an_entitlement(), None).unwrap();
     first.advance();
-    first.issue.issued_at = noon("2026-06-01");
+    first.statement.issued_at = noon("2026-06-01");
     first.product_name = "Tracker, as it was called".to_owned();
     first.migrated_by = Some("Q-2222-22222".parse().unwrap());
     assert_eq!(entitlement(&an_entitlement(), Some(&first)), Ok(first.clone()));
 
     let larger = entitlement(&with(&an_entitlement(), "/tier", json!(100)), Some(&first)).unwrap();
-    first.issue.tier = 100;
+    first.statement.tier = 100;
     assert_eq!(larger, first);
 }
 
 #[test]
 fn what_a_quote_has_sold_is_not_imported_over() {
     let mut sold = entitlement(&an_entitlement(), None).unwrap();
-    sold.issue.quote = Some("Q-2222-22222".parse().unwrap());
+    sold.statement.quote = Some("Q-2222-22222".parse().unwrap());
     assert_eq!(entitlement(&an_entitlement(), Some(&sold)), Err(at(&[(Code::RecordChanged, "")])));
 }
 

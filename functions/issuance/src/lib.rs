@@ -225,7 +225,7 @@ impl Issuance {
     async fn sign(&self, owed: &mut Entitlement) -> Result<(), Failure> {
         if let Some(license) = license_of(owed, self.signer.key().id().as_str()) {
             let text = LicenseFile::issue(&license, self.signer.as_ref()).await?.as_str().to_owned();
-            owed.issue.file = Some(LicenseKey { key_id: license.key_id, text });
+            owed.statement.file = Some(LicenseKey { key_id: license.key_id, text });
         }
         Ok(())
     }
@@ -253,10 +253,10 @@ fn license_of(owed: &Entitlement, key_id: &str) -> Option<License> {
         tier: Some(tier),
         licensee: owed.licensee.clone(),
         kind,
-        purchased: owed.issue.purchased,
-        maintenance_end: owed.issue.maintenance_end,
-        term_end: owed.issue.term_end,
-        issued_at: owed.issue.issued_at,
+        purchased: owed.statement.purchased,
+        maintenance_end: owed.statement.maintenance_end,
+        term_end: owed.statement.term_end,
+        issued_at: owed.statement.issued_at,
         key_id: key_id.to_owned(),
     })
 }

@@ -20,7 +20,7 @@ use axum::{
 use contract::{QuoteView, quote::QuoteBody};
 use domain::{
     Policy, Quote, Refusal,
-    quote::{Issue, Offer},
+    quote::{IssueContext, Offer},
     request::{Facts, Origin},
 };
 use runtime::{
@@ -82,7 +82,7 @@ impl Quotes {
     /// Decides the request's offer. The refusal lists everything that is wrong with the request.
     fn decide(&self, request: &OfferRequest, Loaded { policy, facts }: &Loaded) -> Result<Offer, Refusal> {
         let subject = request.caller.as_ref().map(|caller| caller.subject.clone());
-        let issue = Issue {
+        let issue = IssueContext {
             origin: Origin { at: self.clock.now(), ip: request.ip.0, subject },
             request_hash: request.hash.clone(),
             link_key: self.links.keys().current(),

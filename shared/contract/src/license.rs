@@ -40,7 +40,7 @@ pub struct LicenseView<'e> {
 
 impl<'e> From<&'e Entitlement> for LicenseView<'e> {
     fn from(entitlement: &'e Entitlement) -> Self {
-        let (issue, closed) = (&entitlement.issue, entitlement.closed());
+        let (issue, closed) = (&entitlement.statement, entitlement.closed());
         Self {
             sen: &entitlement.sen,
             kind: entitlement.kind,
@@ -87,7 +87,7 @@ impl<'e> RevealView<'e> {
     /// The files of an entitlement on a day; `None` if it has no key.
     pub fn of(entitlement: &'e Entitlement, today: Date) -> Option<Self> {
         let now = entitlement.key_on(today)?;
-        let later = entitlement.lowered_after(today).zip(entitlement.issue.file.as_ref()).filter(|(_, later)| *later != now);
+        let later = entitlement.lowered_after(today).zip(entitlement.statement.file.as_ref()).filter(|(_, later)| *later != now);
         let next = later.map(|(next, key)| NextFileView { from: next.from, key_id: &key.key_id, license_file: &key.text });
         Some(Self { sen: &entitlement.sen, key_id: &now.key_id, license_file: &now.text, next })
     }

@@ -151,8 +151,8 @@ impl<'e> FoundView<'e> {
             kind: entitlement.kind,
             product: &entitlement.product,
             name: &entitlement.product_name,
-            edition: entitlement.issue.edition.as_deref(),
-            tier: entitlement.issue.tier,
+            edition: entitlement.statement.edition.as_deref(),
+            tier: entitlement.statement.tier,
             ends: entitlement.end(),
             targets: targets.iter().map(target).collect(),
         }

@@ -9,7 +9,7 @@ use crate::{
     Policy, Quote, Sen,
     calendar::months_after,
     government::Holding,
-    license::{Entitlement, Issue, Kind, Moved, Next, kind},
+    license::{Entitlement, Kind, Moved, Next, Statement, kind},
     money::Percent,
     policy::LineKind,
     price::{Line, Rule},
@@ -153,24 +153,24 @@ impl Entitlement {
         };
         // An upgrade does not take a renewal from whoever sold the licence or renewed it last (E6).
         let renews = matches!(order.kind, LineKind::Renewal | LineKind::RenewAndUpgrade | LineKind::DowngradeAtRenewal);
-        let sold = Issue::sold(quote, line, on, now);
-        let issue = Issue {
+        let sold = Statement::sold(quote, line, on, now);
+        let statement = Statement {
             edition,
             tier,
             next,
-            maintenance_end: self.issue.maintenance_end.map(|_| end),
-            term_end: self.issue.term_end.map(|_| end),
+            maintenance_end: self.statement.maintenance_end.map(|_| end),
+            term_end: self.statement.term_end.map(|_| end),
             // Of two discounts, the larger: what is credited later was paid for at least so much.
-            discount: self.issue.discount.max(sold.discount),
-            partner: if renews { sold.partner } else { self.issue.partner.clone() },
+            discount: self.statement.discount.max(sold.discount),
+            partner: if renews { sold.partner } else { self.statement.partner.clone() },
             ..sold
         };
-        let earlier = self.earlier.iter().cloned().chain([self.issue.clone()]).collect();
-        Ok(Some(Self { version: self.version + 1, issue, earlier, ..self.clone() }))
+        let earlier = self.earlier.iter().cloned().chain([self.statement.clone()]).collect();
+        Ok(Some(Self { version: self.version + 1, statement, earlier, ..self.clone() }))
     }
 }
 
-impl Issue {
+impl Statement {
     /// What a new licence says that a line of a paid quote sells, unsigned; it counts from `on`.
     fn sold(quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
         let (bill_to, seller) = (quote.offer.bill_to(), quote.offer.channel.organization().map(str::to_owned));
@@ -207,7 +207,7 @@ pub fn new_entitlement(quote: &Quote, line: &Line, on: Date, now: Timestamp, sen
         product_name: line.product_name.clone(),
         licensee: quote.offer.customer.company.clone(),
         technical_contact: quote.offer.technical_contact.clone(),
-        issue: Issue::sold(quote, line, on, now),
+        statement: Statement::sold(quote, line, on, now),
         refunded_by: None,
         migrated_by: None,
         earlier: Vec::new(),

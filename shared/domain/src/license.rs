@@ -47,7 +47,7 @@ pub struct Entitlement {
     pub technical_contact: Contact,
     /// What it says now.
     #[serde(flatten)]
-    pub issue: Issue,
+    pub statement: Statement,
     /// The quote whose money went back after it had sold this: nothing more can be bought on it, and its key is not handed
     /// out any more (R87).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ pub struct Entitlement {
     pub migrated_by: Option<QuoteNumber>,
     /// What was issued under this number before, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier: Vec<Issue>,
+    pub earlier: Vec<Statement>,
 }
 
 fn first() -> u64 {
@@ -97,7 +97,7 @@ pub struct Moved;
 
 /// What an entitlement says since a quote: the key of an earlier one stays good for what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Issue {
+pub struct Statement {
     /// The quote that sold it; none when the desk brought it in from before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<QuoteNumber>,
@@ -172,43 +172,43 @@ impl Entitlement {
     /// whoever may choose one can choose the purchaser's.
     pub fn visible_to(&self, claims: &Claims) -> Option<Cow<'_, Self>> {
         let technical = claims.email.as_ref().is_some_and(|email| self.technical_contact.email == *email);
-        if technical || claims.bought(&self.issue) {
+        if technical || claims.bought(&self.statement) {
             return Some(Cow::Borrowed(self));
         }
-        let bought = self.earlier.iter().rev().find(|issue| claims.bought(issue))?;
-        let issue = Issue { next: None, ..bought.clone() };
-        Some(Cow::Owned(Self { issue, earlier: Vec::new(), ..self.clone() }))
+        let bought = self.earlier.iter().rev().find(|statement| claims.bought(statement))?;
+        let statement = Statement { next: None, ..bought.clone() };
+        Some(Cow::Owned(Self { statement, earlier: Vec::new(), ..self.clone() }))
     }
 
     /// The first day that it does not cover: of the term, or of the maintenance.
     pub fn end(&self) -> Option<Date> {
-        self.issue.end()
+        self.statement.end()
     }
 
     /// Whether a line of a quote is in it already.
     pub fn has(&self, quote: &QuoteNumber, line: u32) -> bool {
-        self.issue.is(quote, line) || self.earlier.iter().any(|issue| issue.is(quote, line))
+        self.statement.is(quote, line) || self.earlier.iter().any(|statement| statement.is(quote, line))
     }
 
     /// Its edition and tier on a day.
     pub fn grade(&self, day: Date) -> (Option<&str>, u32) {
-        match &self.issue.next {
+        match &self.statement.next {
             Some(next) if next.from <= day => (next.edition.as_deref(), next.tier),
-            _ => (self.issue.edition.as_deref(), self.issue.tier),
+            _ => (self.statement.edition.as_deref(), self.statement.tier),
         }
     }
 
     /// The lower grade that it was sold from a later day on (E18). Until then nothing else can be bought on it: a price
     /// would have to count its time in two grades.
     pub fn lowered_after(&self, day: Date) -> Option<&Next> {
-        self.issue.next.as_ref().filter(|next| next.from > day)
+        self.statement.next.as_ref().filter(|next| next.from > day)
     }
 
     /// The key for a day. While a lower grade is yet to come, that is the key issued before: what still runs was paid for
     /// (E18, R54).
     pub fn key_on(&self, day: Date) -> Option<&LicenseKey> {
         let before = self.lowered_after(day).and_then(|_| self.earlier.last()?.file.as_ref());
-        before.or(self.issue.file.as_ref())
+        before.or(self.statement.file.as_ref())
     }
 
     /// Why nothing more can be bought on it, if so.
@@ -226,15 +226,15 @@ impl Entitlement {
     /// back, with its key, and what moved to the cloud is here again (R87). What nothing was before is closed, and so is what
     /// somebody has built on since: then a person decides. `None` when there is nothing of the quote in it, or it is closed.
     pub fn without(&self, quote: &QuoteNumber) -> Option<Self> {
-        let of_quote = |issue: &Issue| issue.quote.as_ref() == Some(quote);
+        let of_quote = |statement: &Statement| statement.quote.as_ref() == Some(quote);
         let mut next = Self { version: self.version + 1, ..self.clone() };
         if self.migrated_by.as_ref() == Some(quote) {
             next.migrated_by = None;
         } else if self.refunded_by.is_some() {
             return None;
-        } else if of_quote(&self.issue) && !self.earlier.iter().any(of_quote) && !self.earlier.is_empty() {
-            next.issue = next.earlier.pop()?;
-        } else if of_quote(&self.issue) || self.earlier.iter().any(of_quote) {
+        } else if of_quote(&self.statement) && !self.earlier.iter().any(of_quote) && !self.earlier.is_empty() {
+            next.statement = next.earlier.pop()?;
+        } else if of_quote(&self.statement) || self.earlier.iter().any(of_quote) {
             next.refunded_by = Some(quote.clone());
         } else {
             return None;
@@ -258,7 +258,7 @@ impl Entitlement {
     }
 }
 
-impl Issue {
+impl Statement {
     /// The first day that it does not cover: of the term, or of the maintenance.
     pub fn end(&self) -> Option<Date> {
         self.term_end.or(self.maintenance_end)
@@ -270,11 +270,11 @@ impl Issue {
 }
 
 impl Claims {
-    fn bought(&self, issue: &Issue) -> bool {
-        let person = self.email.as_ref().is_some_and(|email| issue.purchaser_contact.email == *email);
+    fn bought(&self, statement: &Statement) -> bool {
+        let person = self.email.as_ref().is_some_and(|email| statement.purchaser_contact.email == *email);
         let organization = self.organization.as_ref().is_some_and(|name| {
             let is = |of: &str| name.eq_ignore_ascii_case(of);
-            is(&issue.purchaser) || issue.organization.as_deref().is_some_and(is)
+            is(&statement.purchaser) || statement.organization.as_deref().is_some_and(is)
         });
         person || organization
     }

@@ -23,7 +23,7 @@ use domain::{
     money::Rounding,
     policy::LineKind,
     price::{Line, LineNote, OrderLine, Rule},
-    quote::{Issue, Offer},
+    quote::{IssueContext, Offer},
     request::{Facts, MAX_LINES, Request},
 };
 use jiff::civil::Date;
@@ -95,7 +95,7 @@ struct Allowed {
 }
 
 fn make(request: &Request, facts: &Facts, order: &Order, policy: &Policy) -> Result<Offer, Refusal> {
-    let issue = Issue { origin: given::origin(order), request_hash: "hash".to_owned(), link_key: LINK_KEYS.current() };
+    let issue = IssueContext { origin: given::origin(order), request_hash: "hash".to_owned(), link_key: LINK_KEYS.current() };
     Offer::make(request, Faults::default(), facts, policy, &issue)
 }
 

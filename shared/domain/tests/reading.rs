@@ -11,7 +11,7 @@ use domain::{
     link::LinkKeys,
     number::Minter,
     party::Email,
-    quote::{Issue, Offer},
+    quote::{IssueContext, Offer},
     request::{
         AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, MAX_LINES, Origin, PartyRequest, Request,
         SegmentRequest, TaxRequest,
@@ -25,7 +25,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(vendor::policy);
 fn offer(request: &Request) -> Result<Offer, Refusal> {
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
     let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None };
-    let issue = Issue { origin, request_hash: "hash".to_owned(), link_key: link_keys.current() };
+    let issue = IssueContext { origin, request_hash: "hash".to_owned(), link_key: link_keys.current() };
     Offer::make(request, Faults::default(), &Facts::default(), &POLICY, &issue)
 }
 

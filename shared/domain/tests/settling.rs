@@ -11,7 +11,7 @@ use domain::{
     link::LinkKeys,
     number::Minter,
     payment::{Allocation, Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference, Unapplied},
-    quote::{Event, Issue, Offer, Stage},
+    quote::{Event, IssueContext, Offer, Stage},
     request::{AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, Origin, PartyRequest, Request},
     settlement::settle,
 };
@@ -45,7 +45,7 @@ fn quote() -> Quote {
         ..Request::default()
     };
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
-    let issue = Issue {
+    let issue = IssueContext {
         origin: Origin { at: noon(), ip: None, subject: None },
         request_hash: "hash".to_owned(),
         link_key: link_keys.current(),

@@ -101,7 +101,7 @@ pub struct PurchaserView<'e> {
 
 impl<'e> From<&'e Entitlement> for EntitlementView<'e> {
     fn from(entitlement: &'e Entitlement) -> Self {
-        let issue = &entitlement.issue;
+        let issue = &entitlement.statement;
         Self {
             sen: &entitlement.sen,
             version: entitlement.version,

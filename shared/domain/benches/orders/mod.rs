@@ -13,7 +13,7 @@ use domain::{
     link::LinkKeys,
     number::Minter,
     party::{Contact, Email},
-    quote::{Issue, Offer},
+    quote::{IssueContext, Offer},
     request::{AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, Origin, PartyRequest, Request, SegmentRequest},
 };
 use jiff::{Timestamp, civil::date};
@@ -106,7 +106,7 @@ impl Mixed {
     /// From what was sent to the whole offer: every rule checked, every line priced, every payment method decided.
     pub(crate) fn offer(&self) -> Offer {
         let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None };
-        let issue = Issue { origin, request_hash: "example".to_owned(), link_key: self.link_keys.current() };
+        let issue = IssueContext { origin, request_hash: "example".to_owned(), link_key: self.link_keys.current() };
         let offer = Offer::make(&self.request, Faults::default(), &self.facts, &self.policy, &issue);
         offer.unwrap_or_else(|refusal| panic!("{refusal:?}"))
     }
@@ -159,7 +159,7 @@ fn entitlement(sen: &Sen, product: &str, edition: Option<&str>, kind: Kind, tier
         product_name: product.to_owned(),
         licensee: LICENSEE.to_owned(),
         technical_contact: contact("Tina Admin", TECHNICAL_CONTACT),
-        issue: license::Issue {
+        statement: license::Statement {
             quote: None,
             line: 0,
             edition: edition.map(str::to_owned),

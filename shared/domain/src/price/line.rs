@@ -69,7 +69,7 @@ pub struct Held {
 impl Held {
     /// What a price has to know of an entitlement; `None` for one without an end, of which nothing can be renewed.
     pub(crate) fn of(entitlement: &Entitlement, channel: &ChannelStatus, today: Date) -> Option<Self> {
-        let seller = entitlement.issue.partner.as_deref();
+        let seller = entitlement.statement.partner.as_deref();
         let (edition, tier) = entitlement.grade(today);
         Some(Self {
             sen: entitlement.sen.clone(),
@@ -78,7 +78,7 @@ impl Held {
             tier,
             end: entitlement.end()?,
             same_partner: seller.zip(channel.organization()).is_some_and(|(sold, buys)| sold.eq_ignore_ascii_case(buys)),
-            discount: entitlement.issue.discount,
+            discount: entitlement.statement.discount,
             lowered_from: entitlement.lowered_after(today).map(|next| next.from),
             technical_contact: None,
         })

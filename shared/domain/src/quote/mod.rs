@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     history::{Actor, Entry, Event, Status, Withheld},
-    offer::{Issue, Offer},
+    offer::{IssueContext, Offer},
     review::{Approval, Reviewer},
 };
 use crate::{

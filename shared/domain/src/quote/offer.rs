@@ -107,7 +107,7 @@ pub struct Offer {
 
 /// What the world contributes to an issued quote.
 #[derive(Clone)]
-pub struct Issue<'a> {
+pub struct IssueContext<'a> {
     /// When and from where it was asked for.
     pub origin: Origin,
     /// Hash of the request's content.
@@ -119,16 +119,22 @@ pub struct Issue<'a> {
 impl Offer {
     /// Checks and prices a request: everything but the number. The first revision; [`Quote::revise`] counts on.
     /// `read` holds what was wrong with the request's form, so that all faults are told at once.
-    pub fn make(request: &Request, mut read: Faults, facts: &Facts, policy: &Policy, issue: &Issue<'_>) -> Result<Self, Refusal> {
-        let today = day_of(issue.origin.at, &policy.timezone);
+    pub fn make(
+        request: &Request,
+        mut read: Faults,
+        facts: &Facts,
+        policy: &Policy,
+        context: &IssueContext<'_>,
+    ) -> Result<Self, Refusal> {
+        let today = day_of(context.origin.at, &policy.timezone);
         let mut faults = Faults::default();
-        let order = request.check(policy, facts, &issue.origin, today, &mut faults);
+        let order = request.check(policy, facts, &context.origin, today, &mut faults);
         read.absorb(faults);
-        Ok(Self::of(read.into_result(order)?, policy, issue))
+        Ok(Self::of(read.into_result(order)?, policy, context))
     }
 
-    fn of(order: Order, policy: &Policy, issue: &Issue<'_>) -> Self {
-        let now = issue.origin.at;
+    fn of(order: Order, policy: &Policy, context: &IssueContext<'_>) -> Self {
+        let now = context.origin.at;
         let today = day_of(now, &policy.timezone);
         let net = order.lines.iter().map(|line| line.amount).sum();
         let billing = &order.reseller.as_ref().unwrap_or(&order.customer).address;
@@ -154,9 +160,9 @@ impl Offer {
             expires_at,
             policy_version: policy.version.clone(),
             priced_on: Some(today),
-            request_hash: issue.request_hash.clone(),
-            link_key: issue.link_key.to_owned(),
-            requested_by: issue.origin.subject.clone(),
+            request_hash: context.request_hash.clone(),
+            link_key: context.link_key.to_owned(),
+            requested_by: context.origin.subject.clone(),
             methods: method::methods(policy, order.currency, &order.lines, net, total),
             purchasing_for: order.purchasing_for,
             reseller: order.reseller,

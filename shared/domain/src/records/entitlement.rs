@@ -10,7 +10,7 @@ use crate::{
     calendar::months_after,
     fault::Faults,
     form::{ContactRequest, contact, date, list, optional_text, required, text, unknown},
-    license::{Entitlement, Issue, Kind, kind},
+    license::{Entitlement, Kind, Statement, kind},
     policy::Product,
 };
 
@@ -52,7 +52,7 @@ impl EntitlementRequest {
         on: &Occasion<'_>,
         faults: &mut Faults,
     ) -> Option<Entitlement> {
-        if let Some(quote) = before.and_then(|before| before.issue.quote.as_ref()) {
+        if let Some(quote) = before.and_then(|before| before.statement.quote.as_ref()) {
             let detail = format!("This number is in quote {quote}, which decides what it is: it cannot be imported over.");
             faults.add(Code::RecordChanged, "", detail);
             return None;
@@ -81,7 +81,7 @@ impl EntitlementRequest {
                 .map_or_else(|| product.name.clone(), |before| before.product_name.clone()),
             licensee: licensee?,
             technical_contact: technical_contact?,
-            issue: Issue {
+            statement: Statement {
                 quote: None,
                 line: 0,
                 edition: self.edition.clone(),
@@ -93,9 +93,9 @@ impl EntitlementRequest {
                 purchased: purchased?,
                 maintenance_end,
                 term_end,
-                discount: before.and_then(|before| before.issue.discount),
+                discount: before.and_then(|before| before.statement.discount),
                 next: None,
-                issued_at: before.map_or(on.at, |before| before.issue.issued_at),
+                issued_at: before.map_or(on.at, |before| before.statement.issued_at),
                 file: None,
             },
             refunded_by: before.and_then(|before| before.refunded_by.clone()),

@@ -411,7 +411,7 @@ impl LineRequest {
 pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, policy: &Policy) -> bool {
     let accepted = policy.bounds.accepted_contacts.iter().any(|accepted| match accepted {
         AcceptedContact::Technical => entitlement.technical_contact.email == *email,
-        AcceptedContact::Purchaser => entitlement.issue.purchaser_contact.email == *email,
+        AcceptedContact::Purchaser => entitlement.statement.purchaser_contact.email == *email,
     });
     let belongs =
         |site: &Site| site.entitlements.contains(&entitlement.sen) && same_name(&site.organization, &entitlement.licensee);

@@ -6,7 +6,7 @@ use domain::{
     Currency, Policy, QuoteNumber, Sen,
     channel::{ChannelStatus, Membership, Partner},
     evidence::{SegmentEvidence, TaxCertificate, VAT_ID},
-    license::{Entitlement, Issue, Kind},
+    license::{Entitlement, Kind, Statement},
     money::Percent,
     number::Minter,
     party::{Address, Contact, Email},
@@ -252,7 +252,7 @@ fn entitlement(held: &Held, sen: &Sen, vendor: &Vendor) -> Entitlement {
         product_name: product.id.to_owned(),
         licensee: LICENSEE.to_owned(),
         technical_contact: contact("Tina Admin", TECHNICAL_CONTACT),
-        issue: Issue {
+        statement: Statement {
             quote: None,
             line: 0,
             edition: held.edition.map(str::to_owned),
