@@ -12,7 +12,7 @@ use domain::{
     evidence::{SegmentEvidence, Site, TaxCertificate},
     fault::Faults,
     fulfilment,
-    government::Holding,
+    government::GovernmentSubscription,
     license::{self, Entitlement, Kind, LicenseKey},
     link::LinkKeys,
     number::Minter,
@@ -130,9 +130,9 @@ pub(crate) fn license_imported() -> Entitlement {
     brought_in("server", "tracker-server", 25, "2027-01-01")
 }
 
-pub(crate) fn holding() -> Holding {
+pub(crate) fn holding() -> GovernmentSubscription {
     let government = brought_in("government", "tracker-government-cloud", 500, "2027-06-30");
-    Holding::of(&government, &policy()).expect("it is a government subscription")
+    GovernmentSubscription::of(&government, &policy()).expect("it is a government subscription")
 }
 
 /// That the desk has changed a record.

@@ -14,7 +14,8 @@ use axum::{
 };
 use contract::desk::{self, BatchView, EntitlementView, LineOutcome, Outcome, RecordBody};
 use domain::{
-    Code, Policy, Refusal, Sen, government::Holding, license::Entitlement, records::EntitlementRequest, request::Wanted,
+    Code, Policy, Refusal, Sen, government::GovernmentSubscription, license::Entitlement, records::EntitlementRequest,
+    request::Wanted,
 };
 use runtime::{Failure, Reply};
 use tokio::task::JoinSet;
@@ -184,7 +185,9 @@ impl Desk {
     /// Records that an end customer has its one subscription to a government product (R106), and that another customer, who was
     /// named by mistake before, has none.
     async fn note_holding(&self, before: Option<&Entitlement>, next: &Entitlement, policy: &Policy) -> Reply<()> {
-        let of = |entitlement: Option<&Entitlement>| entitlement.and_then(|entitlement| Holding::of(entitlement, policy));
+        let of = |entitlement: Option<&Entitlement>| {
+            entitlement.and_then(|entitlement| GovernmentSubscription::of(entitlement, policy))
+        };
         let (old, new) = (of(before), of(Some(next)));
         let mut wanted = Wanted::default();
         wanted.holdings.extend([&old, &new].into_iter().flatten().map(|it| (it.product.clone(), it.licensee.clone())));
@@ -198,13 +201,18 @@ impl Desk {
 
 /// Which records to write: the new one, unless a subscription with a later end is recorded; and, if the old record belongs to
 /// another customer, that its subscription has ended.
-fn noted(old: Option<Holding>, new: Option<Holding>, known: &[Holding], before: Option<&Entitlement>) -> Vec<Holding> {
-    let there = |it: &Holding| known.iter().find(|known| known.excludes(it));
+fn noted(
+    old: Option<GovernmentSubscription>,
+    new: Option<GovernmentSubscription>,
+    known: &[GovernmentSubscription],
+    before: Option<&Entitlement>,
+) -> Vec<GovernmentSubscription> {
+    let there = |it: &GovernmentSubscription| known.iter().find(|known| known.excludes(it));
     let ended = old
         .filter(|old| !new.as_ref().is_some_and(|new| old.excludes(new)))
         .filter(|old| there(old).is_some_and(|known| known.sen == old.sen))
         .zip(before)
-        .map(|(old, before)| Holding { end: before.statement.purchased, ..old });
+        .map(|(old, before)| GovernmentSubscription { end: before.statement.purchased, ..old });
     let begun = new.filter(|new| there(new).is_none_or(|known| known.sen == new.sen || known.end < new.end));
     ended.into_iter().chain(begun).collect()
 }
@@ -279,15 +287,20 @@ mod tests {
         assert!(!sent("application/json") && !sent("") && !is_json_lines(&HeaderMap::new()));
     }
 
-    fn held(licensee: &str, sen: usize, end: Date) -> Holding {
-        Holding { product: "government".to_owned(), licensee: licensee.to_owned(), sen: SENS[sen].parse().unwrap(), end }
+    fn held(licensee: &str, sen: usize, end: Date) -> GovernmentSubscription {
+        GovernmentSubscription {
+            product: "government".to_owned(),
+            licensee: licensee.to_owned(),
+            sen: SENS[sen].parse().unwrap(),
+            end,
+        }
     }
 
     #[test]
     fn r106_the_subscription_that_lasts_longest_is_noted() {
         let (sooner, later) = (date(2027, 1, 1), date(2028, 1, 1));
         let new = held("Agency", 0, sooner);
-        let written = |known: &[Holding]| noted(None, Some(new.clone()), known, None);
+        let written = |known: &[GovernmentSubscription]| noted(None, Some(new.clone()), known, None);
         assert_eq!(written(&[]), std::slice::from_ref(&new));
         assert_eq!(written(&[held("AGENCY", 1, later)]), []);
         assert_eq!(written(&[held("Other", 1, later)]), std::slice::from_ref(&new));
@@ -301,7 +314,7 @@ mod tests {
         let (old, new) = (held("Wrong", 0, end), held("Right", 0, end));
         let purchased = date(2026, 1, 1);
         let before = an_entitlement(purchased);
-        let written = |known: &[Holding]| noted(Some(old.clone()), Some(new.clone()), known, Some(&before));
+        let written = |known: &[GovernmentSubscription]| noted(Some(old.clone()), Some(new.clone()), known, Some(&before));
         assert_eq!(written(std::slice::from_ref(&old)), [held("Wrong", 0, purchased), new.clone()]);
         assert_eq!(written(&[held("Wrong", 2, end)]), std::slice::from_ref(&new), "another subscription of theirs stays");
         assert_eq!(noted(Some(new.clone()), Some(new.clone()), std::slice::from_ref(&new), Some(&before)), [new]);

@@ -6,7 +6,7 @@ use domain::{
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate},
     fault::Faults,
-    government::Holding,
+    government::GovernmentSubscription,
     license::{Entitlement, Kind},
     records::{Occasion, Record},
 };
@@ -387,7 +387,7 @@ fn what_a_quote_has_sold_is_not_imported_over() {
 fn r106_only_a_government_subscription_is_the_customer_s_only_one() {
     let body = with(&with(&an_entitlement(), "/product", json!("tracker-government-cloud")), "/tier", json!(500));
     let government = entitlement(&body, None).unwrap();
-    let held = Holding::of(&government, &policy()).unwrap();
+    let held = GovernmentSubscription::of(&government, &policy()).unwrap();
     assert_eq!((&*held.product, &*held.licensee, held.end), ("tracker-government-cloud", "Acme Inc.", date(2027, 2, 28)));
-    assert_eq!(Holding::of(&entitlement(&an_entitlement(), None).unwrap(), &policy()), None);
+    assert_eq!(GovernmentSubscription::of(&entitlement(&an_entitlement(), None).unwrap(), &policy()), None);
 }

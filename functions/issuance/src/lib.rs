@@ -16,7 +16,7 @@ use domain::{
     Policy, Quote, QuoteNumber, Sen,
     calendar::day_of,
     fulfilment::{self, Fulfilment, Made, new_entitlement},
-    government::Holding,
+    government::GovernmentSubscription,
     license::{self, Entitlement, LicenseKey},
     number::Minter,
     quote::{self, Delivered, Delivery, Owed, Withheld},
@@ -191,10 +191,10 @@ impl Issuance {
             }
             // What is noted before it is issued may have come no further.
             let new = || new_entitlement(quote, line, on, refunded_at, made.clone());
-            let noted = line.order.held.is_none().then(new).and_then(|new| Holding::of(&new, policy));
+            let noted = line.order.held.is_none().then(new).and_then(|new| GovernmentSubscription::of(&new, policy));
             if let Some(noted) = noted.filter(|_| delivered.is_empty()) {
                 // Another subscription of theirs stays noted.
-                let _ = self.store.change_entitlements(&[], &[&Holding { end: on, ..noted }], on).await?;
+                let _ = self.store.change_entitlements(&[], &[&GovernmentSubscription { end: on, ..noted }], on).await?;
             }
         }
         Ok(())
@@ -208,7 +208,8 @@ impl Issuance {
             if next.is_built_on(&quote.number) {
                 tracing::error!(must_decide = "license_built_on", quote = %quote.number, %sen, "more is sold on what is taken back");
             }
-            let holding = Holding::of(&next, policy).map(|it| Holding { end: if next.is_closed() { on } else { it.end }, ..it });
+            let holding = GovernmentSubscription::of(&next, policy)
+                .map(|it| GovernmentSubscription { end: if next.is_closed() { on } else { it.end }, ..it });
             let noted: Vec<_> = holding.iter().collect();
             let changed = match self.store.change_entitlements(slice::from_ref(&next), &noted, on).await? {
                 // Another subscription of theirs has begun since, and stays noted.

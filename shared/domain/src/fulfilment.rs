@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil::Date};
 use crate::{
     Policy, Quote, Sen,
     calendar::months_after,
-    government::Holding,
+    government::GovernmentSubscription,
     license::{Entitlement, Kind, Moved, Next, Statement, kind},
     money::Percent,
     policy::LineKind,
@@ -28,7 +28,7 @@ pub struct Fulfilment {
     pub migrated: Vec<Entitlement>,
     /// The subscriptions of which a customer has one only, each with its line (R106). One that is new cannot be had beside
     /// another; one that they have is theirs to renew, and noted where it is the only one.
-    pub holdings: Vec<(u32, Holding)>,
+    pub holdings: Vec<(u32, GovernmentSubscription)>,
 }
 
 /// What becomes of a line.
@@ -73,7 +73,7 @@ impl Fulfilment {
                 }
             };
             if let Made::New(next) | Made::Changed(next) = &made
-                && let Some(holding) = Holding::of(next, policy)
+                && let Some(holding) = GovernmentSubscription::of(next, policy)
             {
                 let taken = all.holdings.iter().any(|(_, other)| other.excludes(&holding));
                 match made {

@@ -18,7 +18,7 @@ const GOVERNMENT: &str = "government";
 
 /// An end customer's one subscription to a government product (R106).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holding {
+pub struct GovernmentSubscription {
     /// The product's id.
     pub product: String,
     /// The end customer's legal name.
@@ -29,7 +29,7 @@ pub struct Holding {
     pub end: Date,
 }
 
-impl Holding {
+impl GovernmentSubscription {
     /// The subscription that an entitlement is; `None` for any product that is not a government product.
     pub fn of(entitlement: &Entitlement, policy: &Policy) -> Option<Self> {
         let product = policy.product(&entitlement.product).filter(|product| is_government(product))?;

@@ -1,6 +1,6 @@
 //! Entitlements, and changes of several of them in one transaction.
 
-use domain::{Sen, government::Holding, license::Entitlement};
+use domain::{Sen, government::GovernmentSubscription, license::Entitlement};
 use jiff::civil::Date;
 
 use crate::{
@@ -58,7 +58,7 @@ impl Store {
     pub async fn change_entitlements(
         &self,
         changes: &[Entitlement],
-        holdings: &[&Holding],
+        holdings: &[&GovernmentSubscription],
         today: Date,
     ) -> Result<Changed, Error> {
         const OPERATION: &str = "TransactWriteItems of entitlements";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::{
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate},
-    government::Holding,
+    government::GovernmentSubscription,
     license::Entitlement,
     request::{Facts, Wanted},
 };
@@ -60,7 +60,7 @@ fn add(facts: &mut Facts, found: &Attributes) -> Result<(), Error> {
             let site: Site = item::aggregate(found)?;
             facts.sites.insert(site.host.clone(), site);
         }
-        Some(Holding::KIND) => facts.holdings.push(item::aggregate(found)?),
+        Some(GovernmentSubscription::KIND) => facts.holdings.push(item::aggregate(found)?),
         _ => return Err(item::corrupt(found, "it is no fact of any known kind".to_owned())),
     }
     Ok(())
@@ -108,8 +108,12 @@ mod tests {
 
     #[test]
     fn each_item_finds_its_place_and_a_stranger_is_refused() {
-        let holding =
-            Holding { product: text("gov"), licensee: text("Example Agency"), sen: sen(), end: "2027-01-01".parse().unwrap() };
+        let holding = GovernmentSubscription {
+            product: text("gov"),
+            licensee: text("Example Agency"),
+            sen: sen(),
+            end: "2027-01-01".parse().unwrap(),
+        };
         let site = Site {
             host: text("acme.cloud.example"),
             version: 2,

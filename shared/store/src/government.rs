@@ -1,7 +1,7 @@
 //! Government subscriptions: which end customer has one, and until when (R106).
 
 use aws_sdk_dynamodb::types::{self, AttributeValue, TransactWriteItem};
-use domain::government::Holding;
+use domain::government::GovernmentSubscription;
 use jiff::civil::Date;
 
 use crate::{
@@ -16,13 +16,13 @@ const ENDS: &str = "ends";
 
 impl Store {
     /// Records that an end customer has a government subscription (R106), and replaces an earlier record.
-    pub async fn hold(&self, holding: &Holding) -> Result<(), Error> {
+    pub async fn hold(&self, holding: &GovernmentSubscription) -> Result<(), Error> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(subscription_item(holding)?));
         put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
     }
 
     /// The write that records a subscription, unless the customer has another one to the product that has not ended on `today`.
-    pub(crate) fn take(&self, holding: &Holding, today: Date) -> Result<TransactWriteItem, Error> {
+    pub(crate) fn take(&self, holding: &GovernmentSubscription, today: Date) -> Result<TransactWriteItem, Error> {
         let put = types::Put::builder()
             .table_name(&self.table)
             .set_item(Some(subscription_item(holding)?))
@@ -36,7 +36,7 @@ impl Store {
 }
 
 /// The item of a subscription. What conditions compare is an attribute of its own.
-fn subscription_item(holding: &Holding) -> Result<Attributes, Error> {
+fn subscription_item(holding: &GovernmentSubscription) -> Result<Attributes, Error> {
     let mut item = item::attributes(holding)?;
     item.insert(SEN.to_owned(), AttributeValue::S(holding.sen.to_string()));
     item.insert(ENDS.to_owned(), AttributeValue::S(holding.end.to_string()));

@@ -15,7 +15,7 @@ use domain::{
     Quote,
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate},
-    government::Holding,
+    government::GovernmentSubscription,
     license::Entitlement,
     payment::Receipt,
     quote::Owed,
@@ -147,7 +147,7 @@ impl Item for Site {
     }
 }
 
-impl Item for Holding {
+impl Item for GovernmentSubscription {
     const KIND: &'static str = "holding";
 
     fn key(&self) -> Key {

@@ -7,7 +7,7 @@ use crate::{
     Policy, Sen,
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate, site_host, vat_id},
-    government::{self, Holding},
+    government::{self, GovernmentSubscription},
     license::Entitlement,
     policy::LineKind,
 };
@@ -43,7 +43,7 @@ pub struct Facts {
     /// Cloud sites, by host.
     pub sites: BTreeMap<String, Site>,
     /// Government subscriptions.
-    pub holdings: Vec<Holding>,
+    pub holdings: Vec<GovernmentSubscription>,
 }
 
 impl Wanted {

@@ -16,7 +16,7 @@ use crate::{
     evidence::{Site, same_name, site_host},
     fault::Faults,
     form::required,
-    government::{Holding, may_be_sold_by},
+    government::{GovernmentSubscription, may_be_sold_by},
     license::Entitlement,
     party::Email,
     policy::{AcceptedContact, Deployment, LineKind, Product},
@@ -370,8 +370,9 @@ impl LineRequest {
 
     /// Whether the end customer has this government product already (R106).
     fn only_one(&self, index: usize, product: &Product, kind: LineKind, judging: &Judging<'_>, faults: &mut Faults) {
-        let held =
-            |holding: &Holding| judging.licensee.is_some_and(|licensee| holding.covers(&product.id, licensee, judging.today));
+        let held = |holding: &GovernmentSubscription| {
+            judging.licensee.is_some_and(|licensee| holding.covers(&product.id, licensee, judging.today))
+        };
         if kind == LineKind::New && judging.facts.holdings.iter().any(held) {
             subscription_exists(faults, index);
         }
