@@ -9,7 +9,7 @@ use crate::{
     Policy, Quote, Sen,
     calendar::months_after,
     government::GovernmentSubscription,
-    license::{Entitlement, Kind, Moved, Next, Statement, kind},
+    license::{Entitlement, EntitlementChanged, Kind, Next, Statement, kind},
     money::Percent,
     policy::LineKind,
     price::{Line, Rule},
@@ -119,12 +119,12 @@ impl Entitlement {
     ///
     /// The line was priced for what the entitlement was then, and delivers only over that. Two things add to whatever end
     /// there is by now, for their price does not count its days: a renewal, and the upgrade of a perpetual licence.
-    pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Result<Option<Self>, Moved> {
+    pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Result<Option<Self>, EntitlementChanged> {
         if self.has(&quote.number, line.line) {
             return Ok(None);
         }
         let order = &line.order;
-        let (Some(held), Some(before)) = (&order.held, self.end()) else { return Err(Moved) };
+        let (Some(held), Some(before)) = (&order.held, self.end()) else { return Err(EntitlementChanged) };
         let planned = line.end.unwrap_or(held.end);
         let adds = match order.kind {
             LineKind::Renewal => true,
@@ -134,7 +134,7 @@ impl Entitlement {
         let same_end = if adds { before >= held.end } else { before == held.end };
         let same_grade = self.grade(on) == (held.edition.as_deref(), held.tier);
         if self.is_closed() || !same_grade || !same_end || self.lowered_after(on).is_some() {
-            return Err(Moved);
+            return Err(EntitlementChanged);
         }
         let resumes = if line.deployment.is_self_managed() { before } else { before.max(on) };
         let end = match order.kind {

@@ -93,7 +93,7 @@ pub struct Next {
 /// The entitlement is not what it was when a line about it was priced: delivering the line would sell what nobody paid for,
 /// or take away what somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moved;
+pub struct EntitlementChanged;
 
 /// What an entitlement says since a quote: the key of an earlier one stays good for what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,10 +249,10 @@ impl Entitlement {
     }
 
     /// It, closed because it moved to the cloud by a quote; `Ok(None)` when it did by that very quote.
-    pub fn migrated(&self, by: &QuoteNumber, on: Date) -> Result<Option<Self>, Moved> {
+    pub fn migrated(&self, by: &QuoteNumber, on: Date) -> Result<Option<Self>, EntitlementChanged> {
         match &self.migrated_by {
             Some(known) if known == by => Ok(None),
-            _ if self.is_closed() || self.lowered_after(on).is_some() => Err(Moved),
+            _ if self.is_closed() || self.lowered_after(on).is_some() => Err(EntitlementChanged),
             _ => Ok(Some(Self { version: self.version + 1, migrated_by: Some(by.clone()), ..self.clone() })),
         }
     }
