@@ -18,7 +18,7 @@ use domain::{
     number::Minter,
     payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference},
     quote::{Approval, Change, Delivered, Delivery, IssueContext, Offer, Reviewer, Withheld},
-    records::{Occasion, Record},
+    records::{Record, RecordContext},
     request::{Facts, Origin},
     settlement::settle,
 };
@@ -66,10 +66,10 @@ fn policy() -> Policy {
 fn recorded<T: Record, R>(
     read: fn(&[u8]) -> Result<RecordBody<R>, Refusal>,
     body: &Value,
-    rules: impl FnOnce(&R, &Occasion<'_>, &mut Faults) -> Option<T>,
+    rules: impl FnOnce(&R, &RecordContext<'_>, &mut Faults) -> Option<T>,
 ) -> T {
     let policy = policy();
-    let on = Occasion { policy: &policy, by: STAFF, at: at(-60) };
+    let on = RecordContext { policy: &policy, by: STAFF, at: at(-60) };
     let body = read(body.to_string().as_bytes()).expect("a body");
     let mut record = body.judge(|request, faults| rules(request, &on, faults)).expect("the record is in order");
     record.advance();

@@ -15,7 +15,7 @@ use domain::{
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate, site_host},
     fault::Faults,
-    records::{self, Occasion, Record},
+    records::{self, Record, RecordContext},
 };
 use jiff::Timestamp;
 use runtime::{Failure, Reply, random};
@@ -63,8 +63,8 @@ pub(crate) fn changed() -> Refusal {
 
 impl Desk {
     /// What the rules need to check a record.
-    pub(crate) fn occasion<'a>(&self, staff: &'a Staff, policy: &'a Policy) -> Occasion<'a> {
-        Occasion { policy, by: staff.subject(), at: self.clock.now() }
+    pub(crate) fn occasion<'a>(&self, staff: &'a Staff, policy: &'a Policy) -> RecordContext<'a> {
+        RecordContext { policy, by: staff.subject(), at: self.clock.now() }
     }
 
     /// Writes a record with its audit entry. `None`: another request changed the record first. Decide again.
@@ -88,7 +88,7 @@ impl Desk {
         staff: &Staff,
         key: Key,
         body: RecordBody<R>,
-        rules: impl Fn(&R, Option<&T>, &Occasion<'_>, &mut Faults) -> Option<T>,
+        rules: impl Fn(&R, Option<&T>, &RecordContext<'_>, &mut Faults) -> Option<T>,
     ) -> Reply {
         let policy = self.policies.current().await?;
         for _ in 0..ATTEMPTS {

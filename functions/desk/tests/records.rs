@@ -8,7 +8,7 @@ use domain::{
     fault::Faults,
     government::GovernmentSubscription,
     license::{Entitlement, Kind},
-    records::{Occasion, Record},
+    records::{Record, RecordContext},
 };
 use jiff::{Timestamp, civil::date};
 use runtime::Vendor;
@@ -30,10 +30,10 @@ fn judge<T, R>(
     read: fn(&[u8]) -> Result<RecordBody<R>, Refusal>,
     body: &Value,
     (by, day): (&str, &str),
-    rules: impl FnOnce(&R, &Occasion<'_>, &mut Faults) -> Option<T>,
+    rules: impl FnOnce(&R, &RecordContext<'_>, &mut Faults) -> Option<T>,
 ) -> Result<T, Vec<(Code, String)>> {
     let policy = policy();
-    let on = Occasion { policy: &policy, by, at: noon(day) };
+    let on = RecordContext { policy: &policy, by, at: noon(day) };
     let judged = read(body.to_string().as_bytes()).and_then(|body| body.judge(|request, faults| rules(request, &on, faults)));
     judged.map_err(|refusal| refusal.faults.into_iter().map(|fault| (fault.code, fault.pointer)).collect())
 }
@@ -334,7 +334,7 @@ fn a_line_without_a_number_is_told_what_else_is_wrong() {
     let line = |sen: Value| {
         let line = with(&with(&an_entitlement(), "/tier", json!(26)), "/sen", sen);
         let policy = policy();
-        let on = Occasion { policy: &policy, by: "anna", at: noon("2026-11-22") };
+        let on = RecordContext { policy: &policy, by: "anna", at: noon("2026-11-22") };
         let (sen, body) = desk::entitlement_line(line.to_string().as_bytes()).unwrap();
         assert_eq!(sen, None);
         let refusal = body.judge(|request, faults| request.check(None, None, &on, faults)).err().unwrap();

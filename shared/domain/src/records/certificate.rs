@@ -1,6 +1,6 @@
 //! Verified tax certificates and VAT ids (R91).
 
-use super::{Occasion, in_order};
+use super::{RecordContext, in_order};
 use crate::{
     Code, Policy,
     evidence::{TaxCertificate, VAT_ID, vat_id},
@@ -29,7 +29,7 @@ impl CertificateRequest {
         &self,
         id: &str,
         before: Option<&TaxCertificate>,
-        on: &Occasion<'_>,
+        on: &RecordContext<'_>,
         faults: &mut Faults,
     ) -> Option<TaxCertificate> {
         let organization = text(faults, "/organization", self.organization.as_deref(), 120);

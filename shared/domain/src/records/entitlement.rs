@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::Occasion;
+use super::RecordContext;
 use crate::{
     Code, Policy, Sen,
     calendar::months_after,
@@ -49,7 +49,7 @@ impl EntitlementRequest {
         &self,
         sen: Option<&Sen>,
         before: Option<&Entitlement>,
-        on: &Occasion<'_>,
+        on: &RecordContext<'_>,
         faults: &mut Faults,
     ) -> Option<Entitlement> {
         if let Some(quote) = before.and_then(|before| before.statement.quote.as_ref()) {

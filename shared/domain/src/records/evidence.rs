@@ -1,6 +1,6 @@
 //! Verified evidence that an end customer belongs to a segment (R58, R59).
 
-use super::{Occasion, in_order};
+use super::{RecordContext, in_order};
 use crate::{
     Code, Policy,
     evidence::SegmentEvidence,
@@ -29,7 +29,7 @@ impl EvidenceRequest {
         &self,
         id: &str,
         before: Option<&SegmentEvidence>,
-        on: &Occasion<'_>,
+        on: &RecordContext<'_>,
         faults: &mut Faults,
     ) -> Option<SegmentEvidence> {
         let organization = text(faults, "/organization", self.organization.as_deref(), 120);

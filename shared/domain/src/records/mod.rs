@@ -35,7 +35,7 @@ pub const MAX_ENTRIES: usize = 100;
 
 /// On whose word something is brought in, and when.
 #[derive(Clone, Copy)]
-pub struct Occasion<'a> {
+pub struct RecordContext<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
     /// Who brings it in: the subject of their token.
@@ -44,7 +44,7 @@ pub struct Occasion<'a> {
     pub at: Timestamp,
 }
 
-impl Occasion<'_> {
+impl RecordContext<'_> {
     fn today(&self) -> Date {
         day_of(self.at, &self.policy.timezone)
     }

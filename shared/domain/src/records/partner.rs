@@ -1,6 +1,6 @@
 //! Enrolled partners, with their memberships of programmes (R4).
 
-use super::{Occasion, few};
+use super::{RecordContext, few};
 use crate::{
     Code, Policy,
     channel::{Membership, Partner},
@@ -28,7 +28,13 @@ pub struct MembershipRequest {
 
 impl PartnerRequest {
     /// The enrolment of `organization`: in programmes of the policy, in one of them on a day (R4).
-    pub fn check(&self, organization: &str, before: Option<&Partner>, on: &Occasion<'_>, faults: &mut Faults) -> Option<Partner> {
+    pub fn check(
+        &self,
+        organization: &str,
+        before: Option<&Partner>,
+        on: &RecordContext<'_>,
+        faults: &mut Faults,
+    ) -> Option<Partner> {
         let name = text(faults, "/name", self.name.as_deref(), 120);
         few(faults, "/memberships", self.memberships.len());
         let read = self.memberships.iter().enumerate();
