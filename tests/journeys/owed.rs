@@ -36,7 +36,7 @@ async fn what_the_stream_never_told_is_delivered_and_sent_after_a_reminder() {
             };
             let settlement = settle(&told, None, Some(&issued), now());
             assert!(settlement.quote.is_some(), "it is paid by that");
-            let _ = store.settle(&settlement).await.unwrap();
+            let _ = store.commit_settlement(&settlement).await.unwrap();
             let first = domain::Quote::issue(another.clone(), issued.offer.clone(), None);
             let _ = store.create_quote(&first).await.unwrap();
             let offer = Offer { request_hash: "another".to_owned(), ..issued.offer };

@@ -302,7 +302,7 @@ async fn r78_what_was_under_way_when_the_money_went_back_is_taken_back() {
                 event: PaymentEvent::Succeeded { money: issued.offer.due(), methods: vec![PaidBy::Card] },
             };
             let settlement = settle(&told, None, Some(&issued), told.at);
-            let _ = store.settle(&settlement).await.unwrap();
+            let _ = store.commit_settlement(&settlement).await.unwrap();
             let paid = settlement.quote.unwrap().next;
             let there = store.entitlement(&sen.parse().unwrap()).await.unwrap().unwrap();
             let on = paid.deliverable_since().unwrap();

@@ -191,7 +191,7 @@ impl World {
             event: PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] },
         };
         let settlement = settle(&told, None, Some(&quote), self.now());
-        assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
+        assert_eq!(self.store.commit_settlement(&settlement).await.unwrap(), Commit::Committed);
     }
 
     /// An attempt to pay fails.
@@ -204,7 +204,7 @@ impl World {
             event: PaymentEvent::Failed { reason: "card_declined".to_owned() },
         };
         let settlement = settle(&told, None, Some(&quote), self.now());
-        assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
+        assert_eq!(self.store.commit_settlement(&settlement).await.unwrap(), Commit::Committed);
     }
 
     fn now(&self) -> Timestamp {
@@ -242,7 +242,7 @@ impl World {
         let news = PaymentEvent::Refunded { total: quote.offer.due() };
         let told = PaymentNotice { payment, at: self.now(), reference: None, event: news };
         let settlement = settle(&told, receipt.as_ref(), Some(&quote), self.now());
-        assert_eq!(self.store.settle(&settlement).await.unwrap(), Commit::Committed);
+        assert_eq!(self.store.commit_settlement(&settlement).await.unwrap(), Commit::Committed);
     }
 
     /// How many entitlements there are, and how many of them are closed.

@@ -81,13 +81,13 @@ impl Issuance {
     /// `Ok`: nothing is owed for this record any more. `Err`: try it again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
         match QuoteRecord::read(&record)? {
-            Some(QuoteRecord { new, owed: Owed::Fulfilment, .. }) => self.settle(&new.number).await,
+            Some(QuoteRecord { new, owed: Owed::Fulfilment, .. }) => self.fulfil(&new.number).await,
             _ => Ok(()),
         }
     }
 
     /// Does what is owed for what a quote sold, as the quote is now: delivers it, or takes it back.
-    async fn settle(&self, number: &QuoteNumber) -> Result<(), Failure> {
+    async fn fulfil(&self, number: &QuoteNumber) -> Result<(), Failure> {
         let policy = self.policies.current().await?;
         for _ in 0..ATTEMPTS {
             let Some(quote) = self.store.quote(number).await? else { return Ok(()) };

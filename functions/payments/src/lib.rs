@@ -92,7 +92,7 @@ async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMa
     for _ in 0..ATTEMPTS {
         let (receipt, quote) = payments.load(&told).await?;
         let settlement = settle(&told, receipt.as_ref(), quote.as_ref(), now);
-        if payments.store.settle(&settlement).await? == Commit::Committed {
+        if payments.store.commit_settlement(&settlement).await? == Commit::Committed {
             return Ok(reply(&told, &settlement));
         }
     }

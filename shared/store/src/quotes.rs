@@ -55,7 +55,7 @@ impl Store {
     ///
     /// Both in one transaction, because a payment must never be applied to two quotes, nor a refund be parked beside
     /// a payment that has just been applied.
-    pub async fn settle(&self, settlement: &Settlement) -> Result<Commit, Error> {
+    pub async fn commit_settlement(&self, settlement: &Settlement) -> Result<Commit, Error> {
         const OPERATION: &str = "TransactWriteItems of a receipt and a quote";
         let Settlement { receipt, quote } = settlement;
         let writes = [receipt.as_ref().map(|receipt| self.put(receipt)), quote.as_ref().map(|change| self.put(&change.next))];
