@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Policy, Sen,
     channel::ChannelStatus,
-    evidence::same_name,
     license::Entitlement,
+    party::LegalName,
     policy::{Deployment, Product},
     price::{ClaimStanding, Line, SegmentClaim},
 };
@@ -39,12 +39,12 @@ impl GovernmentSubscription {
 
     /// Whether the subscription gives this licensee this product on a day.
     pub(crate) fn covers(&self, product: &str, licensee: &str, day: Date) -> bool {
-        self.product == product && self.end > day && same_name(&self.licensee, licensee)
+        self.product == product && self.end > day && LegalName::new(&self.licensee) == LegalName::new(licensee)
     }
 
     /// Whether both are of the same customer and product, of which one may exist (R106).
     pub fn excludes(&self, other: &Self) -> bool {
-        self.product == other.product && same_name(&self.licensee, &other.licensee)
+        self.product == other.product && LegalName::new(&self.licensee) == LegalName::new(&other.licensee)
     }
 }
 

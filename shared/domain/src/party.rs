@@ -39,6 +39,35 @@ pub struct Party {
     pub address: Address,
 }
 
+/// A legal name for comparison: equal to another name when both differ only in case and spacing. The desk records names as
+/// the certificates spell them.
+#[derive(Debug, Clone, Copy)]
+pub struct LegalName<'n>(&'n str);
+
+impl<'n> LegalName<'n> {
+    /// The name as it is written.
+    pub fn new(written: &'n str) -> Self {
+        Self(written)
+    }
+
+    /// The name as storage keys contain it: lower-case words, each separated by one space. Equal names have equal keys.
+    pub fn key(self) -> String {
+        self.words().collect::<Vec<_>>().join(" ")
+    }
+
+    fn words(self) -> impl Iterator<Item = String> + use<'n> {
+        self.0.split_whitespace().map(str::to_lowercase)
+    }
+}
+
+impl PartialEq for LegalName<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.words().eq(other.words())
+    }
+}
+
+impl Eq for LegalName<'_> {}
+
 /// An e-mail address: compared without regard to case, shown as it was given, never logged.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -88,6 +117,14 @@ impl std::fmt::Debug for Email {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_and_spacing() {
+        let name = LegalName::new("Example  Customer Inc.");
+        assert_eq!(name, LegalName::new("example customer INC."));
+        assert_ne!(name, LegalName::new("Example Customer"));
+        assert_eq!(name.key(), "example customer inc.");
+    }
 
     #[test]
     fn an_address_is_one_plain_address() {

@@ -33,7 +33,7 @@
 //! |---|---|---|
 //! | what waits for a decision, the first due first | `waits` | `2026-11-25` |
 
-use domain::{QuoteNumber, Sen, payment::PaymentId};
+use domain::{QuoteNumber, Sen, party::LegalName, payment::PaymentId};
 use jiff::Timestamp;
 
 /// The name of the partition key.
@@ -145,10 +145,9 @@ impl Key {
     }
 
     /// An end customer's one subscription to a government product. Names that differ in case and spacing only are one
-    /// customer's, as in [`domain::evidence::same_name`].
+    /// customer's, as in [`LegalName`].
     pub fn holding(product: &str, licensee: &str) -> Self {
-        let licensee = licensee.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
-        Self::new(format!("HOLDING#{product}#{licensee}"), "HOLDING")
+        Self::new(format!("HOLDING#{product}#{}", LegalName::new(licensee).key()), "HOLDING")
     }
 
     /// The uses of a bucket in the window that ends then.

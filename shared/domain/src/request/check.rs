@@ -14,12 +14,11 @@ use super::{
 use crate::{
     Code, Currency, Policy,
     channel::{ChannelStatus, Partner},
-    evidence::same_name,
     fault::Faults,
     form::{self, required},
     government,
     order::{Acceptance, Order, PurchasingFor, ReviewReason},
-    party::{Address, Party},
+    party::{Address, LegalName, Party},
     policy::{LegalText, LineKind},
     price::{Basis, ClaimStanding, Line, SegmentClaim},
 };
@@ -251,7 +250,7 @@ impl AddressRequest {
 fn standing(facts: &Facts, bill_to: Option<&Party>, today: Date, found: &mut Findings<'_>) -> ChannelStatus {
     let why = match (&facts.partner, &facts.organization, bill_to) {
         (None, None, _) | (_, _, None) => return ChannelStatus::Unaffiliated,
-        (Some(Partner { name, .. }), _, Some(bill_to)) if !same_name(name, &bill_to.company) => {
+        (Some(Partner { name, .. }), _, Some(bill_to)) if LegalName::new(name) != LegalName::new(&bill_to.company) => {
             format!("You are signed in for {name}, and another organisation is billed")
         }
         (Some(partner), _, Some(_)) => match partner.status(today) {

@@ -13,12 +13,12 @@ use crate::{
     Code, Policy, Sen,
     calendar::term_days,
     channel::ChannelStatus,
-    evidence::{Site, same_name, site_host},
+    evidence::{Site, site_host},
     fault::Faults,
     form::required,
     government::{GovernmentSubscription, may_be_sold_by},
     license::Entitlement,
-    party::Email,
+    party::{Email, LegalName},
     policy::{AcceptedContact, Deployment, LineKind, Product},
     price::{self, Basis, Held, Line, LineNote, MigrationRefusal, OrderLine},
 };
@@ -217,7 +217,7 @@ impl LineRequest {
             faults.add(Code::EntitlementEnded, at, detail);
             return None;
         }
-        if judging.licensee.is_some_and(|name| !same_name(name, &entitlement.licensee)) {
+        if judging.licensee.is_some_and(|name| LegalName::new(name) != LegalName::new(&entitlement.licensee)) {
             let detail = "This entitlement is licensed to another organisation. Name it as the customer.";
             faults.add(Code::LicenseeDiffers, at, detail);
             return None;
@@ -391,7 +391,9 @@ impl LineRequest {
             return (None, Some(MigrationRefusal::NotActive));
         }
         let known = sen.and_then(|sen| self.known(&sen, judging));
-        let Some(entitlement) = known.filter(|it| judging.licensee.is_some_and(|name| same_name(name, &it.licensee))) else {
+        let Some(entitlement) =
+            known.filter(|it| judging.licensee.is_some_and(|name| LegalName::new(name) == LegalName::new(&it.licensee)))
+        else {
             return (None, Some(MigrationRefusal::NotMatched));
         };
         let self_managed = judging.policy.product(&entitlement.product).is_some_and(|it| it.deployment.is_self_managed());
@@ -414,8 +416,10 @@ pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, poli
         AcceptedContact::Technical => entitlement.technical_contact.email == *email,
         AcceptedContact::Purchaser => entitlement.statement.purchaser_contact.email == *email,
     });
-    let belongs =
-        |site: &Site| site.entitlements.contains(&entitlement.sen) && same_name(&site.organization, &entitlement.licensee);
+    let belongs = |site: &Site| {
+        site.entitlements.contains(&entitlement.sen)
+            && LegalName::new(&site.organization) == LegalName::new(&entitlement.licensee)
+    };
     accepted || site.is_some_and(|site| belongs(site) && site.authorizes(email))
 }
 
