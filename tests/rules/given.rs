@@ -15,7 +15,7 @@ use domain::{
     government::GovernmentSubscription,
     license::{self, Entitlement, Kind, LicenseKey},
     link::LinkKeys,
-    number::Minter,
+    number::{InvoiceNumber, Minter},
     payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference},
     quote::{Approval, Change, Delivered, Delivery, IssueContext, Offer, Reviewer, Withheld},
     records::{Record, RecordContext},
@@ -380,7 +380,7 @@ pub(crate) fn withheld() -> Quote {
 pub(crate) fn delivered() -> Quote {
     let (quote, _) = paid();
     let entitlements = entitlements().iter().map(|it| Delivered::of(it.statement.line, it)).collect();
-    let delivery = Delivery { invoice: "IN-000001".to_owned(), invoiced_on: date(2026, 11, 22), entitlements };
+    let delivery = Delivery { invoice: InvoiceNumber::new("IN", 1), invoiced_on: date(2026, 11, 22), entitlements };
     quote.deliver(delivery, at(22)).expect("it is owed").next
 }
 

@@ -347,7 +347,7 @@ impl World {
                 Some(delivery) => {
                     assert!(index < paid, "{number} is delivered and not paid");
                     assert_eq!(delivery.entitlements.len(), quote.offer.lines.len());
-                    invoices.push(delivery.invoice.clone());
+                    invoices.push(delivery.invoice.to_string());
                     // Who has paid need not be told any more how to, if nobody could be told before.
                     letters.push((format!("{}.1.quote", number.compact()), false));
                     letters.extend(["confirmation", "receipt"].map(|role| (format!("{}.3.{role}", number.compact()), true)));

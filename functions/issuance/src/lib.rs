@@ -18,7 +18,7 @@ use domain::{
     fulfilment::{self, Fulfilment, Made, new_entitlement},
     government::GovernmentSubscription,
     license::{self, Entitlement, LicenseKey},
-    number::Minter,
+    number::{InvoiceNumber, Minter},
     quote::{self, Delivered, Delivery, Owed, Withheld},
 };
 use jiff::{Timestamp, civil::Date};
@@ -149,7 +149,7 @@ impl Issuance {
         }
         let series = &policy.invoice_series;
         let next = self.store.last_in_series(series).await? + 1;
-        let delivery = Delivery { invoice: format!("{series}-{next:06}"), invoiced_on: on, entitlements };
+        let delivery = Delivery { invoice: InvoiceNumber::new(series, next), invoiced_on: on, entitlements };
         let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(Commit::Conflict) };
         Ok(self.store.commit_numbered(&change, series, next).await?)
     }

@@ -185,9 +185,9 @@ impl Correspondence<'_> {
 
     fn receipt(&self, delivery: &Delivery) -> Outgoing {
         let to = self.offer.requester().clone();
-        let (number, total) = (self.quote.number.to_string(), self.total());
+        let (number, total, invoice) = (self.quote.number.to_string(), self.total(), delivery.invoice.to_string());
         let subject = self.fill("letter.receipt.subject", &[("number", &number)]);
-        let body = self.fill("letter.receipt.body", &[("number", &number), ("total", &total), ("invoice", &delivery.invoice)]);
+        let body = self.fill("letter.receipt.body", &[("number", &number), ("total", &total), ("invoice", &invoice)]);
         let technical_contact = &self.offer.technical_contact;
         let (introduction, keys) = if technical_contact.email == to.email {
             (self.text("letter.receipt.yours"), "letter.confirmation.keys")

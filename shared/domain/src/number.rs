@@ -35,6 +35,29 @@ impl fmt::Display for NotANumber {
 
 impl std::error::Error for NotANumber {}
 
+/// A number is stored, sent and logged as its text.
+macro_rules! text {
+    ($name:ident) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
 macro_rules! number {
     ($name:ident, $prefix:literal, $body:ident, $group:literal) => {
         impl FromStr for $name {
@@ -60,28 +83,55 @@ macro_rules! number {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
+        text!($name);
     };
 }
 
 number!(QuoteNumber, "Q", QUOTE_BODY, 4);
 number!(Sen, "SEN", SEN_BODY, 5);
+
+/// The number of an invoice, `IN-000001`: a series of the vendor's and the place in that series, from 1, without gaps.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InvoiceNumber {
+    series: String,
+    place: u64,
+}
+
+impl InvoiceNumber {
+    /// The number at a place of a series.
+    pub fn new(series: &str, place: u64) -> Self {
+        Self { series: series.to_owned(), place }
+    }
+
+    /// The series, `IN`.
+    pub fn series(&self) -> &str {
+        &self.series
+    }
+
+    /// The place in the series, from 1.
+    pub fn place(&self) -> u64 {
+        self.place
+    }
+}
+
+impl fmt::Display for InvoiceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:06}", self.series, self.place)
+    }
+}
+
+impl FromStr for InvoiceNumber {
+    type Err = NotANumber;
+
+    /// Accepts exactly the text that [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, NotANumber> {
+        let (series, digits) = text.rsplit_once('-').ok_or(NotANumber)?;
+        let read = Self::new(series, digits.parse().map_err(|_| NotANumber)?);
+        Some(read).filter(|read| read.to_string() == text).ok_or(NotANumber)
+    }
+}
+
+text!(InvoiceNumber);
 
 fn read(text: &str, prefix: &str, body: usize) -> Option<String> {
     let typed: String =
@@ -226,6 +276,18 @@ mod tests {
         let sen = minter.sen(&quote, 1, 0);
         assert_eq!(sen.to_string().parse(), Ok(sen.clone()));
         assert!(sen.to_string().starts_with("SEN-"));
+    }
+
+    #[test]
+    fn an_invoice_number_is_its_series_and_its_place() {
+        for (series, place, text) in [("IN", 1, "IN-000001"), ("IN", 1_234_567, "IN-1234567"), ("2027-EU", 42, "2027-EU-000042")]
+        {
+            assert_eq!(InvoiceNumber::new(series, place).to_string(), text);
+            assert_eq!(text.parse(), Ok(InvoiceNumber::new(series, place)));
+        }
+        for text in ["", "IN", "IN-", "IN-1", "IN-0000001", "IN-+00001", "IN-00000x", "IN-18446744073709551616"] {
+            assert!(text.parse::<InvoiceNumber>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -52,7 +52,14 @@ impl Document {
             due -= payment.amount;
         }
         totals.push(Total { label: draft.text("total.due"), amount: draft.money(due), strong: true });
-        Some(draft.document(Kind::Invoice, "document.invoice", &delivery.invoice, "heading.invoice_lines", facts, totals))
+        Some(draft.document(
+            Kind::Invoice,
+            "document.invoice",
+            &delivery.invoice.to_string(),
+            "heading.invoice_lines",
+            facts,
+            totals,
+        ))
     }
 }
 

@@ -3,6 +3,7 @@
 use domain::{
     Quote, QuoteNumber, Sen,
     money::Percent,
+    number::InvoiceNumber,
     order::{PurchasingFor, ReviewReason, Warning},
     party::{Address, Contact, Party},
     payment::Method,
@@ -77,7 +78,7 @@ pub struct QuoteView<'q> {
     /// Cloud subscriptions, which have no key (R53).
     pub subscriptions: Vec<EntitlementView<'q>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub invoice: Option<&'q str>,
+    pub invoice: Option<&'q InvoiceNumber>,
     pub history: Vec<Entry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<LinksView>,
@@ -198,7 +199,7 @@ impl<'q> QuoteView<'q> {
             payments: payments.collect(),
             licenses: delivered(true),
             subscriptions: delivered(false),
-            invoice: quote.delivery().map(|delivery| &*delivery.invoice),
+            invoice: quote.delivery().map(|delivery| &delivery.invoice),
             history: quote.history.clone(),
             ..Self::preview(&quote.offer)
         }

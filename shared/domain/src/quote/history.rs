@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{order::ReviewReason, payment::PaymentId};
+use crate::{number::InvoiceNumber, order::ReviewReason, payment::PaymentId};
 
 /// A quote's status, as others see it at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ pub enum Event {
     /// What it sold was delivered.
     Delivered {
         /// The invoice.
-        invoice: String,
+        invoice: InvoiceNumber,
     },
 }
 

@@ -17,6 +17,7 @@ use crate::{
     QuoteNumber, Sen,
     calendar::day_of,
     fault::{Code, Refusal},
+    number::InvoiceNumber,
     payment::{Payment, PaymentId},
 };
 
@@ -83,7 +84,7 @@ pub enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// The invoice's number, gap-free in its series.
-    pub invoice: String,
+    pub invoice: InvoiceNumber,
     /// Its date: the day of the completing payment.
     pub invoiced_on: Date,
     /// One entitlement per line.
