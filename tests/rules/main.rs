@@ -5,6 +5,8 @@
 mod alarms;
 mod architecture;
 mod given;
+mod graph;
+mod modules;
 mod openapi;
 mod requirements;
 mod routes;
