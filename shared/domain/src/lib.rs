@@ -2,33 +2,49 @@
 //!
 //! Nothing here waits, reads a clock, draws a random number, looks at the environment or knows of AWS.
 //! A rule is a function of its arguments: `(state, command, policy, now) → change | refusal`.
-//! What is absent is the point: if a rule needs something of the world, a handler brings it in.
+//! What a rule needs of its environment, a handler passes as an argument.
+//!
+//! Modules are in layers, in the order below. A file imports files of its own layer and of earlier layers, and no files
+//! import each other in a cycle.
 
+// Values.
 pub mod calendar;
-pub mod channel;
-pub mod evidence;
 pub mod fault;
-mod form;
-pub mod fulfilment;
-pub mod government;
-pub mod license;
-pub mod link;
-pub mod method;
 pub mod money;
 pub mod number;
-pub mod order;
 pub mod party;
 pub mod payment;
 mod place;
+pub mod wording;
+
+// Policy: everything that is not code.
 pub mod policy;
+
+// What is on record.
+pub mod channel;
+pub mod evidence;
+pub mod license;
+
+// Prices.
+pub mod method;
 pub mod price;
-pub mod quote;
+pub mod tax;
+
+// Orders.
+pub mod government;
+pub mod order;
+pub mod targets;
+
+// What is sent.
+mod form;
 pub mod records;
 pub mod request;
+
+// Quotes, and what follows from them.
+pub mod fulfilment;
+pub mod link;
+pub mod quote;
 pub mod settlement;
-pub mod targets;
-pub mod tax;
-pub mod wording;
 
 pub use fault::{Code, Fault, Refusal};
 pub use money::{Currency, Money};
