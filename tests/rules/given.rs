@@ -221,7 +221,7 @@ fn everything_known() -> Facts {
         evidence: [("EV-1".to_owned(), evidence())].into(),
         certificates: [(VAT_ID.to_owned(), vat_id())].into(),
         sites: [("acme.cloud.example".to_owned(), site())].into(),
-        holdings: Vec::new(),
+        government_subscriptions: Vec::new(),
     }
 }
 

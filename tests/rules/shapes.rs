@@ -360,7 +360,11 @@ fn keys_are_built_as_the_table_says() {
         (Key::evidence("EV-1"), "EVIDENCE#EV-1", "EVIDENCE"),
         (Key::certificate("DE123456789"), "CERTIFICATE#DE123456789", "CERTIFICATE"),
         (Key::site("acme.cloud.example"), "SITE#acme.cloud.example", "SITE"),
-        (Key::holding("tracker-government", " Example  Agency"), "HOLDING#tracker-government#example agency", "HOLDING"),
+        (
+            Key::government_subscription("tracker-government", " Example  Agency"),
+            "HOLDING#tracker-government#example agency",
+            "HOLDING",
+        ),
         (Key::limit("lookup#192.0.2.1", at(15)), "LIMIT#lookup#192.0.2.1", "UNTIL#2026-11-22T10:15:00Z"),
         (Key::policy_in_force(), "POLICY", "CURRENT"),
         (Key::policy_part("0123456789abcdef", 1), "POLICY#0123456789abcdef", "PART#0001"),

@@ -173,7 +173,7 @@ impl Desk {
                 Decision::Write(next) => next,
             };
             // First, so that a retry after a lost response repairs both.
-            self.note_holding(before.as_ref(), &next, policy).await?;
+            self.note_government_subscription(before.as_ref(), &next, policy).await?;
             if let Some(outcome) = self.write(staff, body.reason.as_deref(), before.as_ref(), &next).await? {
                 return Ok((outcome, next));
             }
@@ -184,14 +184,16 @@ impl Desk {
 
     /// Records that an end customer has its one subscription to a government product (R106), and that another customer, who was
     /// named by mistake before, has none.
-    async fn note_holding(&self, before: Option<&Entitlement>, next: &Entitlement, policy: &Policy) -> Reply<()> {
+    async fn note_government_subscription(&self, before: Option<&Entitlement>, next: &Entitlement, policy: &Policy) -> Reply<()> {
         let of = |entitlement: Option<&Entitlement>| {
             entitlement.and_then(|entitlement| GovernmentSubscription::of(entitlement, policy))
         };
         let (old, new) = (of(before), of(Some(next)));
         let mut wanted = Wanted::default();
-        wanted.holdings.extend([&old, &new].into_iter().flatten().map(|it| (it.product.clone(), it.licensee.clone())));
-        let known = self.store.facts(&wanted, None).await?.holdings;
+        wanted
+            .government_subscriptions
+            .extend([&old, &new].into_iter().flatten().map(|it| (it.product.clone(), it.licensee.clone())));
+        let known = self.store.facts(&wanted, None).await?.government_subscriptions;
         for holding in noted(old, new, &known, before) {
             self.store.hold(&holding).await?;
         }

@@ -128,13 +128,13 @@ impl Issuance {
             }
         }
         loop {
-            let holdings: Vec<_> = made.holdings.iter().map(|(_, holding)| holding).collect();
-            let index = match self.store.change_entitlements(&changes, &holdings, on).await? {
+            let subscriptions: Vec<_> = made.government_subscriptions.iter().map(|(_, holding)| holding).collect();
+            let index = match self.store.change_entitlements(&changes, &subscriptions, on).await? {
                 Changed::Committed => break,
                 Changed::Conflict => return Ok(Commit::Conflict),
                 Changed::AlreadySubscribed(index) => index,
             };
-            let (line, _) = made.holdings.remove(index);
+            let (line, _) = made.government_subscriptions.remove(index);
             if made.lines.iter().any(|(of, made)| *of == line && made.is_new()) {
                 return self.withhold(quote, line, Withheld::SubscriptionExists, paid_at).await;
             }

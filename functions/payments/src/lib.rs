@@ -76,8 +76,8 @@ enum WebhookOutcome {
 async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMap, body: Bytes) -> Reply {
     let now = payments.clock.now();
     payments.secrets.verify(headers.get(stripe::SIGNATURE), &body, now)?;
-    let told = match stripe::read(&body, payments.accept_test_mode)? {
-        StripeEvent::Notice(told) => told,
+    let notice = match stripe::read(&body, payments.accept_test_mode)? {
+        StripeEvent::Notice(notice) => notice,
         StripeEvent::DisputeWon(payment) => {
             let payment = payment.as_str();
             tracing::error!(
@@ -90,10 +90,10 @@ async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMa
         StripeEvent::Ignored => return Ok(respond(WebhookOutcome::Ignored, None)),
     };
     for _ in 0..ATTEMPTS {
-        let (receipt, quote) = payments.load(&told).await?;
-        let settlement = settle(&told, receipt.as_ref(), quote.as_ref(), now);
+        let (receipt, quote) = payments.load(&notice).await?;
+        let settlement = settle(&notice, receipt.as_ref(), quote.as_ref(), now);
         if payments.store.commit_settlement(&settlement).await? == Commit::Committed {
-            return Ok(reply(&told, &settlement));
+            return Ok(reply(&notice, &settlement));
         }
     }
     Err(Failure::contended())
@@ -101,9 +101,9 @@ async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMa
 
 impl Payments {
     /// The receipt, and the quote that it paid — or else the one that the event names.
-    async fn load(&self, told: &PaymentNotice) -> Result<(Option<Receipt>, Option<domain::Quote>), store::Error> {
-        let named = told.reference.as_ref().map(|reference| &reference.quote);
-        let (receipt, quote) = self.store.receipt_and_quote(&told.payment, named).await?;
+    async fn load(&self, notice: &PaymentNotice) -> Result<(Option<Receipt>, Option<domain::Quote>), store::Error> {
+        let named = notice.reference.as_ref().map(|reference| &reference.quote);
+        let (receipt, quote) = self.store.receipt_and_quote(&notice.payment, named).await?;
         let quote = match receipt.as_ref().map(|receipt| &receipt.allocation) {
             Some(Allocation::Applied { quote: paid }) if named != Some(paid) => self.store.quote(paid).await?,
             _ => quote,
@@ -112,11 +112,11 @@ impl Payments {
     }
 }
 
-fn reply(told: &PaymentNotice, settlement: &Settlement) -> axum::response::Response {
-    let whereabouts = settlement.receipt.as_ref().map(|receipt| &receipt.allocation);
-    match (&told.event, whereabouts) {
+fn reply(notice: &PaymentNotice, settlement: &Settlement) -> axum::response::Response {
+    let allocation = settlement.receipt.as_ref().map(|receipt| &receipt.allocation);
+    match (&notice.event, allocation) {
         (PaymentEvent::Succeeded { .. }, Some(Allocation::Unapplied { reason, .. })) => {
-            let payment = told.payment.as_str();
+            let payment = notice.payment.as_str();
             tracing::warn!(
                 must_decide = "money_unapplied",
                 payment,

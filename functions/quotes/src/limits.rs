@@ -142,7 +142,7 @@ fn provable(wanted: &Wanted) -> Vec<String> {
 /// caller can block the owner of a reference. A VAT id is public and every order of its owner names it, so it is not counted.
 fn references(wanted: &Wanted) -> usize {
     let certificates = wanted.certificates.iter().filter(|reference| vat_id(reference).is_none());
-    wanted.evidence.len() + wanted.holdings.len() + certificates.count()
+    wanted.evidence.len() + wanted.government_subscriptions.len() + certificates.count()
 }
 
 /// Where a request comes from. Whoever has one address of IPv6 has all of its network.
@@ -212,7 +212,7 @@ mod tests {
             sites: ["acme.cloud.example".to_owned()].into(),
             evidence: ["EV-1".to_owned()].into(),
             certificates: ["DE136695976".to_owned(), "RESALE-1".to_owned()].into(),
-            holdings: [("gov".to_owned(), "Example Agency".to_owned())].into(),
+            government_subscriptions: [("gov".to_owned(), "Example Agency".to_owned())].into(),
         };
         assert_eq!(provable(&wanted), [format!("sen {}", sen.compact()), "site acme.cloud.example".to_owned()]);
         assert_eq!(references(&wanted), 3, "the evidence, the resale certificate and the agency's subscription");

@@ -18,8 +18,8 @@ use crate::{
 
 /// Everything that a paid quote makes.
 ///
-/// What there was before is changed together or not at all — `migrated`, every [`Made::Changed`] and `holdings` — so that a
-/// line that is refused takes nothing of the others with it. What is new cannot be refused any more after that.
+/// What existed before is changed together or not at all: `migrated`, every [`Made::Changed`] and `government_subscriptions`.
+/// A line that is refused then leaves nothing of the other lines behind. What is new cannot be refused after that.
 #[derive(Debug)]
 pub struct Fulfilment {
     /// What becomes of each line, in their order.
@@ -28,7 +28,7 @@ pub struct Fulfilment {
     pub migrated: Vec<Entitlement>,
     /// The subscriptions of which a customer has one only, each with its line (R106). One that is new cannot be had beside
     /// another; one that they have is theirs to renew, and noted where it is the only one.
-    pub holdings: Vec<(u32, GovernmentSubscription)>,
+    pub government_subscriptions: Vec<(u32, GovernmentSubscription)>,
 }
 
 /// What becomes of a line.
@@ -54,7 +54,7 @@ impl Fulfilment {
         policy: &Policy,
         sen: impl Fn(u32) -> Sen,
     ) -> Result<Self, (u32, Withheld)> {
-        let mut all = Self { lines: Vec::new(), migrated: Vec::new(), holdings: Vec::new() };
+        let mut all = Self { lines: Vec::new(), migrated: Vec::new(), government_subscriptions: Vec::new() };
         let mut touched = BTreeSet::new();
         for line in &quote.offer.lines {
             let stop = |reason| (line.line, reason);
@@ -75,11 +75,11 @@ impl Fulfilment {
             if let Made::New(next) | Made::Changed(next) = &made
                 && let Some(holding) = GovernmentSubscription::of(next, policy)
             {
-                let taken = all.holdings.iter().any(|(_, other)| other.excludes(&holding));
+                let taken = all.government_subscriptions.iter().any(|(_, other)| other.excludes(&holding));
                 match made {
                     Made::New(_) if taken => return Err(stop(Withheld::SubscriptionExists)),
                     _ if taken => {}
-                    _ => all.holdings.push((line.line, holding)),
+                    _ => all.government_subscriptions.push((line.line, holding)),
                 }
             }
             all.lines.push((line.line, made));

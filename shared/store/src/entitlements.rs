@@ -58,23 +58,23 @@ impl Store {
     pub async fn change_entitlements(
         &self,
         changes: &[Entitlement],
-        holdings: &[&GovernmentSubscription],
+        subscriptions: &[&GovernmentSubscription],
         today: Date,
     ) -> Result<Changed, Error> {
         const OPERATION: &str = "TransactWriteItems of entitlements";
-        match (changes, holdings) {
+        match (changes, subscriptions) {
             ([], []) => return Ok(Changed::Committed),
             ([change], []) => return self.update_entitlement(change).await.map(Changed::from),
             _ => {}
         }
-        let taken = holdings.iter().map(|holding| self.take(holding, today));
+        let taken = subscriptions.iter().map(|holding| self.take(holding, today));
         let writes = taken.chain(changes.iter().map(|next| self.put(next))).collect::<Result<Vec<_>, _>>()?;
         // Subscriptions come first, so that they can refuse before anything is written.
         for (part, writes) in writes.chunks(MAX_WRITES).enumerate() {
             let Err(error) = self.transaction(writes.to_vec()).await else { continue };
             let refused = lost(&error);
-            let holdings = holdings.len().saturating_sub(part * MAX_WRITES);
-            return match refused.iter().take(holdings).position(|reason| *reason == Lost::Condition) {
+            let subscriptions = subscriptions.len().saturating_sub(part * MAX_WRITES);
+            return match refused.iter().take(subscriptions).position(|reason| *reason == Lost::Condition) {
                 Some(index) => Ok(Changed::AlreadySubscribed(part * MAX_WRITES + index)),
                 None if refused.iter().any(|reason| *reason != Lost::No) => Ok(Changed::Conflict),
                 None => Err(Error::of(OPERATION, &error)),

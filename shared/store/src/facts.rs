@@ -36,7 +36,9 @@ fn keys(wanted: &Wanted, organization: Option<&str>) -> BTreeSet<Key> {
     keys.extend(wanted.evidence.iter().map(|id| Key::evidence(id)));
     keys.extend(wanted.certificates.iter().map(|id| Key::certificate(id)));
     keys.extend(wanted.sites.iter().map(|host| Key::site(host)));
-    keys.extend(wanted.holdings.iter().map(|(product, licensee)| Key::holding(product, licensee)));
+    keys.extend(
+        wanted.government_subscriptions.iter().map(|(product, licensee)| Key::government_subscription(product, licensee)),
+    );
     keys.retain(Key::is_possible);
     keys
 }
@@ -60,7 +62,7 @@ fn add(facts: &mut Facts, found: &Attributes) -> Result<(), Error> {
             let site: Site = item::aggregate(found)?;
             facts.sites.insert(site.host.clone(), site);
         }
-        Some(GovernmentSubscription::KIND) => facts.holdings.push(item::aggregate(found)?),
+        Some(GovernmentSubscription::KIND) => facts.government_subscriptions.push(item::aggregate(found)?),
         _ => return Err(item::corrupt(found, "it is no fact of any known kind".to_owned())),
     }
     Ok(())
@@ -94,14 +96,16 @@ mod tests {
             evidence: [text("EV-1"), "x".repeat(3_000)].into(),
             certificates: [text("EV-1")].into(),
             sites: [text("acme.cloud.example")].into(),
-            holdings: [("gov", "Example Agency"), ("gov", "example  agency")].map(|(p, l)| (text(p), text(l))).into(),
+            government_subscriptions: [("gov", "Example Agency"), ("gov", "example  agency")]
+                .map(|(p, l)| (text(p), text(l)))
+                .into(),
         };
         let expected = [
             Key::entitlement(&sen()),
             Key::evidence("EV-1"),
             Key::certificate("EV-1"),
             Key::site("acme.cloud.example"),
-            Key::holding("gov", "Example Agency"),
+            Key::government_subscription("gov", "Example Agency"),
         ];
         assert_eq!(keys(&wanted, None), expected.into());
     }
@@ -131,7 +135,7 @@ mod tests {
         for found in [item::attributes(&holding), item::attributes(&site), item::attributes(&partner)] {
             add(&mut facts, &found.unwrap()).unwrap();
         }
-        assert_eq!(facts.holdings, [holding]);
+        assert_eq!(facts.government_subscriptions, [holding]);
         assert_eq!(facts.sites.get("acme.cloud.example"), Some(&site));
         assert_eq!(facts.partner, Some(partner));
 

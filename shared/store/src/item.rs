@@ -151,7 +151,7 @@ impl Item for GovernmentSubscription {
     const KIND: &'static str = "holding";
 
     fn key(&self) -> Key {
-        Key::holding(&self.product, &self.licensee)
+        Key::government_subscription(&self.product, &self.licensee)
     }
 
     /// A holding is not counted: the one written last is the one that is.

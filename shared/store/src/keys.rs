@@ -146,7 +146,7 @@ impl Key {
 
     /// An end customer's one subscription to a government product. Names that differ in case and spacing only are one
     /// customer's, as in [`LegalName`].
-    pub fn holding(product: &str, licensee: &str) -> Self {
+    pub fn government_subscription(product: &str, licensee: &str) -> Self {
         Self::new(format!("HOLDING#{product}#{}", LegalName::new(licensee).key()), "HOLDING")
     }
 
@@ -207,9 +207,9 @@ mod tests {
             Key::evidence("x"),
             Key::certificate("x"),
             Key::site("x"),
-            Key::holding("x", "x"),
-            Key::holding("x", "x x"),
-            Key::holding("x", "xx"),
+            Key::government_subscription("x", "x"),
+            Key::government_subscription("x", "x x"),
+            Key::government_subscription("x", "xx"),
             Key::limit("x", now),
             Key::limit("x", later),
             Key::policy_in_force(),
@@ -231,8 +231,11 @@ mod tests {
     fn an_organisation_and_a_licensee_are_found_however_they_are_written() {
         assert_eq!(Key::partner("Example Reseller"), Key::partner("EXAMPLE reseller"));
         assert_ne!(Key::partner("Kelvin"), Key::partner("\u{212a}elvin"), "the Kelvin sign is not a K");
-        assert_eq!(Key::holding("gov", " Example  Agency"), Key::holding("gov", "EXAMPLE agency"));
-        assert_ne!(Key::holding("gov", "Example Agency"), Key::holding("gov", "ExampleAgency"));
+        assert_eq!(
+            Key::government_subscription("gov", " Example  Agency"),
+            Key::government_subscription("gov", "EXAMPLE agency")
+        );
+        assert_ne!(Key::government_subscription("gov", "Example Agency"), Key::government_subscription("gov", "ExampleAgency"));
     }
 
     #[test]

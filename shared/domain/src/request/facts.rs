@@ -24,7 +24,7 @@ pub struct Wanted {
     /// Cloud sites, by host.
     pub sites: BTreeSet<String>,
     /// Government subscriptions that an end customer may have only one of: product and licensee (R106).
-    pub holdings: BTreeSet<(String, String)>,
+    pub government_subscriptions: BTreeSet<(String, String)>,
 }
 
 /// What is on record. What was wanted and is not here does not exist.
@@ -43,7 +43,7 @@ pub struct Facts {
     /// Cloud sites, by host.
     pub sites: BTreeMap<String, Site>,
     /// Government subscriptions.
-    pub holdings: Vec<GovernmentSubscription>,
+    pub government_subscriptions: Vec<GovernmentSubscription>,
 }
 
 impl Wanted {
@@ -68,7 +68,7 @@ impl Request {
             let product =
                 line.product.as_ref().filter(government).filter(|_| line.kind.as_deref() == Some(LineKind::New.as_str()));
             let licensee = self.customer.as_ref().and_then(|customer| customer.company.clone());
-            wanted.holdings.extend(product.cloned().zip(licensee));
+            wanted.government_subscriptions.extend(product.cloned().zip(licensee));
         }
         wanted.evidence = self.segments.iter().filter_map(|claim| claim.evidence.clone()).collect();
         wanted.certificates =

@@ -373,7 +373,7 @@ impl LineRequest {
         let held = |holding: &GovernmentSubscription| {
             judging.licensee.is_some_and(|licensee| holding.covers(&product.id, licensee, judging.today))
         };
-        if kind == LineKind::New && judging.facts.holdings.iter().any(held) {
+        if kind == LineKind::New && judging.facts.government_subscriptions.iter().any(held) {
             subscription_exists(faults, index);
         }
     }
