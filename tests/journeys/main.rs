@@ -19,6 +19,7 @@ mod refusals;
 mod restarts;
 mod review;
 mod revisions;
+mod soak;
 mod story;
 mod taken_back;
 mod withheld;

@@ -13,7 +13,7 @@ use deadlines::{Deadlines, Round};
 use desk::Desk;
 use documents::Documents;
 use issuance::Issuance;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use licenses::Licenses;
 use licensing::FileSigner;
 use notifications::Notifications;
@@ -21,7 +21,11 @@ use payments::Payments;
 use quotes::Quotes;
 use runtime::{Configuration, Policies, StartError, Vendor, clock::MovableClock, secret::Secret, shell};
 use store::Store;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{
     engine::{self, Engine},
@@ -31,15 +35,11 @@ use crate::{
     practice::{self, Practice},
     pump::{Consumer, Gauge, Pump},
     secrets, timepiece,
+    upkeep::{Timer, Upkeep},
 };
 
 /// The table's name here.
 pub const TABLE: &str = "sellthrough";
-/// How often the engine's file is tidied, and how long stream records stay, as on AWS.
-const TIDY_EVERY: Duration = Duration::from_secs(600);
-const STREAM_RETENTION: SignedDuration = SignedDuration::from_hours(24);
-/// How often whatever is owed for too long is brought to mind.
-const REMIND_EVERY: Duration = Duration::from_secs(60);
 /// How long open connections may finish their requests at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -69,9 +69,8 @@ pub struct Home {
     store: Store,
     stop: watch::Sender<bool>,
     http: JoinHandle<()>,
-    tidy: JoinHandle<()>,
-    deadlines: Arc<Deadlines>,
-    reminding: JoinHandle<()>,
+    upkeep: Arc<Upkeep>,
+    timers: JoinSet<()>,
     pump: Pump,
     post: (PostOffice, JoinHandle<()>),
     engine: Option<Arc<Engine>>,
@@ -150,9 +149,12 @@ impl Home {
         let (stop, _) = watch::channel(false);
         let routes = shell(routes.layer(middleware::from_fn_with_state(gauge.clone(), guard::stand)));
         let http = tokio::spawn(serve(listener, routes, stop.subscribe()));
-        let tidy = tokio::spawn(keep_tidy(engine.clone(), gauge.clone()));
-        let deadlines = Arc::new(Deadlines::new(store.clone(), clock.clock()));
-        let reminding = tokio::spawn(keep_reminding(deadlines.clone()));
+        let deadlines = Deadlines::new(store.clone(), clock.clock());
+        let upkeep = Arc::new(Upkeep { engine: engine.clone(), gauge: gauge.clone(), deadlines });
+        let mut timers = JoinSet::new();
+        for timer in Timer::ALL {
+            timers.spawn(upkeep.clone().repeat(timer));
+        }
         Ok(Self {
             address,
             data,
@@ -163,9 +165,8 @@ impl Home {
             store,
             stop,
             http,
-            tidy,
-            deadlines,
-            reminding,
+            upkeep,
+            timers,
             pump,
             post,
             engine,
@@ -203,7 +204,16 @@ impl Home {
     ///
     /// The table is not available. A retry is safe.
     pub async fn remind(&self) -> Result<Round, store::Error> {
-        self.deadlines.round().await
+        self.upkeep.deadlines.round().await
+    }
+
+    /// Does what a timer does when it fires, now. Returns when that is done.
+    ///
+    /// # Errors
+    ///
+    /// What the timer itself logs: nothing is lost, and firing it again is safe.
+    pub async fn fire(&self, timer: Timer) -> Result<(), StartError> {
+        self.upkeep.fire(timer).await
     }
 
     /// The message at the start: what is served, and what to try next.
@@ -236,11 +246,10 @@ Ctrl-C ends it.",
     }
 
     /// Ends it: requests and batches under way are finished, everything else waits for the next start.
-    pub async fn shutdown(self) -> Result<(), StartError> {
-        self.reminding.abort();
-        self.tidy.abort();
-        // It holds the engine until it is gone.
-        let _ = self.tidy.await;
+    pub async fn shutdown(mut self) -> Result<(), StartError> {
+        // The timers hold the engine until they are gone.
+        self.timers.shutdown().await;
+        drop(self.upkeep);
         self.stop.send_replace(true);
         if tokio::time::timeout(PATIENCE, self.http).await.is_err() {
             tracing::warn!("a connection was still open at the end");
@@ -344,29 +353,4 @@ fn sdk_config(environment: &Configuration, endpoint: &str) -> Result<SdkConfig, 
     let credentials = aws_sdk_dynamodb::config::Credentials::new(id.unwrap_or("local".to_owned()), key, None, None, "local");
     let config = engine::config(endpoint)?.into_builder().region(Region::new(region.unwrap_or("us-east-1".to_owned())));
     Ok(config.credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials)).build())
-}
-
-async fn keep_reminding(deadlines: Arc<Deadlines>) {
-    loop {
-        tokio::time::sleep(REMIND_EVERY).await;
-        if let Err(error) = deadlines.round().await {
-            tracing::warn!(%error, "nobody was reminded of what is owed; the next round will do it");
-        }
-    }
-}
-
-/// Deletes what has expired and what everybody has read. The engine stamps with the machine's clock, so this does too.
-async fn keep_tidy(engine: Option<Arc<Engine>>, gauge: Gauge) {
-    let Some(engine) = engine else { return };
-    loop {
-        tokio::time::sleep(TIDY_EVERY).await;
-        let before = runtime::Clock::system().now() - STREAM_RETENTION;
-        let tidied = match gauge.consumed() {
-            Some(consumed) => engine.sweep_expired().await.and(engine.trim_consumed(TABLE, &consumed, before).await),
-            None => Ok(0),
-        };
-        if let Err(error) = tidied {
-            tracing::warn!(%error, "the embedded database was not tidied; the next round will do it");
-        }
-    }
 }

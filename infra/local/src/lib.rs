@@ -12,5 +12,7 @@ mod practice;
 pub mod pump;
 mod secrets;
 mod timepiece;
+mod upkeep;
 
 pub use home::{Home, Settings, TABLE};
+pub use upkeep::Timer;

@@ -4,6 +4,7 @@
 //! * Every consumer reads by itself: one that fails holds up nobody else.
 //! * A shard is read in order, after its parent. A record that fails is tried again (after 100 ms, doubling up to 5 s),
 //!   for as long as it fails, and the records behind it wait: nothing is skipped and nothing is lost.
+//! * A record of which no event can be made is set aside in a file and blocks nothing else; the next start tries it again.
 //! * A consumer's place is in a file, written after each batch. After a crash the batch that was under way comes again,
 //!   so consumers must bear repetition, as on Lambda ("at least once").
 //!
@@ -18,12 +19,15 @@ use std::{
     time::Duration,
 };
 
-use aws_lambda_events::{event::dynamodb::Event, event::streams::DynamoDbEventResponse};
+use aws_lambda_events::{
+    event::dynamodb::{Event, EventRecord},
+    event::streams::DynamoDbEventResponse,
+};
 use aws_sdk_dynamodbstreams::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::{get_records::GetRecordsError, get_shard_iterator::GetShardIteratorError},
-    types::{AttributeValue, Record, ShardIteratorType},
+    types::{AttributeValue, Identity, Record, ShardIteratorType},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -97,9 +101,16 @@ pub enum PumpError {
         /// What the operating system said, or what is wrong with the content.
         cause: io::Error,
     },
-    /// A stream record does not fit Lambda's event.
-    #[error("a stream record is not a Lambda event: {0}")]
-    Record(#[from] serde_json::Error),
+    /// A record that no event can be made of could not be written to the folder of records that are set aside.
+    #[error("cannot set a stream record of {consumer} aside in {}: {cause}", .file.display())]
+    SetAside {
+        /// The consumer.
+        consumer: &'static str,
+        /// The file for the record.
+        file: PathBuf,
+        /// What the operating system reported.
+        cause: io::Error,
+    },
 }
 
 /// The running pump: one task for each consumer. Dropping it stops them at once, like a crash; [`Pump::shutdown`] lets
@@ -140,7 +151,8 @@ impl Pump {
             .into_iter()
             .map(|consumer| {
                 let (progress, seen) = watch::channel(Progress::default());
-                let source = Source { streams: streams.clone(), stream: stream.clone(), consumer, progress };
+                let set_aside = data_dir.join("stream").join("set-aside").join(consumer.name);
+                let source = Source { streams: streams.clone(), stream: stream.clone(), consumer, set_aside, progress };
                 Ok((Reader::open(source, data_dir)?, seen))
             })
             .collect::<Result<Vec<_>, PumpError>>()?
@@ -268,11 +280,23 @@ struct Places {
     shards: BTreeMap<String, Place>,
 }
 
+/// The content of the file of a record that was set aside.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    consumer: String,
+    sequence: Sequence,
+    reason: String,
+    /// The record as Lambda would show it.
+    record: Value,
+}
+
 /// What one consumer reads from and delivers to.
 struct Source {
     streams: Client,
     stream: String,
     consumer: Consumer,
+    /// The folder of this consumer's records that no event could be made of.
+    set_aside: PathBuf,
     progress: watch::Sender<Progress>,
 }
 
@@ -291,9 +315,16 @@ struct Shard {
     /// Where to read on, if known.
     iterator: Option<String>,
     /// Records that were read and are not consumed yet.
-    held: Vec<Record>,
+    held: Vec<Held>,
     /// After a failure: when to try again, and how long the pause is.
     retry: Option<(Instant, Duration)>,
+}
+
+/// A record that was read from a shard.
+struct Held {
+    sequence: Sequence,
+    /// The record as Lambda shows it; `None` for one that was set aside, which no consumer can be given.
+    record: Option<EventRecord>,
 }
 
 /// What a look at a shard came to.
@@ -323,8 +354,9 @@ impl Reader {
         Ok(Self { source, file, shards, relist: Instant::now() })
     }
 
-    /// Reads until told to stop. It stops only between batches.
+    /// Replays what was set aside, then reads until the pump stops. Stops only between batches.
     async fn run(mut self, mut rounds: watch::Receiver<u64>, mut stop: watch::Receiver<bool>) {
+        self.source.replay().await;
         let (mut quiet, mut trouble) = (QUIET, FIRST_PAUSE);
         while !*stop.borrow_and_update() {
             let round = *rounds.borrow_and_update();
@@ -432,12 +464,96 @@ impl Reader {
             stream: self.source.stream.clone(),
             shards: self.shards.iter().map(|(id, shard)| (id.clone(), shard.place.clone())).collect(),
         };
-        let (bytes, file) = (serde_json::to_vec(&places)?, self.file.clone());
-        tokio::task::spawn_blocking(move || durable::write(&file, &bytes))
-            .await
-            .map_err(io::Error::other)
-            .flatten()
-            .map_err(|cause| PumpError::Place { consumer: self.source.consumer.name, file: self.file.clone(), cause })
+        let unusable = |cause| PumpError::Place { consumer: self.source.consumer.name, file: self.file.clone(), cause };
+        let bytes = serde_json::to_vec(&places).map_err(|cause| unusable(cause.into()))?;
+        let file = self.file.clone();
+        let written = tokio::task::spawn_blocking(move || durable::write(&file, &bytes)).await;
+        written.map_err(io::Error::other).flatten().map_err(unusable)
+    }
+}
+
+impl Source {
+    /// The records as a consumer can be given them. A record that no event can be made of is set aside: reported, kept in a
+    /// file, and replayed at the next start, so that it blocks no other record.
+    ///
+    /// `Err` means that a record could not be kept. Nothing of the page may be consumed then; reading it again is safe.
+    async fn receive(&self, records: Vec<Record>) -> Result<Vec<Held>, PumpError> {
+        let mut held = Vec::with_capacity(records.len());
+        for record in records {
+            let sequence = Sequence(sequence(&record).to_owned());
+            let shown = match lambda_record(&record, &self.stream) {
+                Ok(shown) => shown,
+                // Kept without its images: the SDK itself could not read them.
+                Err(_) => json!({ "eventID": record.event_id(), "dynamodb": { "SequenceNumber": sequence.0 } }),
+            };
+            let record = match serde_json::from_value(shown.clone()) {
+                Ok(record) => Some(record),
+                Err(reason) => {
+                    self.set_aside(&sequence, &reason.to_string(), shown).await?;
+                    None
+                }
+            };
+            held.push(Held { sequence, record });
+        }
+        Ok(held)
+    }
+
+    async fn set_aside(&self, sequence: &Sequence, reason: &str, record: Value) -> Result<(), PumpError> {
+        let file = self.set_aside.join(&sequence.0).with_extension("json");
+        tracing::error!(
+            must_decide = "stream_record_set_aside",
+            consumer = self.consumer.name,
+            sequence = sequence.0,
+            reason,
+            "a stream record cannot be delivered and was set aside in {}; the next start tries it again",
+            file.display()
+        );
+        let failed = |cause| PumpError::SetAside { consumer: self.consumer.name, file: file.clone(), cause };
+        let kept = Kept { consumer: self.consumer.name.to_owned(), sequence: sequence.clone(), reason: reason.to_owned(), record };
+        let bytes = serde_json::to_vec_pretty(&kept).map_err(|cause| failed(cause.into()))?;
+        let (dir, target) = (self.set_aside.clone(), file.clone());
+        let written = tokio::task::spawn_blocking(move || durable::private_dir(&dir).and_then(|()| durable::write(&target, &bytes)));
+        written.await.map_err(io::Error::other).flatten().map_err(failed)
+    }
+
+    /// Delivers what was set aside, oldest first, where an event can be made of it by now. What the consumer takes is deleted;
+    /// everything else stays for the next start.
+    async fn replay(&self) {
+        let files = match std::fs::read_dir(&self.set_aside) {
+            Ok(files) => files,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return,
+            Err(cause) => return tracing::warn!(consumer = self.consumer.name, %cause, "what was set aside cannot be listed"),
+        };
+        let mut files: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.sort_by_key(|file| file.file_stem().map(|name| Sequence(name.to_string_lossy().into_owned())));
+        for file in files {
+            let kept = std::fs::read(&file).and_then(|bytes| Ok(serde_json::from_slice::<Kept>(&bytes)?));
+            let delivered = match kept.and_then(|kept| Ok(serde_json::from_value::<EventRecord>(kept.record)?)) {
+                Ok(record) => self.hand_over(vec![record]).await.is_some_and(|answer| answer.batch_item_failures.is_empty()),
+                Err(cause) => {
+                    tracing::error!(consumer = self.consumer.name, file = %file.display(), %cause, "still set aside");
+                    continue;
+                }
+            };
+            if delivered && std::fs::remove_file(&file).is_ok() {
+                tracing::info!(consumer = self.consumer.name, file = %file.display(), "delivered what was set aside");
+            }
+        }
+    }
+
+    /// Gives records to the consumer and returns its answer; `None` when it panicked. Without a record it is not called.
+    async fn hand_over(&self, records: Vec<EventRecord>) -> Option<DynamoDbEventResponse> {
+        if records.is_empty() {
+            return Some(DynamoDbEventResponse::default());
+        }
+        let mut event = Event::default();
+        event.records = records;
+        let handle = Arc::clone(&self.consumer.handle);
+        // In a task of its own, so that a panic is a failed batch and not the end of the consumer.
+        let answer = tokio::spawn(async move { handle(event).await }).await.ok();
+        self.progress.send_modify(|progress| progress.attempts += 1);
+        answer
     }
 }
 
@@ -476,8 +592,8 @@ impl Shard {
                 return Ok(Some(Look::Moved));
             }
         };
+        self.held = source.receive(page.records.unwrap_or_default()).await?;
         self.iterator = page.next_shard_iterator;
-        self.held = page.records.unwrap_or_default();
         if !self.held.is_empty() {
             return Ok(None);
         }
@@ -519,19 +635,13 @@ impl Shard {
 
     /// Hands the held records over and keeps those that have to come again.
     async fn deliver(&mut self, source: &Source) -> Result<Look, PumpError> {
-        let records: Vec<Value> =
-            self.held.iter().map(|record| lambda_record(record, &source.stream)).collect::<Result<_, _>>()?;
-        let event: Event = serde_json::from_value(json!({ "Records": records }))?;
-        let handle = Arc::clone(&source.consumer.handle);
-        // In a task of its own, so that a panic is a failed batch and not the end of the consumer.
-        let done = match tokio::spawn(async move { handle(event).await }).await {
-            Ok(answer) => accepted(&self.held, &answer),
-            Err(_) => 0,
+        let records: Vec<EventRecord> = self.held.iter().filter_map(|held| held.record.clone()).collect();
+        let done = match source.hand_over(records).await {
+            Some(answer) => accepted(&self.held, &answer),
+            None => 0,
         };
-        source.progress.send_modify(|progress| progress.attempts += 1);
-
         if let Some(last) = self.held.drain(..done).next_back() {
-            self.place = Place::After(Sequence(sequence(&last).to_owned()));
+            self.place = Place::After(last.sequence);
         }
         if self.held.is_empty() {
             self.retry = None;
@@ -545,7 +655,7 @@ impl Shard {
         self.retry = Some((retry, pause));
         tracing::warn!(
             consumer = source.consumer.name,
-            sequence = self.held.first().map(sequence),
+            sequence = self.held.first().map(|held| &*held.sequence.0),
             waiting = self.held.len(),
             "a record failed and is tried again in {pause:?}"
         );
@@ -562,13 +672,13 @@ fn doubling(pause: &mut Duration, longest: Duration) -> Duration {
 
 /// How many records, from the first on, are done: all before the first one that failed. A failure that names no record
 /// of the batch fails all of it, as on Lambda.
-fn accepted(batch: &[Record], answer: &DynamoDbEventResponse) -> usize {
+fn accepted(batch: &[Held], answer: &DynamoDbEventResponse) -> usize {
     answer
         .batch_item_failures
         .iter()
         .map(|failure| {
             let failed = failure.item_identifier.as_deref();
-            batch.iter().position(|record| failed == Some(sequence(record))).unwrap_or(0)
+            batch.iter().position(|held| failed == Some(&*held.sequence.0)).unwrap_or(0)
         })
         .min()
         .unwrap_or(batch.len())
@@ -600,9 +710,20 @@ fn lambda_record(record: &Record, stream: &str) -> Result<Value, serde_json::Err
         "eventSource": "aws:dynamodb",
         "awsRegion": record.aws_region(),
         "eventSourceARN": stream,
-        "userIdentity": record.user_identity().map(|one| json!({ "type": one.r#type(), "principalId": one.principal_id() })),
+        "userIdentity": record.user_identity().map(identity),
         "dynamodb": present(change),
     })))
+}
+
+/// Who removed an item: DynamoDB itself, because the item's time to live was over. Only such records state an identity
+/// (Amazon DynamoDB Developer Guide, "DynamoDB Streams and Time to Live").
+///
+/// The embedded engine writes the members in lower case, which the SDK reads as absent. What is absent is therefore filled in.
+fn identity(identity: &Identity) -> Value {
+    json!({
+        "type": identity.r#type().unwrap_or("Service"),
+        "principalId": identity.principal_id().unwrap_or("dynamodb.amazonaws.com"),
+    })
 }
 
 /// The object without the fields that are null.
@@ -893,6 +1014,82 @@ mod tests {
         put(&client, "Q-4", 1).await;
         idle(&pump).await;
         assert_eq!(seen.batches().concat(), ["Q-1", "Q-2", "Q-3", "Q-4"]);
+    }
+
+    /// Finding A1: a removal by DynamoDB's own time to live is a record like any other, and those behind it are delivered.
+    #[tokio::test]
+    async fn an_item_that_expires_is_removed_and_the_changes_after_it_are_delivered() {
+        let home = tempfile::tempdir().unwrap();
+        let engine = Engine::start(home.path()).await.unwrap();
+        let client = engine.stream_table().await;
+        let ttl = aws_sdk_dynamodb::types::TimeToLiveSpecification::builder().enabled(true).attribute_name("expires");
+        client.update_time_to_live().table_name(TABLE).time_to_live_specification(ttl.build().unwrap()).send().await.unwrap();
+        let seen = Seen::default();
+        let pump = start(&engine, home.path(), vec![seen.consumer("issuance", done)]).await;
+        let counter = client.put_item().table_name(TABLE).item("pk", Attribute::S("LIMIT#1".into()));
+        counter.item("expires", Attribute::N("1".into())).send().await.unwrap();
+        idle(&pump).await;
+        assert_eq!(engine.sweep_expired().await.unwrap(), 1);
+        put(&client, "Q-1", 1).await;
+        idle(&pump).await;
+
+        let records = seen.records();
+        let names: Vec<_> = records.iter().map(|record| record["eventName"].clone()).collect();
+        assert_eq!(names, ["INSERT", "REMOVE", "INSERT"]);
+        let service = json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"});
+        assert_eq!(records[1]["userIdentity"], service, "as AWS states that no caller removed the item");
+        assert_eq!(seen.batches().concat(), ["LIMIT#1", "LIMIT#1", "Q-1"]);
+        assert!(!home.path().join("stream/set-aside").exists());
+    }
+
+    /// A stream with one open shard that holds these records.
+    async fn stream_of(records: Vec<Value>) -> Client {
+        let answer = move |headers: HeaderMap, body: String| async move {
+            let body: Value = serde_json::from_str(&body).unwrap();
+            Json(match headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap() {
+                "DescribeStream" => json!({"StreamDescription": {"Shards": [{"ShardId": "shard"}]}}),
+                "GetShardIterator" if body["ShardIteratorType"] == "TRIM_HORIZON" => json!({"ShardIterator": "start"}),
+                "GetShardIterator" => json!({"ShardIterator": "end"}),
+                _ if body["ShardIterator"] == "start" => json!({"Records": records, "NextShardIterator": "end"}),
+                _ => json!({"Records": [], "NextShardIterator": "end"}),
+            })
+        };
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let client = streams(&format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(axum::serve(listener, Router::new().route("/", post(answer))).into_future());
+        client
+    }
+
+    #[tokio::test]
+    async fn a_record_of_which_no_event_can_be_made_is_set_aside_replayed_later_and_blocks_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let engine = Engine::start(home.path()).await.unwrap();
+        engine.stream_table().await;
+        let record = |n: u32| {
+            json!({
+                "eventID": n.to_string(), "eventName": "INSERT", "eventVersion": "1.1", "awsRegion": "eu-central-1",
+                "dynamodb": {"Keys": {"pk": {"S": format!("Q-{n}")}}, "SequenceNumber": format!("{n:021}"), "SizeBytes": 1}
+            })
+        };
+        let mut unreadable = record(1);
+        unreadable.as_object_mut().unwrap().remove("awsRegion");
+        let streams = stream_of(vec![unreadable, record(2)]).await;
+        let seen = Seen::default();
+        read_split(streams.clone(), &engine, home.path(), &seen).await;
+        assert_eq!(seen.batches(), [["Q-2"]]);
+        let file = home.path().join("stream/set-aside/issuance").join(format!("{:021}.json", 1));
+        let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!((&kept["consumer"], &kept["sequence"]), (&json!("issuance"), &json!(format!("{:021}", 1))));
+        assert!(kept["reason"].as_str().unwrap().contains("awsRegion"), "{}", kept["reason"]);
+        assert_eq!(kept["record"]["dynamodb"]["Keys"]["pk"]["S"], "Q-1");
+
+        read_split(streams.clone(), &engine, home.path(), &seen).await;
+        assert_eq!(seen.batches(), [["Q-2"]], "an event can still not be made of it, and it stays");
+        kept["record"]["awsRegion"] = "eu-central-1".into();
+        std::fs::write(&file, kept.to_string()).unwrap();
+        read_split(streams, &engine, home.path(), &seen).await;
+        assert_eq!(seen.batches(), [["Q-2"], ["Q-1"]], "delivered once it can be read");
+        assert!(!file.exists());
     }
 
     #[tokio::test]

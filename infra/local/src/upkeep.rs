@@ -1,0 +1,71 @@
+//! What the deployment does by itself, at intervals: on AWS, DynamoDB and the `deadlines` function do it.
+
+use std::{sync::Arc, time::Duration};
+
+use deadlines::Deadlines;
+use jiff::SignedDuration;
+use runtime::StartError;
+
+use crate::{engine::Engine, home::TABLE, pump::Gauge};
+
+/// How long stream records stay, as on AWS.
+const STREAM_RETENTION: SignedDuration = SignedDuration::from_hours(24);
+
+/// A task that repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timer {
+    /// Deletes items whose time to live is over, and stream records that every consumer has read.
+    Tidy,
+    /// Retries work that has been pending for too long.
+    Remind,
+}
+
+impl Timer {
+    /// Every timer.
+    pub const ALL: [Self; 2] = [Self::Tidy, Self::Remind];
+
+    /// The time between two runs.
+    pub const fn interval(self) -> Duration {
+        match self {
+            Self::Tidy => Duration::from_secs(600),
+            Self::Remind => Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the timers work with.
+pub(crate) struct Upkeep {
+    /// The embedded engine. Another engine is tidied by its owner.
+    pub(crate) engine: Option<Arc<Engine>>,
+    pub(crate) gauge: Gauge,
+    pub(crate) deadlines: Deadlines,
+}
+
+impl Upkeep {
+    /// Fires a timer at its interval until the task is aborted. A failure is logged, and the next run tries again.
+    pub(crate) async fn repeat(self: Arc<Self>, timer: Timer) {
+        loop {
+            tokio::time::sleep(timer.interval()).await;
+            if let Err(error) = self.fire(timer).await {
+                tracing::warn!(?timer, %error, "a timer failed; its next run tries again");
+            }
+        }
+    }
+
+    /// Does what the timer is for, once. `Err` means that some of it was not done; running it again is safe.
+    pub(crate) async fn fire(&self, timer: Timer) -> Result<(), StartError> {
+        match timer {
+            Timer::Tidy => self.tidy().await,
+            Timer::Remind => Ok(self.deadlines.round().await.map(drop)?),
+        }
+    }
+
+    /// The engine stamps stream records with the machine's clock, so their age is measured by that clock.
+    async fn tidy(&self) -> Result<(), StartError> {
+        let (Some(engine), Some(consumed)) = (&self.engine, self.gauge.consumed()) else { return Ok(()) };
+        let before = runtime::Clock::system().now() - STREAM_RETENTION;
+        engine.sweep_expired().await?;
+        engine.trim_consumed(TABLE, &consumed, before).await?;
+        Ok(())
+    }
+}
