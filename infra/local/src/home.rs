@@ -155,22 +155,7 @@ impl Home {
         for timer in Timer::ALL {
             timers.spawn(upkeep.clone().repeat(timer));
         }
-        Ok(Self {
-            address,
-            data,
-            vendor,
-            webhook_secret,
-            clock,
-            gauge,
-            store,
-            stop,
-            http,
-            upkeep,
-            timers,
-            pump,
-            post,
-            engine,
-        })
+        Ok(Self { address, data, vendor, webhook_secret, clock, gauge, store, stop, http, upkeep, timers, pump, post, engine })
     }
 
     /// The address, without a final slash.

@@ -1,0 +1,133 @@
+//! What one consumer reads from and delivers to, and what becomes of a record that cannot be delivered.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use aws_lambda_events::{
+    event::dynamodb::{Event, EventRecord},
+    event::streams::DynamoDbEventResponse,
+};
+use aws_sdk_dynamodbstreams::{Client, types::Record};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{
+    consumer::{Consumer, PumpError},
+    gauge::Progress,
+    place::Sequence,
+    record::{lambda_record, sequence},
+};
+use crate::durable;
+
+/// The content of the file of a record that was set aside.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    consumer: String,
+    sequence: Sequence,
+    reason: String,
+    /// The record as Lambda would show it.
+    record: Value,
+}
+
+/// A record that was read from a shard.
+pub(super) struct Held {
+    pub(super) sequence: Sequence,
+    /// The record as Lambda shows it; `None` for one that was set aside, which no consumer can be given.
+    pub(super) record: Option<EventRecord>,
+}
+
+/// What one consumer reads from and delivers to.
+pub(super) struct Source {
+    pub(super) streams: Client,
+    pub(super) stream: String,
+    pub(super) consumer: Consumer,
+    /// The folder of this consumer's records that no event could be made of.
+    pub(super) set_aside: PathBuf,
+    pub(super) progress: watch::Sender<Progress>,
+}
+
+impl Source {
+    /// The records as a consumer can be given them. A record that no event can be made of is set aside: reported, kept in a
+    /// file, and replayed at the next start, so that it blocks no other record.
+    ///
+    /// `Err` means that a record could not be kept. Nothing of the page may be consumed then; reading it again is safe.
+    pub(super) async fn receive(&self, records: Vec<Record>) -> Result<Vec<Held>, PumpError> {
+        let mut held = Vec::with_capacity(records.len());
+        for record in records {
+            let sequence = Sequence(sequence(&record).to_owned());
+            let shown = match lambda_record(&record, &self.stream) {
+                Ok(shown) => shown,
+                // Kept without its images: the SDK itself could not read them.
+                Err(_) => json!({ "eventID": record.event_id(), "dynamodb": { "SequenceNumber": sequence.0 } }),
+            };
+            let record = match serde_json::from_value(shown.clone()) {
+                Ok(record) => Some(record),
+                Err(reason) => {
+                    self.set_aside(&sequence, &reason.to_string(), shown).await?;
+                    None
+                }
+            };
+            held.push(Held { sequence, record });
+        }
+        Ok(held)
+    }
+
+    async fn set_aside(&self, sequence: &Sequence, reason: &str, record: Value) -> Result<(), PumpError> {
+        let file = self.set_aside.join(&sequence.0).with_extension("json");
+        tracing::error!(
+            consumer = self.consumer.name,
+            sequence = sequence.0,
+            reason,
+            "a stream record cannot be delivered and was set aside in {}; the next start tries it again",
+            file.display()
+        );
+        let failed = |cause| PumpError::SetAside { consumer: self.consumer.name, file: file.clone(), cause };
+        let kept =
+            Kept { consumer: self.consumer.name.to_owned(), sequence: sequence.clone(), reason: reason.to_owned(), record };
+        let bytes = serde_json::to_vec_pretty(&kept).map_err(|cause| failed(cause.into()))?;
+        let (dir, target) = (self.set_aside.clone(), file.clone());
+        let written =
+            tokio::task::spawn_blocking(move || durable::private_dir(&dir).and_then(|()| durable::write(&target, &bytes)));
+        written.await.map_err(io::Error::other).flatten().map_err(failed)
+    }
+
+    /// Delivers what was set aside, oldest first, where an event can be made of it by now. What the consumer takes is deleted;
+    /// everything else stays for the next start.
+    pub(super) async fn replay(&self) {
+        let files = match std::fs::read_dir(&self.set_aside) {
+            Ok(files) => files,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return,
+            Err(cause) => return tracing::warn!(consumer = self.consumer.name, %cause, "what was set aside cannot be listed"),
+        };
+        let mut files: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.sort_by_key(|file| file.file_stem().map(|name| Sequence(name.to_string_lossy().into_owned())));
+        for file in files {
+            let kept = std::fs::read(&file).and_then(|bytes| Ok(serde_json::from_slice::<Kept>(&bytes)?));
+            let delivered = match kept.and_then(|kept| Ok(serde_json::from_value::<EventRecord>(kept.record)?)) {
+                Ok(record) => self.hand_over(vec![record]).await.is_some_and(|answer| answer.batch_item_failures.is_empty()),
+                Err(cause) => {
+                    tracing::error!(consumer = self.consumer.name, file = %file.display(), %cause, "still set aside");
+                    continue;
+                }
+            };
+            if delivered && std::fs::remove_file(&file).is_ok() {
+                tracing::info!(consumer = self.consumer.name, file = %file.display(), "delivered what was set aside");
+            }
+        }
+    }
+
+    /// Gives records to the consumer and returns its response; `None` when it panicked. Without a record it is not called.
+    pub(super) async fn hand_over(&self, records: Vec<EventRecord>) -> Option<DynamoDbEventResponse> {
+        if records.is_empty() {
+            return Some(DynamoDbEventResponse::default());
+        }
+        let mut event = Event::default();
+        event.records = records;
+        let handle = Arc::clone(&self.consumer.handle);
+        // In a task of its own, so that a panic is a failed batch and not the end of the consumer.
+        let answer = tokio::spawn(async move { handle(event).await }).await.ok();
+        self.progress.send_modify(|progress| progress.attempts += 1);
+        answer
+    }
+}
