@@ -12,7 +12,7 @@ use syn::{
 
 use super::{
     graph::{self, Graph, attributes, only_tests},
-    sources::{Member, entries, members, root},
+    sources::{Member, entries, members, read, root, rust},
 };
 
 /// Lines of a file, without its tests.
@@ -191,6 +191,17 @@ fn a_module_of_the_domain_uses_only_lower_layers() {
     let (arrows, unknown) = upward(&graph_of("shared/domain/src/lib.rs"), "shared/domain/src/", LAYERS);
     assert_none(&unknown);
     assert_none(&arrows);
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let root = root();
+    let production = |member: &&Member| ["shared/", "functions/", "infra/"].iter().any(|room| member.path.starts_with(room));
+    let files: Vec<_> =
+        members().iter().filter(production).flat_map(|member| rust(&root.join(&member.path).join("src"))).collect();
+    assert!(files.len() > 100, "only {} files were found", files.len());
+    let named = files.iter().map(|path| (path.strip_prefix(&root).expect("below").to_str().expect("UTF-8"), read(path)));
+    assert_none(&named.flat_map(|(file, text)| too_long(file, &text)).collect::<Vec<_>>());
 }
 
 /// The graph of a made-up crate.
