@@ -3,7 +3,7 @@
 use serde_json::json;
 use tests::{imported, sen, with};
 
-use crate::scene::{Amounts, BOTH, CUSTOMER, RESELLER, Scene, claiming, new, order, renewal};
+use super::scene::{Amounts, BOTH, CUSTOMER, RESELLER, Scene, claiming, new, order, renewal};
 
 const TODAY: &str = "2026-11-22";
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tests::{imported, sen, with};
 
-use crate::scene::{Amounts, CUSTOMER, RESELLER, Scene, billed_in, claiming, new, only, order, upgrade};
+use super::scene::{Amounts, CUSTOMER, RESELLER, Scene, billed_in, claiming, new, only, order, upgrade};
 
 const FAMILY: [&str; 3] = ["gov-jira", "gov-jsm", "gov-conf"];
 const AGGREGATOR: &str = "Public Sector Aggregator";

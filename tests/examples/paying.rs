@@ -3,7 +3,7 @@
 use serde_json::json;
 use tests::{Quote, stripe::Payment};
 
-use crate::scene::{Amounts, RESELLER, Scene, billed_in, in_currency, new, order, own_order};
+use super::scene::{Amounts, RESELLER, Scene, billed_in, in_currency, new, order, own_order};
 
 const TODAY: &str = "2026-11-22";
 

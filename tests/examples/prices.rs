@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::{Quote, with};
 
-use crate::scene::{Amounts, BOTH, Scene, new, only, order, own_order};
+use super::scene::{Amounts, BOTH, Scene, new, only, order, own_order};
 
 const TODAY: &str = "2026-11-22";
 

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use tests::{Quote, examples_vendor_with_documents, pdf, with};
 
-use crate::scene::{Amounts, RESELLER, Scene, billed_in, claiming, in_currency, new, order};
+use super::scene::{Amounts, RESELLER, Scene, billed_in, claiming, in_currency, new, order};
 
 const TODAY: &str = "2026-11-22";
 

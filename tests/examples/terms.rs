@@ -5,7 +5,7 @@ use jiff::civil::date;
 use serde_json::{Value, json};
 use tests::with;
 
-use crate::scene::{Amounts, BOTH, Scene, coterm, in_currency, only, order, renewal, upgrade};
+use super::scene::{Amounts, BOTH, Scene, coterm, in_currency, only, order, renewal, upgrade};
 
 const TODAY: &str = "2026-11-22";
 

@@ -6,7 +6,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use jiff::{ToSpan, civil::Date};
 use num_rational::Ratio;
 
-use crate::trade::{Book, Deployment, Held, Line, Order, Place, Product, Rate, Segment, Standing, Table, TaxRate, Vendor};
+use super::trade::{Book, Deployment, Held, Line, Order, Place, Product, Rate, Segment, Standing, Table, TaxRate, Vendor};
 
 type Exact = Ratio<i128>;
 

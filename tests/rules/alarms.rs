@@ -1,7 +1,7 @@
 //! What functions say in their logs for somebody to hear: the template counts such lines by a field of theirs, and an alarm
 //! is made of the count. A field that is spelt otherwise would be silence.
 
-use crate::sources::{code, members, read, root, rust};
+use super::sources::{code, members, read, root, rust};
 
 /// A filter of the template: of which function's log, by which field with which value (`*` is any), into which metric.
 #[derive(Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use crate::sources::{Member, code, entries, everything, members, read, root, rust, workspace};
+use super::sources::{Member, code, entries, everything, members, read, root, rust, workspace};
 
 /// Who may import whom. `room/*` stands for every member of a room; a member without a row imports nothing of ours.
 const MAY_IMPORT: &[(&str, &[&str])] = &[

@@ -13,7 +13,7 @@ use tests::{
     plain_vendor, sen,
 };
 
-use crate::{
+use super::{
     routes::{Caller, ROUTES},
     sources::{read, root, workspace},
 };

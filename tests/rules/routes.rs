@@ -1,7 +1,7 @@
 //! Who may call what: every route of every function has a row here, and no row is without its route. Whoever adds a
 //! route decides who may call it before it can be merged.
 
-use crate::sources::{code, members, read, root, rust};
+use super::sources::{code, members, read, root, rust};
 
 /// Who may call a route, and how that is known.
 #[derive(Debug, Clone, Copy)]

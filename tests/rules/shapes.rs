@@ -29,7 +29,7 @@ use store::{
 };
 use tests::{Stored, World, golden::assert_golden};
 
-use crate::given::{self, at, minter, number, sen, told};
+use super::given::{self, at, minter, number, sen, told};
 
 /// What a quote's item has besides, as long as something about it is to be done, or a person is to look at it.
 const OWED_OF_QUOTES: [&str; 4] = [item::OWED, item::OWED_SINCE, item::REVIEW, item::REVIEW_DUE];

@@ -43,7 +43,7 @@ use tests::{NOW, example, plain_vendor, with};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::mapping::{Invocation, Mapping};
+use super::mapping::{Invocation, Mapping};
 
 const TABLE: &str = "stream";
 

@@ -8,7 +8,7 @@ use domain::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::given::{Paying, SECRET, World, instant, noon};
+use super::given::{Paying, SECRET, World, instant, noon};
 
 /// Tells that money arrived, and asserts that it is kept for `reason`, that Stripe is told so, and that nothing else
 /// changed.

@@ -18,7 +18,7 @@ use serde_json::Value;
 use store::item;
 use tokio::task::JoinSet;
 
-use crate::given::{Paying, Table, World};
+use super::given::{Paying, Table, World};
 
 /// What Stripe may tell of one payment; `named` when it says for which quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

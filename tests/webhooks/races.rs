@@ -4,7 +4,7 @@ use std::{future::poll_fn, task::Poll};
 
 use domain::payment::{Allocation, Unapplied};
 
-use crate::given::{Paying, World};
+use super::given::{Paying, World};
 
 /// E28: the process dies after the commit and before the answer, so Stripe tells it again.
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stripe_webhook::Webhook;
 use tower::ServiceExt;
 
-use crate::given::{Paying, SECRET, Table, World, instant, noon};
+use super::given::{Paying, SECRET, Table, World, instant, noon};
 
 const NEXT: &str = "whsec_example_next";
 

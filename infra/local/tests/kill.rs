@@ -1,5 +1,4 @@
 //! `kill -9` at any moment loses no acknowledged data and repeats no effect.
-#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

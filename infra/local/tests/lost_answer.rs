@@ -1,6 +1,5 @@
 //! The SDK repeats a write whose response is lost. The repeated write recognises the first: the effect happens once, and the
 //! caller learns that it succeeded.
-#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::sync::{
     Arc,

@@ -1,5 +1,4 @@
 //! `AWS_ENDPOINT_URL_DYNAMODB` names another engine: the deployment stores its quotes there and reads that engine's stream.
-#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::path::Path;
 

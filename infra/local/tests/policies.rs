@@ -1,5 +1,4 @@
 //! A policy takes effect without a deployment, and an edited folder at the next start.
-#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -1,5 +1,4 @@
 //! The store's records and limits, on the embedded engine.
-#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,

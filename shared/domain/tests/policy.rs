@@ -1,7 +1,4 @@
 //! The example vendor's policy is sound, and what is wrong in one is reported, all of it, with its place.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
-
-mod vendor;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +11,8 @@ use domain::{
     },
 };
 use jiff::civil::{Date, date};
+
+use crate::vendor;
 
 type Files = BTreeMap<String, String>;
 

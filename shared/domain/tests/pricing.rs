@@ -3,11 +3,6 @@
 //! Vendors and orders are drawn by `trade`: every kind of line on every deployment, with editions, programmes, segments,
 //! credits, taxes, several currencies and both roundings. Each property holds for ten thousand orders.
 
-#[allow(clippy::unwrap_used, unreachable_pub, reason = "shared with other tests and with the benchmarks")]
-mod trade;
-#[allow(clippy::unwrap_used, unreachable_pub, reason = "shared with other tests and with the benchmarks")]
-mod vendor;
-
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -32,9 +27,13 @@ use proptest::{
     prelude::*,
     test_runner::{RngSeed, TestCaseError, TestCaseResult, TestRunner},
 };
-use trade::{
-    NUMBERS_PER_LINE, NUMBERS_PER_ORDER, Order, Table, Vendor,
-    given::{self, Circumstances, Numbers},
+
+use crate::{
+    trade::{
+        self, NUMBERS_PER_LINE, NUMBERS_PER_ORDER, Order, Table, Vendor,
+        given::{self, Circumstances, Numbers},
+    },
+    vendor,
 };
 
 const CASES: u32 = 10_000;

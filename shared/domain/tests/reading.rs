@@ -1,8 +1,5 @@
 //! Whatever anybody sends: reading it never panics, and says of every fault where it is.
 
-#[allow(clippy::unwrap_used, unreachable_pub, reason = "shared with other tests and with the benchmarks")]
-mod vendor;
-
 use std::{cell::Cell, sync::LazyLock};
 
 use domain::{
@@ -19,6 +16,8 @@ use domain::{
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
+
+use crate::vendor;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(vendor::policy);
 

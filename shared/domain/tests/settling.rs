@@ -1,8 +1,5 @@
 //! `settle` alone, without any storage: what is told twice or in another order ends the same, and no money is lost.
 
-#[allow(clippy::unwrap_used, unreachable_pub, reason = "shared with other tests and with the benchmarks")]
-mod vendor;
-
 use std::collections::BTreeMap;
 
 use domain::{
@@ -17,6 +14,8 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+
+use crate::vendor;
 
 fn noon() -> Timestamp {
     "2026-06-10T12:00:00Z".parse().expect("an instant")

@@ -1,13 +1,9 @@
 //! Public keys, and files of private keys.
 
-#![allow(clippy::unwrap_used)] // a panic fails the test
-
-mod given;
-
 use std::{collections::HashSet, fs, io::Write, os::unix::fs::PermissionsExt, path::Path, sync::Barrier, thread};
 
+use super::given::{Rfc8032, SEED_1, bytes, keys_of, perpetual};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePublicKey};
-use given::{Rfc8032, SEED_1, bytes, keys_of, perpetual};
 use licensing::{FileSigner, JwkSet, KeyError, KeyFileError, License, LicenseFile, PublicKey, Signer, verify};
 use serde_json::{Value, json};
 

@@ -1,13 +1,9 @@
 //! The licence file against its requirements, and against an independent verifier.
 
-#![allow(clippy::unwrap_used)] // a panic fails the test
-
-mod given;
-
 use std::collections::HashSet;
 
+use super::given::{Broken, Rfc8032, day, issued, keys_of, perpetual, term};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use given::{Broken, Rfc8032, day, issued, keys_of, perpetual, term};
 use keygen_rs::{errors::Error as KeygenError, license::LicenseFileAlgorithm, license_file as keygen};
 use licensing::{
     FormatError, JwkSet, Kind, License, LicenseError, LicenseFile, MAX_MESSAGE, PublicKey, Signer, SigningError, Standing,

@@ -1,5 +1,4 @@
 //! Tokens of a small issuer on this machine: who is let in, and who is not.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,4 @@
 //! Which policy counts for a function that may not write any, as all but those that price quotes.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! The worked examples over HTTP, to the minor unit, with the vendor of their reference data (`fixtures/vendor`). The
 //! amounts stand here as they stand there; examples whose amounts depend on the rounding policy are run under both.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod discounts;
 mod government;

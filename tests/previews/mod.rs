@@ -1,7 +1,6 @@
 //! A preview is the quote: whatever is ordered, a preview answers what is then issued, or refuses what is refused. Ten
 //! thousand orders of what both decide and show; some hundreds over the real router, store and engine, which write what they
 //! issue to a disk.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 use std::{
     cell::Cell,

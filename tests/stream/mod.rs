@@ -1,7 +1,6 @@
 //! What becomes of licences and letters when the stream's consumers fail on AWS: a batch is tried again from its first
 //! failure on, cut in half when the function dies, and in the end given up. Nothing is lost by that, nothing is done twice,
 //! and nobody waits for somebody else's failure longer than the mapping tries.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod mapping;
 mod world;
@@ -15,7 +14,7 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 
-use crate::{
+use self::{
     mapping::Mapping,
     world::{Fate, World},
 };

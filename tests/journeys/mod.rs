@@ -1,5 +1,4 @@
 //! Whole stories over HTTP, against the embedded home: what a buyer, a payment provider and a licensee see.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod answers;
 mod desk;

@@ -1,6 +1,5 @@
 //! What the workspace must be like: who may import whom, who may call what, who hears of what, what the API's document says,
 //! and what is stored. These tests read the repository itself.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod alarms;
 mod architecture;

@@ -1,5 +1,5 @@
 //! Test data: two published keys and two licences.
-#![allow(dead_code, unreachable_pub)] // each test crate uses its part
+#![allow(unreachable_pub)]
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use jiff::civil::Date;

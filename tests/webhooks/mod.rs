@@ -3,7 +3,6 @@
 //!
 //! Signatures are made by `async-stripe-webhook`, and checked against some that Stripe's own library made: a mistake of
 //! ours in Stripe's scheme cannot hide in a test that repeats it.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod given;
 mod money;

@@ -1,5 +1,4 @@
 //! The engine beside a second one that was written independently: a hundred thousand random orders come out the same.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod reference;
 #[path = "../../shared/domain/tests/trade/mod.rs"]
