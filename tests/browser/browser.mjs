@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 
 import { chromium } from 'playwright-core';
 
-import { runnable } from './home.mjs';
+import { runnable } from './deployment.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -21,8 +21,8 @@ export function launch() {
   });
 }
 
-/** A fresh window and the `faults` of every page opened in it. Requests may go to `home` alone. */
-export async function watched(browser, home, options) {
+/** A fresh window and the `faults` of every page opened in it. Requests may go to `deployment` alone. */
+export async function watched(browser, deployment, options) {
   const context = await browser.newContext({ viewport: DESK, locale: 'en-GB', ...options });
   context.setDefaultTimeout(10_000);
   const faults = [];
@@ -33,7 +33,7 @@ export async function watched(browser, home, options) {
     return dialog.dismiss();
   });
   context.on('request', (request) => {
-    if (!request.url().startsWith(`${home.url}/`)) faults.push(`request: ${request.url()}`);
+    if (!request.url().startsWith(`${deployment.url}/`)) faults.push(`request: ${request.url()}`);
   });
   return { context, faults };
 }

@@ -1,23 +1,23 @@
-// The pages of the embedded home, as a person meets them: the inbox, a letter, the payment form (R63).
+// The pages of the embedded deployment, as a person meets them: the inbox, a letter, the payment form (R63).
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { barriers, launch, NARROW, overhang, watched } from './browser.mjs';
-import { Home } from './home.mjs';
+import { Deployment } from './deployment.mjs';
 
 const HOSTILE = '<img src=x onerror=alert(1)>';
 
-let home;
+let deployment;
 let browser;
 
 before(async () => {
-  home = await Home.start();
+  deployment = await Deployment.start();
   browser = await launch();
 });
 after(async () => {
   await browser?.close();
-  await home?.stop();
+  await deployment?.stop();
 });
 
 /** Whether a fault is the expected one: in these words, or of this form where the browser words it. */
@@ -26,7 +26,7 @@ const says = (fault, expected) => (expected instanceof RegExp ? expected.test(fa
 /** A story told in one window. It fails for whatever its pages should not do, unless it `expects` just that, sorted. */
 function story(name, tell, { expects = [], ...options } = {}) {
   test(name, { timeout: 60_000 }, async () => {
-    const { context, faults } = await watched(browser, home, options);
+    const { context, faults } = await watched(browser, deployment, options);
     try {
       await tell(await context.newPage());
       const unexpected = faults.sort().filter((fault, i) => !says(fault, expects[i]));
@@ -37,13 +37,13 @@ function story(name, tell, { expects = [], ...options } = {}) {
   });
 }
 
-const inbox = () => `${home.url}/local/inbox`;
+const inbox = () => `${deployment.url}/local/inbox`;
 const payButton = (page) => page.getByRole('button', { name: /^Pay / });
 const status = (page) => page.getByRole('status');
 
 /** Opens the page of the quote's letter to its requester, and answers the frame with its HTML part. */
 async function openLetter(page, quote) {
-  const [letter] = await home.letters(quote, 1);
+  const [letter] = await deployment.letters(quote, 1);
   await page.goto(`${inbox()}/${letter.id}`);
   return page.frameLocator('iframe');
 }
@@ -51,7 +51,7 @@ async function openLetter(page, quote) {
 /** What axe finds in the HTML parts of the quote's letters. */
 async function barriersOfLetters(page, quote, count) {
   const found = [];
-  for (const { html } of await home.letters(quote, count)) {
+  for (const { html } of await deployment.letters(quote, count)) {
     await page.goto('about:blank');
     await page.setContent(html);
     found.push(...(await barriers(page)));
@@ -107,8 +107,8 @@ describe('a quote by letter', () => {
   });
 
   story('from the inbox to the payment form, to two more letters', async (page) => {
-    const quote = await home.quote();
-    const [{ subject }] = await home.letters(quote, 1);
+    const quote = await deployment.quote();
+    const [{ subject }] = await deployment.letters(quote, 1);
 
     await page.goto(inbox());
     assert.deepEqual(await barriers(page), []);
@@ -132,7 +132,7 @@ describe('a quote by letter', () => {
 
     await form.getByRole('button', { name: 'Let it fail' }).click();
     await form.getByText('The last attempt failed: card declined.').waitFor();
-    assert.equal((await home.now(quote)).status, 'issued');
+    assert.equal((await deployment.now(quote)).status, 'issued');
     assert.deepEqual(await barriers(form), []);
 
     await payButton(form).click();
@@ -140,12 +140,12 @@ describe('a quote by letter', () => {
     assert.equal(await form.getByText('Amount due').count(), 0);
     await paysNothing(form);
     assert.deepEqual(await barriers(form), []);
-    const letters = await home.letters(quote, 3);
-    const paid = await home.now(quote);
+    const letters = await deployment.letters(quote, 3);
+    const paid = await deployment.now(quote);
 
     await form.reload();
     await form.getByText('This quote is paid').waitFor();
-    assert.deepEqual(await home.now(quote), paid, 'a reload does not pay again');
+    assert.deepEqual(await deployment.now(quote), paid, 'a reload does not pay again');
 
     await page.getByRole('link', { name: 'Inbox' }).click();
     for (const letter of letters) await page.getByRole('link', { name: letter.subject }).first().waitFor();
@@ -155,7 +155,7 @@ describe('a quote by letter', () => {
   });
 
   story('a letter in Japanese says so, and shows yen without decimals', async (page) => {
-    const quote = await home.quote((request) => {
+    const quote = await deployment.quote((request) => {
       inYen(request);
       request.locale = 'ja';
     });
@@ -169,7 +169,7 @@ describe('a quote by letter', () => {
   });
 
   story('the attached PDF is downloaded', async (page) => {
-    const quote = await home.quote();
+    const quote = await deployment.quote();
     await openLetter(page, quote);
     const [download] = await Promise.all([
       page.waitForEvent('download'),
@@ -182,20 +182,20 @@ describe('a quote by letter', () => {
 
 describe('the payment form', () => {
   story('is reached by Tab, and Enter pays', async (page) => {
-    const quote = await home.quote();
+    const quote = await deployment.quote();
     await page.goto(quote.links.pay);
     await page.keyboard.press('Tab');
     assert.match(await page.locator(':focus').innerText(), /^Pay USD 71,935\.50 by card$/);
     await page.keyboard.press('Enter');
     await page.getByText('This quote is paid').waitFor();
-    assert.equal((await home.now(quote)).status, 'paid');
+    assert.equal((await deployment.now(quote)).status, 'paid');
   });
 
   story(
     'does not exist for a wrong secret, or for no such quote',
     async (page) => {
-      const quote = await home.quote();
-      const other = await home.quote();
+      const quote = await deployment.quote();
+      const other = await deployment.quote();
       const [mine, theirs] = [quote, other].map(({ links }) => new URL(links.pay));
       const bodies = [];
       for (const address of [
@@ -217,29 +217,29 @@ describe('the payment form', () => {
   );
 
   story('offers nothing for an expired quote', async (page) => {
-    const quote = await home.quote();
+    const quote = await deployment.quote();
     await page.goto(quote.links.pay);
     await payButton(page).waitFor();
-    await home.clock('2099-01-01T00:00:00Z');
+    await deployment.clock('2099-01-01T00:00:00Z');
     try {
       // Who left the form open does not pay either.
       await payButton(page).click();
       await page.getByText('This quote has expired').waitFor();
       await paysNothing(page);
-      assert.equal((await home.now(quote)).status, 'expired');
+      assert.equal((await deployment.now(quote)).status, 'expired');
       assert.deepEqual(await barriers(page), []);
     } finally {
-      await home.clock(null);
+      await deployment.clock(null);
     }
   });
 
   story('says that an order is looked at first, and then why it was rejected (R32, R34)', async (page) => {
     const reason = 'We do not sell <b>that</b> much at once.';
-    const order = await home.quote((request) => {
+    const order = await deployment.quote((request) => {
       request.lines = Array.from({ length: 100 }, () => ({ ...request.lines[0], users: 2000, term_months: 12 }));
     });
     assert.equal(order.status, 'in_review');
-    const form = `${home.url}/pay/${order.number}${new URL(order.links.self).search}`;
+    const form = `${deployment.url}/pay/${order.number}${new URL(order.links.self).search}`;
     const shown = async (text) => {
       await page.goto(form);
       await status(page).getByText(text).waitFor();
@@ -248,12 +248,12 @@ describe('the payment form', () => {
       assert.deepEqual(await barriers(page), []);
     };
     await shown(`You will receive our answer by ${order.review_due}.`);
-    await home.reject(order, reason);
+    await deployment.reject(order, reason);
     await shown(reason);
   });
 
   story('takes PayPal and no card for Australian dollars (R69)', async (page) => {
-    const quote = await home.quote((request) => {
+    const quote = await deployment.quote((request) => {
       request.currency = 'AUD';
       request.lines = [request.lines[0]];
     });
@@ -274,13 +274,13 @@ describe('foreign matter', () => {
   };
 
   story('a hostile name is shown as it is written, everywhere', async (page) => {
-    const quote = await home.quote(hostile);
+    const quote = await deployment.quote(hostile);
     await page.goto(quote.links.pay);
     assert.equal(await page.getByText(HOSTILE, { exact: true }).count(), 2, 'bill-to and licensee');
     await payButton(page).click();
     await page.getByText('This quote is paid').waitFor();
 
-    for (const { id } of await home.letters(quote, 3)) {
+    for (const { id } of await deployment.letters(quote, 3)) {
       await page.goto(`${inbox()}/${id}`);
       await page.frameLocator('iframe').getByText(HOSTILE).first().waitFor();
       await page.locator('pre').getByText(HOSTILE).waitFor();
@@ -292,7 +292,7 @@ describe('foreign matter', () => {
 
   test("a stranger's letter runs nothing, loads nothing and leads nowhere", { timeout: 60_000 }, async () => {
     const elsewhere = 'http://elsewhere.example';
-    await home.deliver(
+    await deployment.deliver(
       '99999999-bad',
       `Delivered-To: rita@reseller.example
 From: stranger@elsewhere.example
@@ -308,7 +308,7 @@ Content-Type: text/html
 <form action="${elsewhere}/form" target="_self"><button>send</button></form>
 `,
     );
-    const { context, faults } = await watched(browser, home);
+    const { context, faults } = await watched(browser, deployment);
     const asked = [];
     try {
       // What the page's policy or the sandbox stops does not come as far as here.
@@ -340,12 +340,12 @@ describe('a narrow window', () => {
   story(
     'scrolls up and down only',
     async (page) => {
-      const quote = await home.quote((request) => {
+      const quote = await deployment.quote((request) => {
         request.reseller.company = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft';
       });
       await openLetter(page, quote);
       assert.equal(await overhang(page), 0, "a letter's page");
-      await openLetter(page, await home.quote());
+      await openLetter(page, await deployment.quote());
       for (const frame of page.frames()) assert.equal(await overhang(frame), 0, 'a letter');
       await page.goto(inbox());
       assert.equal(await overhang(page), 0, 'the inbox');

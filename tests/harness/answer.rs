@@ -17,7 +17,7 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) async fn of(answer: impl Future<Output = reqwest::Result<reqwest::Response>>) -> Self {
-        let answer = answer.await.expect("the home answers");
+        let answer = answer.await.expect("the deployment answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
         Self { status, headers, body: answer.bytes().await.expect("the whole answer").to_vec() }
     }

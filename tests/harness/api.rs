@@ -15,7 +15,7 @@ use crate::Answer;
 const DOCUMENT: &str = include_str!("../../shared/contract/openapi.yaml");
 const NAME: &str = "urn:sellthrough:openapi";
 
-/// What the embedded home serves beside the API: the practice payment form, and its own pages.
+/// What the embedded deployment serves beside the API: the practice payment form, and its own pages.
 const NOT_OF_THE_API: [&str; 2] = ["/pay/", "/local/"];
 
 /// The document, with a validator for each of its schemas that was needed so far.

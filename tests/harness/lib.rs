@@ -1,4 +1,4 @@
-//! What the tests stand on: a [`World`] is one home of one's own, with helpers that read like the trade.
+//! What the tests stand on: a [`World`] is one deployment of one's own, with helpers that read like the trade.
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod answer;

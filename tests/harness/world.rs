@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::quote::Owed;
 use jiff::Timestamp;
 use local::{
-    Home, Settings, TABLE,
+    Deployment, Settings, TABLE,
     engine::{self, Engine},
 };
 use mail_parser::MessageParser;
@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Everything in the table, by partition and sort key.
 pub type Stored = BTreeMap<String, HashMap<String, AttributeValue>>;
 
-/// One home of a test's own, in a directory of its own, reached over HTTP as by anybody else.
+/// One deployment of a test's own, in a directory of its own, reached over HTTP as by anybody else.
 ///
 /// A test ends with [`World::close`], which fails when work was left over or when a letter was sent that the test never
 /// looked at. A world that is dropped without it fails the test as well.
@@ -51,9 +51,9 @@ pub struct World {
     seen: HashSet<String>,
 }
 
-/// A home in a runtime of its own, so that it can be ended like a process.
+/// A deployment in a runtime of its own, so that it can be ended like a process.
 struct Running {
-    home: Home,
+    deployment: Deployment,
     runtime: Runtime,
 }
 
@@ -77,19 +77,19 @@ impl World {
             // Somebody else may have the port.
             match start(listen, dir.path(), &vendor, now).await {
                 Ok(running) => break (listen, running),
-                Err(error) => assert!(error.contains("cannot listen"), "the home does not start: {error}"),
+                Err(error) => assert!(error.contains("cannot listen"), "the deployment does not start: {error}"),
             }
         };
         Self { dir, vendor, listen, now, running: Some(running), http: client(), seen: HashSet::new() }
     }
 
     fn running(&self) -> &Running {
-        self.running.as_ref().expect("the home runs between start and close")
+        self.running.as_ref().expect("the deployment runs between start and close")
     }
 
-    /// The home.
-    pub fn home(&self) -> &Home {
-        &self.running().home
+    /// The deployment.
+    pub fn deployment(&self) -> &Deployment {
+        &self.running().deployment
     }
 
     /// Where it keeps everything.
@@ -99,7 +99,7 @@ impl World {
 
     /// A request to a path, or to a link as it was given.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = if path.starts_with('/') { format!("{}{path}", self.home().url()) } else { path.to_owned() };
+        let url = if path.starts_with('/') { format!("{}{path}", self.deployment().url()) } else { path.to_owned() };
         self.http.request(method, url)
     }
 
@@ -154,7 +154,7 @@ impl World {
     /// Tells the webhook an event, genuinely signed now.
     pub async fn stripe(&self, event: &Value) -> Answer {
         let body = event.to_string();
-        let signature = stripe::signature(self.home().webhook_secret(), self.now, &body);
+        let signature = stripe::signature(self.deployment().webhook_secret(), self.now, &body);
         self.send(self.request(Method::POST, "/webhooks/stripe").header("stripe-signature", signature).body(body)).await
     }
 
@@ -188,7 +188,7 @@ impl World {
 
     /// Waits until nothing is left to do.
     pub async fn settled(&self) {
-        let idle = timeout(PATIENCE, self.home().idle());
+        let idle = timeout(PATIENCE, self.deployment().idle());
         idle.await.unwrap_or_else(|_| panic!("there was still work to do after {PATIENCE:?}"));
     }
 
@@ -237,7 +237,7 @@ impl World {
     /// Everything that is stored, once nothing is left to do.
     pub async fn stored(&self) -> Stored {
         self.settled().await;
-        let store = self.home().store();
+        let store = self.deployment().store();
         let scan = store.client().scan().table_name(store.table()).consistent_read(true).into_paginator().items().send();
         let items = scan.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
         let text = |item: &HashMap<String, AttributeValue>, name: &str| item[name].as_s().expect("keys are texts").clone();
@@ -252,13 +252,13 @@ impl World {
         stored
     }
 
-    /// Ends the home in good order, and starts it again at the same address, with the same clock.
+    /// Ends the deployment in good order, and starts it again at the same address, with the same clock.
     pub async fn restart(&mut self) {
         self.stop().await;
         self.start_again().await;
     }
 
-    /// What is written while the home is down, and forgotten by the stream before it is up again: nobody ever hears of it,
+    /// What is written while the deployment is down, and forgotten by the stream before it is up again: nobody ever hears of it,
     /// as when a consumer of the stream was down for longer than a day.
     pub async fn unheard(&mut self, write: impl AsyncFnOnce(&Store)) {
         const AFTER_EVERYTHING: &str = "109223372036854775807";
@@ -274,30 +274,29 @@ impl World {
         self.start_again().await;
     }
 
-    /// Ends the home in the middle of whatever it does — every task is gone at its next await, and nobody says goodbye —
-    /// and starts it again.
+    /// Ends the deployment like a killed process — every task is dropped at its next await — and starts it again.
     pub async fn crash(&mut self) {
-        let Running { home, runtime } = self.running.take().expect("the home runs");
+        let Running { deployment, runtime } = self.running.take().expect("the deployment runs");
         // The runtime goes first: what it drops must not be able to finish anything.
         spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.expect("the runtime ends");
-        drop(home);
+        drop(deployment);
         self.start_again().await;
     }
 
     async fn stop(&mut self) {
-        let Running { home, runtime } = self.running.take().expect("the home runs");
+        let Running { deployment, runtime } = self.running.take().expect("the deployment runs");
         let ended = spawn_blocking(move || {
-            let ended = runtime.block_on(home.shutdown());
+            let ended = runtime.block_on(deployment.shutdown());
             runtime.shutdown_timeout(PATIENCE);
             ended
         });
-        ended.await.expect("the runtime ends").expect("the home ends in good order");
+        ended.await.expect("the runtime ends").expect("the deployment ends in good order");
     }
 
     async fn start_again(&mut self) {
         let running = start(self.listen, self.dir.path(), &self.vendor, self.now).await;
-        self.running = Some(running.expect("the home starts where it was"));
-        // Connections to the home before are dead.
+        self.running = Some(running.expect("the deployment starts where it was"));
+        // Connections to the deployment before are dead.
         self.http = client();
     }
 
@@ -305,7 +304,7 @@ impl World {
     pub async fn close(mut self) {
         self.letters().await.none();
         for owed in Owed::ALL {
-            let waiting = self.home().store().waiting(owed, Timestamp::MAX, 10).await.expect("the table answers");
+            let waiting = self.deployment().store().waiting(owed, Timestamp::MAX, 10).await.expect("the table answers");
             assert!(waiting.is_empty(), "{owed:?} still owed: {waiting:?}");
         }
         self.stop().await;
@@ -327,8 +326,8 @@ async fn start(listen: SocketAddr, data: &Path, vendor: &Path, now: Timestamp) -
     let started = spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        match runtime.block_on(Home::start(settings)) {
-            Ok(home) => Ok(Running { home, runtime }),
+        match runtime.block_on(Deployment::start(settings)) {
+            Ok(deployment) => Ok(Running { deployment, runtime }),
             Err(error) => Err(error.to_string()),
         }
     });

@@ -50,7 +50,7 @@ async fn r4_whoever_is_signed_in_for_nobody_enrolled_is_told_that_it_is_the_list
 async fn what_the_api_answers_is_what_it_always_answered() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
-    let url = world.home().url();
+    let url = world.deployment().url();
     let portrait = |text: &str, changing: &[(&str, &str)]| {
         let text = text.replace(&url, "https://sellthrough.example");
         let text = changing.iter().fold(text, |text, (value, name)| text.replace(value, name));

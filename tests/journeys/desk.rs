@@ -149,7 +149,7 @@ async fn r118_a_long_audit_is_shown_from_its_end() {
         reason: None,
         unique: "u".to_owned(),
     };
-    let store = world.home().store();
+    let store = world.deployment().store();
     let put = |second| Put::builder().table_name(store.table()).set_item(Some(attributes(&earlier(second)).unwrap())).build();
     let puts: Vec<_> = (1..=199).map(|second| TransactWriteItem::builder().put(put(second).unwrap()).build()).collect();
     for together in puts.chunks(100) {
@@ -330,7 +330,7 @@ async fn r34_staff_find_what_waits_for_them_the_first_due_first() {
         "currency": "USD", "net": 4_200_000, "total": 4_998_000,
     });
     assert_eq!(found[0], expected);
-    let (due_first, more) = world.home().store().in_review(2).await.unwrap();
+    let (due_first, more) = world.deployment().store().in_review(2).await.unwrap();
     let due_first: Vec<_> = due_first.iter().map(|quote| quote.number.to_string()).collect();
     assert_eq!((due_first, more), (vec![first.clone(), second.clone()], true));
 

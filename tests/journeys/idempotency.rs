@@ -79,7 +79,7 @@ async fn twenty_at_once_under_one_key_are_one_quote_and_one_letter() {
     for i in 0..20 {
         // Each over a connection of its own.
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.post(format!("{}/v1/quotes", world.home().url())).header("idempotency-key", KEY);
+        let request = client.post(format!("{}/v1/quotes", world.deployment().url())).header("idempotency-key", KEY);
         let request = request.body(if i % 2 == 0 { example().to_string() } else { respelled(&example()) });
         asked.spawn(async {
             let answer = request.send().await.unwrap();

@@ -8,7 +8,7 @@ use tests::{Letter, NOW, Quote, World, example, golden::assert_golden, plain_ven
 fn portrait(world: &World, quote: &Quote, letter: &Letter) -> String {
     let mut text =
         format!("From: {}\nTo: {}\nSubject: {}\n\n{}", letter.from, letter.to, letter.subject, letter.text.replace("\r\n", "\n"));
-    text = text.replace(quote.secret(), "‹secret›").replace(&world.home().url(), "https://sellthrough.example");
+    text = text.replace(quote.secret(), "‹secret›").replace(&world.deployment().url(), "https://sellthrough.example");
     text = text.replace(quote.number(), "‹quote›");
     for list in ["licenses", "subscriptions"] {
         for one in quote.0[list].as_array().unwrap() {

@@ -168,7 +168,7 @@ impl Gateway {
             ("OIDC_AUDIENCE", "sellthrough"),
         ]);
         let clock = MovableClock::at(NOW.parse().unwrap());
-        Self(quotes::routes(Quotes::start(&configuration, world.home().store().clone(), clock.clock()).unwrap()))
+        Self(quotes::routes(Quotes::start(&configuration, world.deployment().store().clone(), clock.clock()).unwrap()))
     }
 
     /// The status of a lookup from a source address.

@@ -1,4 +1,4 @@
-//! Whole stories over HTTP, against the embedded home: what a buyer, a payment provider and a licensee see.
+//! Whole stories over HTTP, against the embedded deployment: what a buyer, a payment provider and a licensee see.
 
 mod answers;
 mod desk;

@@ -47,12 +47,12 @@ async fn what_the_stream_never_told_is_delivered_and_sent_after_a_reminder() {
     assert!(world.see(&quote).await.0.get("invoice").is_none(), "nobody has heard that it is paid");
     let waiting = world.stored().await;
 
-    assert_eq!(world.home().remind().await.unwrap(), Round::default(), "it may still be on its way");
+    assert_eq!(world.deployment().remind().await.unwrap(), Round::default(), "it may still be on its way");
     assert_eq!(world.stored().await, waiting);
 
     let later = now() + GRACE + SignedDuration::from_secs(1);
     world.set_clock(&later.to_string()).await;
-    let round = world.home().remind().await.unwrap();
+    let round = world.deployment().remind().await.unwrap();
     assert_eq!(round, Round { reminded: 2, oldest_owed_seconds: GRACE.as_secs() + 1 });
     let mut letters = world.letters().await;
     letters.take("tina@customer.example");
@@ -64,7 +64,7 @@ async fn what_the_stream_never_told_is_delivered_and_sent_after_a_reminder() {
     assert_eq!(world.see(&quote).await.0["invoice"], "IN-000001");
 
     let done = world.stored().await;
-    assert_eq!(world.home().remind().await.unwrap(), Round::default(), "nothing is owed any more");
+    assert_eq!(world.deployment().remind().await.unwrap(), Round::default(), "nothing is owed any more");
     assert_eq!(world.stored().await, done);
     world.close().await;
 }
@@ -77,23 +77,23 @@ async fn a_reminder_of_what_is_being_done_or_done_already_does_nothing_twice() {
     let number: QuoteNumber = quote.number().parse().unwrap();
     // As many reminders as there is time for, while the letter is written.
     let mut reminded = 0;
-    while world.home().store().remind(&number, now(), Timestamp::MAX).await.unwrap() == store::Commit::Committed {
+    while world.deployment().store().remind(&number, now(), Timestamp::MAX).await.unwrap() == store::Commit::Committed {
         reminded += 1;
     }
     assert!(reminded > 0, "the letter takes longer than a reminder");
     world.letters().await.only("rita@reseller.example");
 
     world.pay(&quote).await;
-    let _ = world.home().store().remind(&number, now(), Timestamp::MAX).await.unwrap();
+    let _ = world.deployment().store().remind(&number, now(), Timestamp::MAX).await.unwrap();
     let mut letters = world.letters().await;
     letters.take("rita@reseller.example");
     letters.only("tina@customer.example");
     assert_eq!(world.see(&quote).await.0["licenses"].as_array().unwrap().len(), 2);
 
     let stored = world.stored().await;
-    assert_eq!(world.home().store().remind(&number, now(), Timestamp::MAX).await.unwrap(), store::Commit::Conflict);
+    assert_eq!(world.deployment().store().remind(&number, now(), Timestamp::MAX).await.unwrap(), store::Commit::Conflict);
     assert_eq!(
-        world.home().store().remind(&Minter::new(b"x").quote_from_seed("x"), now(), Timestamp::MAX).await.unwrap(),
+        world.deployment().store().remind(&Minter::new(b"x").quote_from_seed("x"), now(), Timestamp::MAX).await.unwrap(),
         store::Commit::Conflict
     );
     assert_eq!(world.stored().await, stored, "nothing to be done is nothing to be reminded of");

@@ -1,4 +1,4 @@
-//! A home that is stopped, or dies, at any step goes on where it was: nothing is lost, and nothing is done twice.
+//! A deployment that is stopped, or dies, at any step goes on where it was: nothing is lost, and nothing is done twice.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +13,7 @@ use tests::{NOW, Quote, World, example, plain_vendor, stripe::Payment};
 
 type Item = HashMap<String, AttributeValue>;
 
-/// How a home is interrupted, and what that may do to letters: only a process that dies between the mail service's answer
+/// How a deployment is interrupted, and what that may do to letters: only a process that dies between the mail service's answer
 /// and the note of it sends one again.
 struct Interruption {
     crash: bool,

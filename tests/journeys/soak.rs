@@ -24,7 +24,7 @@ async fn after_thirty_minutes_of_timers_a_quote_is_delivered_and_paid_for_and_it
         counted |= counters(&world).await > 0;
         for timer in Timer::ALL {
             if minute % i64::try_from(timer.interval().as_secs() / 60).unwrap() == 0 {
-                world.home().fire(timer).await.unwrap();
+                world.deployment().fire(timer).await.unwrap();
             }
         }
     }
@@ -42,7 +42,7 @@ async fn after_thirty_minutes_of_timers_a_quote_is_delivered_and_paid_for_and_it
     world.restart().await;
     assert_eq!(world.see(&quote).await.0["invoice"], "IN-000001");
     for owed in Owed::ALL {
-        assert!(world.home().store().waiting(owed, Timestamp::MAX, 1).await.unwrap().is_empty());
+        assert!(world.deployment().store().waiting(owed, Timestamp::MAX, 1).await.unwrap().is_empty());
     }
     world.close().await;
 }

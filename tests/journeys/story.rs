@@ -75,7 +75,7 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
     for secret in ["USD", "42,000", "71,935", "IN-000001", "nvoice", quote.number(), quote.secret()] {
         assert!(!told.contains(secret), "the technical contact learns {secret}:\n{told}");
     }
-    assert!(confirmation.text.contains(&format!("{}/v1/licenses/{term}", world.home().url())), "{}", confirmation.text);
+    assert!(confirmation.text.contains(&format!("{}/v1/licenses/{term}", world.deployment().url())), "{}", confirmation.text);
     let invoice = world.attachment(&receipt).await;
     let invoice = &pdf::pages(&invoice)[0];
     let wanted = ["IN-000001", quote.number(), "USD 71,935.50", RESELLER, "Example Customer Inc.", "GB 000 0000 00"];
@@ -112,7 +112,11 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
         answer.problem(401, "sign_in_required");
         assert!(answer.header("www-authenticate").starts_with("Bearer"));
     }
-    assert_eq!(world.home().store().reveals(&term.parse().unwrap()).await.unwrap(), [""; 0], "nobody has seen the key so far");
+    assert_eq!(
+        world.deployment().store().reveals(&term.parse().unwrap()).await.unwrap(),
+        [""; 0],
+        "nobody has seen the key so far"
+    );
 
     // R52: the key, to three people, each noted.
     let reveal = |sen: &str| format!("/v1/licenses/{sen}/reveal");
@@ -123,7 +127,7 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
         files.push(revealed.expect(200));
     }
     assert!(files.iter().all(|file| *file == files[0] && file["sen"] == *term));
-    let seen_by = world.home().store().reveals(&term.parse().unwrap()).await.unwrap();
+    let seen_by = world.deployment().store().reveals(&term.parse().unwrap()).await.unwrap();
     assert_eq!(seen_by.len(), 3, "{seen_by:?}");
     assert!(seen_by.iter().all(|subject| !subject.contains('@') && seen_by.iter().filter(|one| *one == subject).count() == 1));
     let forever = world.with_token(Method::POST, &reveal(perpetual), &technical_contact).await.expect(200);
@@ -202,7 +206,7 @@ async fn r20_a_reseller_as_technical_contact_is_a_warning_and_no_error() {
     let expected =
         json!({"terms": "2026-10", "reseller_agreement": "2026-10", "by": "Rita Seller", "at": "2026-11-22T10:00:00Z"});
     assert_eq!(*accepted, expected);
-    let stored = world.home().store().quote(&quote.number().parse().unwrap()).await.unwrap().unwrap();
+    let stored = world.deployment().store().quote(&quote.number().parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(stored.offer.acceptance.ip, Some("127.0.0.1".parse().unwrap()));
     world.close().await;
 }

@@ -194,7 +194,7 @@ fn a_folder_is_a_package_and_a_function_is_a_binary_of_that_name() {
     assert_none(&faults);
 }
 
-/// `main.rs` only wires: what it did beyond that, the embedded home and the tests would not do.
+/// `main.rs` only wires: what it did beyond that, the embedded deployment and the tests would not do.
 #[test]
 fn a_function_s_main_only_wires() {
     for member in members().iter().filter(|member| member.path.starts_with("functions/")) {
@@ -276,9 +276,9 @@ fn nothing_is_named_after_nothing() {
     assert_none(&faults);
 }
 
-/// Whether a line of code names the embedded home: its package, its engine, its address, or a text that says `local`.
+/// Whether a line of code names the embedded deployment: its package, its engine, its address, or a text that says `local`.
 /// A variable may be called so: what stands before the `@` of an address is its local part.
-fn mentions_a_home(line: &str) -> bool {
+fn mentions_a_deployment(line: &str) -> bool {
     let says = |text: &str, name: &str| text.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case(name));
     let in_texts = line.split('"').skip(1).step_by(2);
     line.contains("127.0.0.1")
@@ -288,18 +288,18 @@ fn mentions_a_home(line: &str) -> bool {
 }
 
 #[test]
-fn a_mention_of_a_home_is_found() {
+fn a_mention_of_a_deployment_is_found() {
     for line in [
         "use local::engine;",
-        r#"if home == "local" {"#,
+        r#"if deployment == "local" {"#,
         r#"connect("127.0.0.1:8000")"#,
         "dynoxide::start()",
         r#"var("RUN_LOCAL")"#,
     ] {
-        assert!(mentions_a_home(line), "{line}");
+        assert!(mentions_a_deployment(line), "{line}");
     }
     for line in ["let (local, host) = text.rsplit_once('@')?;", r#"host == "localhost""#, r#"("locale", locale)"#] {
-        assert!(!mentions_a_home(line), "{line}");
+        assert!(!mentions_a_deployment(line), "{line}");
     }
 }
 
@@ -316,7 +316,7 @@ fn nothing_in_functions_or_shared_knows_that_it_runs_locally() {
     assert!(sources.len() > 40, "only {} files were found", sources.len());
     for path in sources {
         for (number, line) in code(&path).lines().enumerate() {
-            if mentions_a_home(line) {
+            if mentions_a_deployment(line) {
                 let place = path.strip_prefix(&root).expect("below the root").display();
                 faults.push(format!("{place}, line of code {}: {}", number + 1, line.trim()));
             }

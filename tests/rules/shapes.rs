@@ -309,7 +309,7 @@ fn unmarked(stored: &Stored, key: &str) -> Attributes {
 #[tokio::test]
 async fn counters_notes_and_parts_are_stored_in_this_shape() {
     let mut world = World::new().await;
-    let keys = note_everything(world.home().store(), &world).await;
+    let keys = note_everything(world.deployment().store(), &world).await;
     let stored = world.stored().await;
     for (name, key) in keys {
         assert_golden(&format!("{NOTES}/{name}.json"), &shown(&unmarked(&stored, &key)));
@@ -321,7 +321,7 @@ async fn counters_notes_and_parts_are_stored_in_this_shape() {
 #[tokio::test]
 async fn counters_notes_and_parts_of_yesterday_still_count() {
     let world = World::new().await;
-    let store = world.home().store();
+    let store = world.deployment().store();
     let files_of_yesterday = golden_files(NOTES);
     assert!(files_of_yesterday.len() >= 7);
     for file in files_of_yesterday {

@@ -1,6 +1,6 @@
 //! An event source mapping of a DynamoDB stream, as AWS documents it (AWS Lambda Developer Guide, "Using Lambda to process
-//! records from Amazon DynamoDB Streams"): neither home has one. The embedded home tries for ever, and the emulated AWS not
-//! again.
+//! records from Amazon DynamoDB Streams"). Neither deployment of the tests has one: the local deployment retries indefinitely, and
+//! the emulated AWS never retries.
 
 use std::collections::VecDeque;
 

@@ -56,7 +56,7 @@ pub(crate) struct World {
     policy: Policy,
     issued: AtomicU32,
     engine: Engine,
-    home: TempDir,
+    directory: TempDir,
 }
 
 /// What a telling was answered.
@@ -82,25 +82,25 @@ impl World {
     }
 
     pub(crate) async fn configured<const N: usize>(settings: [(&str, &str); N]) -> Self {
-        Self::at_home(tempfile::tempdir().expect("a directory"), Configuration::from_pairs(settings)).await
+        Self::at_directory(tempfile::tempdir().expect("a directory"), Configuration::from_pairs(settings)).await
     }
 
-    async fn at_home(home: TempDir, configuration: Configuration) -> Self {
-        let engine = Engine::start(home.path()).await.expect("the engine");
+    async fn at_directory(directory: TempDir, configuration: Configuration) -> Self {
+        let engine = Engine::start(directory.path()).await.expect("the engine");
         let store = Store::new(engine::client(engine.endpoint()).unwrap(), TABLE);
         store.create_table().await.expect("the table");
         let hand = MovableClock::at(noon());
         let payments = Payments::start(&configuration, store.clone(), hand.clock()).expect("the configuration is sound");
         let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/vendor");
         let policy = Vendor::open(vendor).expect("the example vendor").policy().expect("a sound policy");
-        Self { routes: shell(payments::routes(payments)), store, hand, policy, issued: AtomicU32::new(0), engine, home }
+        Self { routes: shell(payments::routes(payments)), store, hand, policy, issued: AtomicU32::new(0), engine, directory }
     }
 
     /// The process dies, and another one starts where it was.
     pub(crate) async fn restarted(self) -> Self {
-        let Self { engine, home, .. } = self;
+        let Self { engine, directory, .. } = self;
         engine.shutdown().await.expect("the engine stops");
-        Self::at_home(home, Configuration::from_pairs([("STRIPE_WEBHOOK_SECRET", SECRET)])).await
+        Self::at_directory(directory, Configuration::from_pairs([("STRIPE_WEBHOOK_SECRET", SECRET)])).await
     }
 
     pub(crate) fn routes(&self) -> Router {

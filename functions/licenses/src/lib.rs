@@ -62,7 +62,7 @@ impl Licenses {
     }
 }
 
-/// The routes, for whichever home serves them.
+/// The routes, for whichever deployment serves them.
 pub fn routes(licenses: Arc<Licenses>) -> Router {
     Router::new()
         .route("/v1/licenses/{sen}", get(view))

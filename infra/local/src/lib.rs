@@ -1,9 +1,9 @@
 //! The local deployment: every function in one process, DynamoDB embedded, mail in files.
 
+pub mod deployment;
 mod durable;
 pub mod engine;
 mod guard;
-pub mod home;
 pub mod inbox;
 pub mod issuer;
 pub mod letter;
@@ -14,5 +14,5 @@ mod secrets;
 mod timepiece;
 mod upkeep;
 
-pub use home::{Home, Settings, TABLE};
+pub use deployment::{Deployment, Settings, TABLE};
 pub use upkeep::Timer;

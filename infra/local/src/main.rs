@@ -4,7 +4,7 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use jiff::Timestamp;
-use local::{Home, Settings};
+use local::{Deployment, Settings};
 use runtime::{Configuration, StartError, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -41,13 +41,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings) -> Result<(), StartError> {
-    let home = Home::start(settings).await?;
+    let deployment = Deployment::start(settings).await?;
     // An error is ignored: the output may be closed, and the deployment continues.
-    let _ = writeln!(std::io::stdout(), "{}", home.welcome());
+    let _ = writeln!(std::io::stdout(), "{}", deployment.welcome());
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
     }
-    home.shutdown().await
+    deployment.shutdown().await
 }

@@ -6,7 +6,7 @@ use deadlines::Deadlines;
 use jiff::SignedDuration;
 use runtime::StartError;
 
-use crate::{engine::Engine, home::TABLE, pump::Gauge};
+use crate::{deployment::TABLE, engine::Engine, pump::Gauge};
 
 /// How long stream records stay, as on AWS.
 const STREAM_RETENTION: SignedDuration = SignedDuration::from_hours(24);

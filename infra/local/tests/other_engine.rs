@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use local::{Home, Settings, engine::Engine};
+use local::{Deployment, Settings, engine::Engine};
 use runtime::Configuration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -11,7 +11,7 @@ async fn another_engine_is_used_instead_of_the_embedded_one() {
     let engine = Engine::start(there.path()).await.unwrap();
     let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor");
     let example = std::fs::read_to_string(vendor.join("examples/quote.json")).unwrap();
-    let home = Home::start(Settings {
+    let deployment = Deployment::start(Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         data: here.path().to_owned(),
         vendor,
@@ -22,16 +22,16 @@ async fn another_engine_is_used_instead_of_the_embedded_one() {
     .unwrap();
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let created = http.post(format!("{}/v1/quotes", home.url())).body(example).send().await.unwrap();
+    let created = http.post(format!("{}/v1/quotes", deployment.url())).body(example).send().await.unwrap();
     assert_eq!(created.status(), 201);
-    home.idle().await;
+    deployment.idle().await;
 
-    let stored = home.store().client().scan().table_name(home.store().table()).send().await.unwrap();
+    let stored = deployment.store().client().scan().table_name(deployment.store().table()).send().await.unwrap();
     assert!(stored.items().iter().any(|item| item["kind"].as_s().is_ok_and(|kind| kind == "quote")));
     assert!(!here.path().join("sellthrough.db").exists(), "nothing is embedded");
-    let inbox = http.get(format!("{}/local/inbox", home.url())).header("accept", "application/json").send().await.unwrap();
+    let inbox = http.get(format!("{}/local/inbox", deployment.url())).header("accept", "application/json").send().await.unwrap();
     assert!(inbox.text().await.unwrap().contains("rita@reseller.example"), "the stream of the other engine was read");
 
-    home.shutdown().await.unwrap();
+    deployment.shutdown().await.unwrap();
     engine.shutdown().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! What people do, and what Stripe tells: the same stories that every home passes, told as briefly as can be.
+//! What people do, and what Stripe tells: the same stories that every deployment passes, told as briefly as can be.
 
 use axum::{
     body::Body,

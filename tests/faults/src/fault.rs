@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// What goes wrong between the home and its engine.
+/// What goes wrong between the deployment and its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Half of all requests are refused as too many.
@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     Outage,
     /// No answer to a write is heard at first, however often the SDK asks: it is done all the same.
     Unheard,
-    /// Half of all requests are refused as too many while a home starts.
+    /// Half of all requests are refused as too many while a deployment starts.
     WhileStarting,
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local::Home;
+use local::Deployment;
 use tokio::time::timeout;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     story,
 };
 
-/// How often a home is started before it must have succeeded: one start in five does with half of all requests refused.
+/// How often a deployment is started before it must have succeeded: one start in five does with half of all requests refused.
 const STARTS: usize = 60;
 
 /// How long a start may take before it hangs. It waits a minute for its table.
@@ -96,14 +96,14 @@ pub(crate) async fn live(fault: Fault, setting: Setting, calm: &Calm) -> Report 
     Report { fired, refusals, took: begun.elapsed() }
 }
 
-/// Starts a home with faults, again and again until it is there. Each start that fails says what it asked of DynamoDB and
+/// Starts a deployment with faults, again and again until it is there. Each start that fails says what it asked of DynamoDB and
 /// what it was told; in the end there is what one start leaves.
 async fn start(ground: Ground, fault: Fault, calm: &Calm) -> Scene {
     let mut unclear = Vec::new();
     for (operation, rule) in fault::of_a_start() {
         ground.microburst.play(&[rule]).await;
         let told = started(&ground, operation).await.err();
-        let told = told.unwrap_or_else(|| panic!("a home starts, and every {operation} is refused"));
+        let told = told.unwrap_or_else(|| panic!("a deployment starts, and every {operation} is refused"));
         let clear = told.contains("DynamoDB did not") && told.contains(operation) && told.contains("ThrottlingException");
         unclear.extend((!clear).then(|| format!("without {operation}: {told}")));
     }
@@ -111,21 +111,21 @@ async fn start(ground: Ground, fault: Fault, calm: &Calm) -> Scene {
 
     ground.microburst.play(&fault.rules()).await;
     let mut failures = Vec::new();
-    let home = loop {
+    let deployment = loop {
         match started(&ground, fault.name()).await {
-            Ok(home) => break home,
+            Ok(deployment) => break deployment,
             Err(told) => failures.push(told),
         }
         assert!(failures.len() < STARTS, "{failures:#?}");
     };
-    let scene = Scene::of(ground, home, None);
+    let scene = Scene::of(ground, deployment, None);
     scene.end().await;
     scene.rest().await;
     assert_same(&State::of(&scene, story::Told::new()).await, &calm.started);
     scene
 }
 
-async fn started(ground: &Ground, faulty: &str) -> Result<Home, String> {
+async fn started(ground: &Ground, faulty: &str) -> Result<Deployment, String> {
     let start = timeout(START, ground.start()).await;
     start.unwrap_or_else(|_| panic!("a start neither succeeds nor fails after {START:?}, with faults of {faulty}"))
 }

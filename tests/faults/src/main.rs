@@ -20,7 +20,7 @@ use clap::{Parser, builder::PossibleValuesParser};
 
 use crate::{fault::Fault, journey::Calm, scene::Setting};
 
-/// Lives whole journeys with microburst between the home and its engine, all kinds of faults at the same time.
+/// Lives whole journeys with microburst between the deployment and its engine, all kinds of faults at the same time.
 #[derive(Parser)]
 struct Arguments {
     /// The Python of an environment with microburst.

@@ -1,4 +1,4 @@
-//! microburst: the proxy that plays the unreliable world between the home and its engine.
+//! microburst: the proxy that plays the unreliable world between the deployment and its engine.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! One home before one engine with microburst between them, and a caller who does what callers should: whoever is told
+//! One deployment before one engine with microburst between them, and a caller who does what callers should: whoever is told
 //! "not now" sends the same request again.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use local::{Home, Settings, engine::Engine};
+use local::{Deployment, Settings, engine::Engine};
 use reqwest::{Method, RequestBuilder};
 use runtime::Configuration;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long faults that meet every request stay while consumers have work: some attempts of theirs.
 const OUTAGE: Duration = Duration::from_secs(4);
 
-/// What every home here must have in common for their tables to be comparable, as it is in a data directory: keys that
+/// What every deployment here must have in common for their tables to be comparable, as it is in a data directory: keys that
 /// numbers, links and signatures are made with.
 const KEYS: [&str; 5] =
     ["secrets/link-keys", "secrets/number-key", "secrets/stripe-webhook-secret", "license-key.pem", "issuer-key.der"];
@@ -51,7 +51,7 @@ pub(crate) struct Setting {
     pub(crate) vendor: PathBuf,
 }
 
-/// An engine with microburst before it: what a home is started on.
+/// An engine with microburst before it: what a deployment is started on.
 pub(crate) struct Ground {
     pub(crate) engine: Engine,
     pub(crate) microburst: Microburst,
@@ -63,11 +63,11 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// A new one without any faults, for a home with the keys of the one that has lived on `like`.
+    /// A new one without any faults, for a deployment with the keys of the one that has lived on `like`.
     pub(crate) async fn new(name: &str, setting: &Setting, like: Option<&Self>) -> Self {
         let (data, engine_data) = (directory(), directory());
         if let Some(like) = like {
-            copy_keys(like.data(), data.path()).expect("a home's keys can be copied");
+            copy_keys(like.data(), data.path()).expect("a deployment's keys can be copied");
         }
         let engine = Engine::start(engine_data.path()).await.expect("the engine starts");
         let Setting { python, seed, vendor } = setting;
@@ -75,13 +75,13 @@ impl Ground {
         Self { engine, microburst, vendor: vendor.clone(), region: name.to_owned(), data, _engine_data: engine_data }
     }
 
-    /// Where the home keeps everything but the table.
+    /// Where the deployment keeps everything but the table.
     pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
-    /// Starts a home on it.
-    pub(crate) async fn start(&self) -> Result<Home, String> {
+    /// Starts a deployment on it.
+    pub(crate) async fn start(&self) -> Result<Deployment, String> {
         let environment =
             Configuration::from_pairs([("AWS_ENDPOINT_URL_DYNAMODB", &*self.microburst.url), ("AWS_REGION", &*self.region)]);
         let settings = Settings {
@@ -91,7 +91,7 @@ impl Ground {
             now: Some(now()),
             environment,
         };
-        Home::start(settings).await.map_err(|error| error.to_string())
+        Deployment::start(settings).await.map_err(|error| error.to_string())
     }
 }
 
@@ -109,30 +109,30 @@ fn copy_keys(from: &Path, to: &Path) -> io::Result<()> {
     KEYS.iter().try_for_each(|key| fs::copy(from.join(key), to.join(key)).map(drop))
 }
 
-/// A home, and whoever calls it.
+/// A deployment, and whoever calls it.
 pub(crate) struct Scene {
     pub(crate) ground: Ground,
-    pub(crate) home: Home,
+    pub(crate) deployment: Deployment,
     fault: Option<Fault>,
     http: reqwest::Client,
     refusals: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Scene {
-    /// A home that has started without faults, with `fault` from now on.
+    /// A deployment that has started without faults, with `fault` from now on.
     pub(crate) async fn open(ground: Ground, fault: Option<Fault>) -> Self {
-        let home = ground.start().await.expect("the home starts");
-        let scene = Self::of(ground, home, fault);
+        let deployment = ground.start().await.expect("the deployment starts");
+        let scene = Self::of(ground, deployment, fault);
         if scene.lasting() == Some(Lasting::Always) {
             scene.begin().await;
         }
         scene
     }
 
-    /// A home that has started on `ground`.
-    pub(crate) fn of(ground: Ground, home: Home, fault: Option<Fault>) -> Self {
+    /// A deployment that has started on `ground`.
+    pub(crate) fn of(ground: Ground, deployment: Deployment, fault: Option<Fault>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("an HTTP client");
-        Self { ground, home, fault, http, refusals: Mutex::default() }
+        Self { ground, deployment, fault, http, refusals: Mutex::default() }
     }
 
     fn lasting(&self) -> Option<Lasting> {
@@ -151,7 +151,7 @@ impl Scene {
 
     /// A request to a path, or to a link as it was given.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = if path.starts_with('/') { format!("{}{path}", self.home.url()) } else { path.to_owned() };
+        let url = if path.starts_with('/') { format!("{}{path}", self.deployment.url()) } else { path.to_owned() };
         self.http.request(method, url)
     }
 
@@ -162,7 +162,8 @@ impl Scene {
             self.begin().await;
         }
         for _ in 0..=REPEATS {
-            let sent = request.try_clone().expect("a request that can be sent again").send().await.expect("the home answers");
+            let sent =
+                request.try_clone().expect("a request that can be sent again").send().await.expect("the deployment answers");
             let (asked, status, headers) = (sent.url().path().to_owned(), sent.status(), sent.headers().clone());
             let answer = Answer { status, headers, body: sent.bytes().await.expect("the whole answer").to_vec() };
             if self.lasting() == Some(Lasting::UntilRefused) {
@@ -221,14 +222,14 @@ impl Scene {
     /// Stripe tells an event, and tells it again until it is acknowledged.
     pub(crate) async fn stripe(&self, event: &Value) -> Value {
         let body = event.to_string();
-        let signature = stripe::signature(self.home.webhook_secret(), now(), &body);
+        let signature = stripe::signature(self.deployment.webhook_secret(), now(), &body);
         self.ask(self.request(Method::POST, "/webhooks/stripe").header("stripe-signature", signature).body(body)).await.json()
     }
 
     /// A token of the practice issuer, which asks no table.
     pub(crate) async fn token(&self, email: &str, groups: &[&str]) -> String {
         let identity = json!({"email": email, "groups": groups});
-        let answer = self.request(Method::POST, "/local/tokens").json(&identity).send().await.expect("the home answers");
+        let answer = self.request(Method::POST, "/local/tokens").json(&identity).send().await.expect("the deployment answers");
         let token: Value = answer.json().await.expect("a token");
         token["access_token"].as_str().expect("a token").to_owned()
     }
@@ -252,12 +253,12 @@ impl Scene {
             sleep(OUTAGE).await;
             self.end().await;
         }
-        timeout(PATIENCE, self.home.idle()).await.unwrap_or_else(|_| panic!("there was still work after {PATIENCE:?}"));
+        timeout(PATIENCE, self.deployment.idle()).await.unwrap_or_else(|_| panic!("there was still work after {PATIENCE:?}"));
     }
 
-    /// Ends the home in good order, and leaves what it stood on.
+    /// Ends the deployment in good order, and leaves what it stood on.
     pub(crate) async fn close(self) -> Ground {
-        self.home.shutdown().await.expect("the home ends in good order");
+        self.deployment.shutdown().await.expect("the deployment ends in good order");
         self.ground
     }
 }

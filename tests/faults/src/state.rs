@@ -68,12 +68,12 @@ struct Own(Vec<(String, String)>);
 impl Own {
     /// Its address; and which quote has which invoice's number, for who is delivered first has the first.
     fn of(scene: &Scene, told: &Told) -> Self {
-        let address = scene.home.url().trim_start_matches("http://").to_owned();
+        let address = scene.deployment.url().trim_start_matches("http://").to_owned();
         let invoice = |quote: &Value| {
             let (number, invoice) = (quote["number"].as_str()?, quote["invoice"].as_str()?);
             Some((invoice.to_owned(), format!("the invoice of {number}")))
         };
-        Self(told.iter().filter_map(|(_, value)| invoice(value)).chain([(address, "home".to_owned())]).collect())
+        Self(told.iter().filter_map(|(_, value)| invoice(value)).chain([(address, "deployment".to_owned())]).collect())
     }
 
     fn anyone_s(&self, text: &str) -> String {
@@ -95,7 +95,7 @@ fn difference(of: &str, is: &str, should: &str) -> Option<String> {
 /// The table, read past microburst, by partition and sort key.
 async fn items(scene: &Scene) -> BTreeMap<String, Value> {
     let client = engine::client(scene.ground.engine.endpoint()).expect("TLS");
-    let scan = client.scan().table_name(scene.home.store().table()).consistent_read(true).into_paginator().items().send();
+    let scan = client.scan().table_name(scene.deployment.store().table()).consistent_read(true).into_paginator().items().send();
     let items = scan.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
     let mut kept = BTreeMap::new();
     let mut entries: BTreeMap<String, Vec<Value>> = BTreeMap::new();

@@ -83,11 +83,11 @@ fn sequence_of(event: &Event, pk: &str) -> Option<String> {
 
 #[tokio::test]
 async fn a_consumer_sees_every_change_in_order_as_lambda_shows_it() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     let seen = Seen::default();
-    let pump = start(&engine, home.path(), vec![seen.consumer("issuance", done)]).await;
+    let pump = start(&engine, directory.path(), vec![seen.consumer("issuance", done)]).await;
     put(&client, "Q-1", 1).await;
     let blob = Attribute::B(b"\0\xff".as_slice().into());
     let put_2 = client.put_item().table_name(TABLE).item("pk", Attribute::S("Q-1".into())).item("proof", blob);
@@ -117,11 +117,11 @@ async fn a_consumer_sees_every_change_in_order_as_lambda_shows_it() {
 
 #[tokio::test]
 async fn a_restart_goes_on_where_the_last_run_ended() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     let before = Seen::default();
-    let pump = start(&engine, home.path(), vec![before.consumer("issuance", done)]).await;
+    let pump = start(&engine, directory.path(), vec![before.consumer("issuance", done)]).await;
     put(&client, "Q-1", 1).await;
     idle(&pump).await;
     pump.shutdown().await;
@@ -129,7 +129,7 @@ async fn a_restart_goes_on_where_the_last_run_ended() {
 
     let (after, new) = (Seen::default(), Seen::default());
     let consumers = vec![after.consumer("issuance", done), new.consumer("notifications", done)];
-    let pump = start(&engine, home.path(), consumers).await;
+    let pump = start(&engine, directory.path(), consumers).await;
     idle(&pump).await;
     assert_eq!(before.batches(), [["Q-1"]]);
     assert_eq!(after.batches(), [["Q-2"]]);
@@ -138,8 +138,8 @@ async fn a_restart_goes_on_where_the_last_run_ended() {
 
 #[tokio::test]
 async fn a_record_that_fails_comes_again_and_those_behind_it_wait() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     for pk in ["Q-1", "Q-2", "Q-3"] {
         put(&client, pk, 1).await;
@@ -149,15 +149,15 @@ async fn a_record_that_fails_comes_again_and_those_behind_it_wait() {
         Some(sequence) if failures.fetch_add(1, Ordering::Relaxed) < 2 => failed(Some(&sequence)),
         _ => DynamoDbEventResponse::default(),
     });
-    let pump = start(&engine, home.path(), vec![consumer]).await;
+    let pump = start(&engine, directory.path(), vec![consumer]).await;
     idle(&pump).await;
     assert_eq!(seen.batches(), [vec!["Q-1", "Q-2", "Q-3"], vec!["Q-2", "Q-3"], vec!["Q-2", "Q-3"]]);
 }
 
 #[tokio::test]
 async fn a_crash_between_attempts_loses_nothing() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     for pk in ["Q-1", "Q-2"] {
         put(&client, pk, 1).await;
@@ -166,7 +166,7 @@ async fn a_crash_between_attempts_loses_nothing() {
     let called = Arc::clone(&gate);
     let pump = start(
         &engine,
-        home.path(),
+        directory.path(),
         vec![seen.consumer("issuance", move |event| {
             if event.records.len() == 1 {
                 called.notify_one();
@@ -179,15 +179,15 @@ async fn a_crash_between_attempts_loses_nothing() {
     drop(pump);
 
     let again = Seen::default();
-    let pump = start(&engine, home.path(), vec![again.consumer("issuance", done)]).await;
+    let pump = start(&engine, directory.path(), vec![again.consumer("issuance", done)]).await;
     idle(&pump).await;
     assert_eq!(again.batches(), [["Q-2"]]);
 }
 
 #[tokio::test]
 async fn a_failure_that_names_no_record_or_a_panic_repeats_the_whole_batch() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     for pk in ["Q-1", "Q-2"] {
         put(&client, pk, 1).await;
@@ -199,15 +199,15 @@ async fn a_failure_that_names_no_record_or_a_panic_repeats_the_whole_batch() {
         2 => panic!("a bug in a consumer"),
         _ => DynamoDbEventResponse::default(),
     });
-    let pump = start(&engine, home.path(), vec![consumer]).await;
+    let pump = start(&engine, directory.path(), vec![consumer]).await;
     idle(&pump).await;
     assert_eq!(seen.batches(), vec![["Q-1", "Q-2"]; 4]);
 }
 
 #[tokio::test]
 async fn a_consumer_that_fails_holds_up_no_other() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     put(&client, "Q-1", 1).await;
     let (broken, sound) = (Arc::new(AtomicBool::new(true)), Seen::default());
@@ -215,7 +215,7 @@ async fn a_consumer_that_fails_holds_up_no_other() {
     let fragile = seen.consumer("notifications", move |_| {
         if still.load(Ordering::Relaxed) { failed(None) } else { DynamoDbEventResponse::default() }
     });
-    let pump = start(&engine, home.path(), vec![fragile, sound.consumer("issuance", done)]).await;
+    let pump = start(&engine, directory.path(), vec![fragile, sound.consumer("issuance", done)]).await;
     let delivered = async {
         while sound.batches().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -234,8 +234,8 @@ async fn a_consumer_that_fails_holds_up_no_other() {
 
 #[tokio::test]
 async fn idle_covers_what_consumers_write_themselves() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     let (seen, writer) = (Seen::default(), client.clone());
     let issuing = Consumer::new("issuance", move |event| {
@@ -248,7 +248,7 @@ async fn idle_covers_what_consumers_write_themselves() {
             DynamoDbEventResponse::default()
         }
     });
-    let pump = start(&engine, home.path(), vec![seen.consumer("notifications", done), issuing]).await;
+    let pump = start(&engine, directory.path(), vec![seen.consumer("notifications", done), issuing]).await;
     put(&client, "Q-1", 1).await;
     idle(&pump).await;
     assert_eq!(seen.batches().concat(), ["Q-1", "L-1"]);
@@ -256,11 +256,11 @@ async fn idle_covers_what_consumers_write_themselves() {
 
 #[tokio::test]
 async fn trimming_what_is_consumed_disturbs_no_consumer() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     let seen = Seen::default();
-    let pump = start(&engine, home.path(), vec![seen.consumer("issuance", done)]).await;
+    let pump = start(&engine, directory.path(), vec![seen.consumer("issuance", done)]).await;
     for pk in ["Q-1", "Q-2", "Q-3"] {
         put(&client, pk, 1).await;
     }
@@ -275,13 +275,13 @@ async fn trimming_what_is_consumed_disturbs_no_consumer() {
 /// Finding A1: a removal by DynamoDB's own time to live is a record like any other, and those behind it are delivered.
 #[tokio::test]
 async fn an_item_that_expires_is_removed_and_the_changes_after_it_are_delivered() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     let ttl = aws_sdk_dynamodb::types::TimeToLiveSpecification::builder().enabled(true).attribute_name("expires");
     client.update_time_to_live().table_name(TABLE).time_to_live_specification(ttl.build().unwrap()).send().await.unwrap();
     let seen = Seen::default();
-    let pump = start(&engine, home.path(), vec![seen.consumer("issuance", done)]).await;
+    let pump = start(&engine, directory.path(), vec![seen.consumer("issuance", done)]).await;
     let counter = client.put_item().table_name(TABLE).item("pk", Attribute::S("LIMIT#1".into()));
     counter.item("expires", Attribute::N("1".into())).send().await.unwrap();
     idle(&pump).await;
@@ -295,7 +295,7 @@ async fn an_item_that_expires_is_removed_and_the_changes_after_it_are_delivered(
     let service = json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"});
     assert_eq!(records[1]["userIdentity"], service, "as AWS states that no caller removed the item");
     assert_eq!(seen.batches().concat(), ["LIMIT#1", "LIMIT#1", "Q-1"]);
-    assert!(!home.path().join("stream/set-aside").exists());
+    assert!(!directory.path().join("stream/set-aside").exists());
 }
 
 /// A stream with one open shard that holds these records.
@@ -318,8 +318,8 @@ async fn stream_of(records: Vec<Value>) -> Client {
 
 #[tokio::test]
 async fn a_record_of_which_no_event_can_be_made_is_set_aside_replayed_later_and_blocks_nothing() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     engine.stream_table().await;
     let record = |n: u32| {
         json!({
@@ -331,45 +331,45 @@ async fn a_record_of_which_no_event_can_be_made_is_set_aside_replayed_later_and_
     unreadable.as_object_mut().unwrap().remove("awsRegion");
     let streams = stream_of(vec![unreadable, record(2)]).await;
     let seen = Seen::default();
-    read_split(streams.clone(), &engine, home.path(), &seen).await;
+    read_split(streams.clone(), &engine, directory.path(), &seen).await;
     assert_eq!(seen.batches(), [["Q-2"]]);
-    let file = home.path().join("stream/set-aside/issuance").join(format!("{:021}.json", 1));
+    let file = directory.path().join("stream/set-aside/issuance").join(format!("{:021}.json", 1));
     let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!((&kept["consumer"], &kept["sequence"]), (&json!("issuance"), &json!(format!("{:021}", 1))));
     assert!(kept["reason"].as_str().unwrap().contains("awsRegion"), "{}", kept["reason"]);
     assert_eq!(kept["record"]["dynamodb"]["Keys"]["pk"]["S"], "Q-1");
 
-    read_split(streams.clone(), &engine, home.path(), &seen).await;
+    read_split(streams.clone(), &engine, directory.path(), &seen).await;
     assert_eq!(seen.batches(), [["Q-2"]], "an event can still not be made of it, and it stays");
     kept["record"]["awsRegion"] = "eu-central-1".into();
     std::fs::write(&file, kept.to_string()).unwrap();
-    read_split(streams, &engine, home.path(), &seen).await;
+    read_split(streams, &engine, directory.path(), &seen).await;
     assert_eq!(seen.batches(), [["Q-2"], ["Q-1"]], "delivered once it can be read");
     assert!(!file.exists());
 }
 
 #[tokio::test]
 async fn a_third_reader_is_refused_because_aws_throttles_it() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     put(&client, "Q-1", 1).await;
     let seen = Seen::default();
     let consumers = ["issuance", "notifications", "webhooks"].map(|name| seen.consumer(name, done)).to_vec();
-    let refusal = Pump::start(streams(engine.endpoint()), &client, TABLE, consumers, home.path()).await.err().unwrap();
+    let refusal = Pump::start(streams(engine.endpoint()), &client, TABLE, consumers, directory.path()).await.err().unwrap();
     assert!(matches!(refusal, PumpError::TooManyReaders(3)), "{refusal}");
     assert!(refusal.to_string().contains("at most 2 readers"), "{refusal}");
-    assert!(seen.records().is_empty() && !home.path().join("stream").exists(), "no consumer was called, no place was kept");
+    assert!(seen.records().is_empty() && !directory.path().join("stream").exists(), "no consumer was called, no place was kept");
 }
 
 #[tokio::test]
 async fn a_table_without_a_stream_is_refused() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
     let off = aws_sdk_dynamodb::types::StreamSpecification::builder().stream_enabled(false).build().unwrap();
     client.update_table().table_name(TABLE).stream_specification(off).send().await.unwrap();
-    let refusal = Pump::start(streams(engine.endpoint()), &client, TABLE, vec![], home.path()).await.err().unwrap();
+    let refusal = Pump::start(streams(engine.endpoint()), &client, TABLE, vec![], directory.path()).await.err().unwrap();
     assert!(matches!(refusal, PumpError::NoStream(table) if table == TABLE));
 }
 
@@ -435,12 +435,12 @@ async fn read_split(streams: Client, engine: &Engine, dir: &Path, seen: &Seen) {
 
 #[tokio::test]
 async fn a_parent_shard_is_read_to_its_end_before_its_child() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     engine.stream_table().await;
     let (streams, asked) = split_stream(false).await;
     let seen = Seen::default();
-    read_split(streams, &engine, home.path(), &seen).await;
+    read_split(streams, &engine, directory.path(), &seen).await;
     assert_eq!(seen.batches(), [["Q-1"], ["Q-2"]]);
     assert_eq!(
         *asked.lock().unwrap(),
@@ -456,13 +456,13 @@ async fn a_parent_shard_is_read_to_its_end_before_its_child() {
 
 #[tokio::test]
 async fn a_place_that_was_trimmed_is_given_up_for_the_oldest_record() {
-    let home = tempfile::tempdir().unwrap();
-    let engine = Engine::start(home.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(directory.path()).await.unwrap();
     engine.stream_table().await;
     let seen = Seen::default();
-    read_split(split_stream(false).await.0, &engine, home.path(), &seen).await;
+    read_split(split_stream(false).await.0, &engine, directory.path(), &seen).await;
     let (streams, asked) = split_stream(true).await;
-    read_split(streams, &engine, home.path(), &seen).await;
+    read_split(streams, &engine, directory.path(), &seen).await;
     assert_eq!(asked.lock().unwrap()[..2], ["shard-a-child after 000000000000000000002", "shard-a-child from the start"]);
     assert_eq!(seen.batches(), [["Q-1"], ["Q-2"], ["Q-2"]]);
 }

@@ -1,4 +1,4 @@
-// The embedded home as a person starts it: the built binary, on a free port, in a directory of its own.
+// The embedded deployment as a person starts it: the built binary, on a free port, in a directory of its own.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -26,33 +26,33 @@ export function runnable(path, remedy) {
   }
 }
 
-export class Home {
+export class Deployment {
   #process;
   #data;
   #quotes = 0;
 
   static async start() {
-    const home = new Home();
+    const deployment = new Deployment();
     runnable(binary, 'build it with `cargo build`, or name another one in SELLTHROUGH_BINARY.');
-    home.#data = await mkdtemp(join(tmpdir(), 'sellthrough-'));
+    deployment.#data = await mkdtemp(join(tmpdir(), 'sellthrough-'));
     const { STRIPE_WEBHOOK_SECRET, AWS_ENDPOINT_URL_DYNAMODB, ...environment } = process.env;
-    home.#process = spawn(binary, ['--listen', '127.0.0.1:0', '--data', home.#data, '--vendor', vendor], {
+    deployment.#process = spawn(binary, ['--listen', '127.0.0.1:0', '--data', deployment.#data, '--vendor', vendor], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...environment, RUST_LOG: 'warn' },
     });
     let said = '';
-    home.url = await new Promise((found, failed) => {
+    deployment.url = await new Promise((found, failed) => {
       const hear = (chunk) => {
         said += chunk;
         const url = said.match(/Sellthrough is at (http:\/\/[\d.:]+)/)?.[1];
         if (url) found(url);
       };
-      home.#process.stdout.on('data', hear);
-      home.#process.stderr.on('data', hear);
-      home.#process.once('error', failed);
-      home.#process.once('exit', (code) => failed(new Error(`the home ended with ${code}:\n${said}`)));
+      deployment.#process.stdout.on('data', hear);
+      deployment.#process.stderr.on('data', hear);
+      deployment.#process.once('error', failed);
+      deployment.#process.once('exit', (code) => failed(new Error(`the deployment ended with ${code}:\n${said}`)));
     });
-    return home;
+    return deployment;
   }
 
   async stop() {

@@ -59,7 +59,7 @@ pub struct Settings {
 }
 
 /// A running local deployment.
-pub struct Home {
+pub struct Deployment {
     address: SocketAddr,
     data: PathBuf,
     vendor: PathBuf,
@@ -92,7 +92,7 @@ impl WebhookSecret {
     }
 }
 
-impl Home {
+impl Deployment {
     /// Starts everything. After `Ok` the deployment accepts requests. After a kill, it continues from its stored state.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings { listen, data, vendor, now, environment } = settings;
