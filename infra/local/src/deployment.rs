@@ -1,4 +1,4 @@
-//! The local deployment: it substitutes AWS for the functions, and serves all of them at one address.
+//! The local deployment: the functions behind one address, with local substitutes for the services of AWS.
 
 use std::{
     net::SocketAddr,
@@ -38,9 +38,9 @@ use crate::{
     upkeep::{Timer, Upkeep},
 };
 
-/// The table's name here.
+/// The name of the table in this deployment.
 pub const TABLE: &str = "sellthrough";
-/// How long open connections may finish their requests at the end.
+/// The time that open connections have to finish their requests at shutdown.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The settings of a deployment.
@@ -147,7 +147,7 @@ impl Deployment {
         let gauge = pump.gauge();
 
         let (stop, _) = watch::channel(false);
-        let routes = shell(routes.layer(middleware::from_fn_with_state(gauge.clone(), guard::stand)));
+        let routes = shell(routes.layer(middleware::from_fn_with_state(gauge.clone(), guard::admit)));
         let http = tokio::spawn(serve(listener, routes, stop.subscribe()));
         let deadlines = Deadlines::new(store.clone(), clock.clock());
         let upkeep = Arc::new(Upkeep { engine: engine.clone(), gauge: gauge.clone(), deadlines });
@@ -192,16 +192,16 @@ impl Deployment {
         self.upkeep.deadlines.round().await
     }
 
-    /// Does what a timer does when it fires, now. Returns when that is done.
+    /// Runs the task of a timer now, and returns when the task is done.
     ///
     /// # Errors
     ///
-    /// What the timer itself logs: nothing is lost, and firing it again is safe.
+    /// The error that the timer itself would log: nothing is lost, and a retry is safe.
     pub async fn fire(&self, timer: Timer) -> Result<(), StartError> {
         self.upkeep.fire(timer).await
     }
 
-    /// The message at the start: what is served, and what to try next.
+    /// The message at the start: the addresses, and commands to try next.
     pub fn welcome(&self) -> String {
         let url = self.url();
         let secret = match &self.webhook_secret {
@@ -230,7 +230,7 @@ Ctrl-C ends it.",
         )
     }
 
-    /// Ends it: requests and batches under way are finished, everything else waits for the next start.
+    /// Stops the deployment. Running requests and batches are finished; all other work waits for the next start.
     pub async fn shutdown(mut self) -> Result<(), StartError> {
         // The timers hold the engine until they are gone.
         self.timers.shutdown().await;

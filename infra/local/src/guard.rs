@@ -24,7 +24,7 @@ use crate::pump::Gauge;
 ///
 /// A foreign host name may be a DNS rebinding attack: a page on the internet whose name points to this machine could otherwise
 /// read letters and tokens.
-pub(crate) async fn stand(
+pub(crate) async fn admit(
     State(gauge): State<Gauge>,
     ConnectInfo(caller): ConnectInfo<SocketAddr>,
     mut request: Request,

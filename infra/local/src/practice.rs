@@ -190,10 +190,10 @@ impl Practice {
         mac.update(format!("{time}.{body}").as_bytes());
         let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         let request = self.http.post(&self.webhook).header("stripe-signature", format!("t={time},v1={signature}"));
-        let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await;
-        match answer {
-            Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(Failure::Unavailable(format!("the webhook returned {}", answer.status()).into())),
+        let response = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await;
+        match response {
+            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) => Err(Failure::Unavailable(format!("the webhook returned {}", response.status()).into())),
             Err(error) => Err(Failure::unavailable("the webhook did not respond", error.without_url())),
         }
     }

@@ -1,10 +1,10 @@
-//! What the Lambda event source mapping does on AWS, done here: reads a table's stream, delivers it in batches to every
-//! consumer as the event that Lambda would send, and accepts partial failures.
+//! The substitute for the Lambda event source mapping: reads a table's stream, delivers it in batches to every consumer as the
+//! event that Lambda would send, and accepts partial failures.
 //!
-//! * Every consumer reads by itself: one that fails holds up no other consumer.
-//! * A shard is read in order, after its parent. A record that fails is tried again (after 100 ms, doubling up to 5 s),
-//!   as long as it fails, and the records behind it wait: no record is skipped or lost.
-//! * A record of which no event can be made is set aside in a file and blocks nothing else; the next start tries it again.
+//! * Every consumer reads by itself: a failing consumer delays no other consumer.
+//! * A shard is read in order, after its parent. A record that fails is retried (after 100 ms, doubling up to 5 s) until
+//!   it succeeds, and the records behind it wait: no record is skipped or lost.
+//! * A record that is not a valid event is set aside in a file and blocks no other record. The next start retries it.
 //! * A consumer's place is in a file, written after each batch. After a crash the last batch is delivered again,
 //!   so consumers must tolerate repetition, as on Lambda ("at least once").
 //!
@@ -45,7 +45,7 @@ impl Pump {
     ///
     /// # Errors
     ///
-    /// [`PumpError`] says what to repair; no consumer has been called then, and trying again is safe.
+    /// [`PumpError`] says what to repair. No consumer has been called then, and a retry is safe.
     pub async fn start(
         streams: Client,
         dynamodb: &aws_sdk_dynamodb::Client,

@@ -1,4 +1,4 @@
-//! What the deployment does by itself, at intervals: on AWS, DynamoDB and the `deadlines` function do it.
+//! The timers of the deployment. On AWS, DynamoDB deletes expired items, and a schedule calls the `deadlines` function.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ impl Timer {
     }
 }
 
-/// What the timers work with.
+/// The dependencies of the timers.
 pub(crate) struct Upkeep {
     /// The embedded engine. Another engine is tidied by its owner.
     pub(crate) engine: Option<Arc<Engine>>,
@@ -42,17 +42,17 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    /// Fires a timer at its interval until the task is aborted. A failure is logged, and the next run tries again.
+    /// Fires a timer at its interval until the task is aborted. A failure is logged, and the next run retries.
     pub(crate) async fn repeat(self: Arc<Self>, timer: Timer) {
         loop {
             tokio::time::sleep(timer.interval()).await;
             if let Err(error) = self.fire(timer).await {
-                tracing::warn!(?timer, %error, "a timer failed; its next run tries again");
+                tracing::warn!(?timer, %error, "a timer failed; its next run retries");
             }
         }
     }
 
-    /// Does what the timer is for, once. `Err` means that some of it was not done; running it again is safe.
+    /// Runs the timer's task once. `Err` means that a part of the task was not done; a retry is safe.
     pub(crate) async fn fire(&self, timer: Timer) -> Result<(), StartError> {
         match timer {
             Timer::Tidy => self.tidy().await,

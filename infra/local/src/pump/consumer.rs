@@ -1,4 +1,4 @@
-//! One function on the stream, and why it may not be called.
+//! The functions that consume the stream, and the errors of the pump.
 
 use std::{io, path::PathBuf, pin::Pin, sync::Arc};
 
@@ -14,10 +14,10 @@ pub const MOST_READERS: usize = 2;
 /// A future that a [`Consumer`] returns.
 pub type Handling = Pin<Box<dyn Future<Output = DynamoDbEventResponse> + Send>>;
 
-/// One function on the stream.
+/// A function that consumes the stream.
 #[derive(Clone)]
 pub struct Consumer {
-    /// Its name, also that of the file with its place. A new name starts at the beginning of the stream.
+    /// Its name, which is also the name of the file with its place. A new name starts at the beginning of the stream.
     pub name: &'static str,
     /// Handles one batch. The response lists the records that must be delivered again; empty means that the batch
     /// is done. A panic counts as a failure of the whole batch.
@@ -26,16 +26,16 @@ pub struct Consumer {
 
 impl Consumer {
     /// A consumer from an async function or closure.
-    pub fn new<F, Answer>(name: &'static str, handle: F) -> Self
+    pub fn new<F, Response>(name: &'static str, handle: F) -> Self
     where
-        F: Fn(Event) -> Answer + Send + Sync + 'static,
-        Answer: Future<Output = DynamoDbEventResponse> + Send + 'static,
+        F: Fn(Event) -> Response + Send + Sync + 'static,
+        Response: Future<Output = DynamoDbEventResponse> + Send + 'static,
     {
         Self { name, handle: Arc::new(move |event| Box::pin(handle(event))) }
     }
 }
 
-/// Why the pump does not start, or pauses. While it runs, errors are logged and it tries again.
+/// Why the pump does not start, or pauses. While it runs, it logs an error and retries.
 #[derive(Debug, Error)]
 pub enum PumpError {
     /// More consumers than a DynamoDB stream has readers on AWS, where the third would be throttled.
@@ -47,7 +47,7 @@ pub enum PumpError {
     /// The table has no stream, so no consumer would receive a change.
     #[error("the table {0} has no stream: create it with StreamSpecification NEW_AND_OLD_IMAGES")]
     NoStream(String),
-    /// DynamoDB did not answer, or refused. Trying again is safe.
+    /// DynamoDB did not respond, or refused the request. A retry is safe.
     #[error("DynamoDB did not {operation}: {cause}")]
     Stream {
         /// The operation, as a verb.
@@ -65,7 +65,7 @@ pub enum PumpError {
         /// What the operating system reported, or what is wrong with the content.
         cause: io::Error,
     },
-    /// A record that no event can be made of could not be written to the folder of records that are set aside.
+    /// A record that is not a valid event could not be written to the folder of records that are set aside.
     #[error("cannot set a stream record of {consumer} aside in {}: {cause}", .file.display())]
     SetAside {
         /// The consumer.

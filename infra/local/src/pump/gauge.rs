@@ -25,9 +25,9 @@ pub(super) struct Progress {
 }
 
 impl Gauge {
-    /// Returns when every consumer has consumed everything, including what they themselves wrote meanwhile: nothing is
-    /// left to do unless another process writes. Waits for as long as a consumer fails, so give it a time limit where
-    /// that may happen. Returns also when the pump has been stopped.
+    /// Returns when every consumer has consumed everything, including what the consumers themselves wrote meanwhile:
+    /// nothing is left to do unless another process writes. Waits while a consumer fails, so set a time limit where that may
+    /// happen. Returns also when the pump has been stopped.
     pub async fn idle(&self) {
         let attempts = || self.progress.iter().map(|one| one.borrow().attempts).sum::<u64>();
         loop {
@@ -46,8 +46,8 @@ impl Gauge {
         }
     }
 
-    /// Makes the consumers look at the stream now rather than within 200 ms. Failed records keep their pause. Returns
-    /// the number of the round that it started.
+    /// Makes the consumers read the stream now instead of within 200 ms. Failed records keep their pause. Returns
+    /// the number of the round that this starts.
     pub fn nudge(&self) -> u64 {
         let mut round = 0;
         self.rounds.send_modify(|rounds| {

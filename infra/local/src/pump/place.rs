@@ -1,4 +1,4 @@
-//! How far a consumer has read the stream, as its file keeps it.
+//! How far a consumer has read the stream, as stored in its file.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(super) enum Place {
 /// The content of a consumer's file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Places {
-    /// Places in another stream (of a table that was created again) mean nothing in this one.
+    /// The stream of the places. A table that was created again has another stream, and the places are not used there.
     pub(super) stream: String,
     pub(super) shards: BTreeMap<String, Place>,
 }

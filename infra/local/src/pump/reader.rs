@@ -1,4 +1,4 @@
-//! One consumer's way through the shards of the stream.
+//! Reads the shards of the stream for one consumer, each after its parent.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ const QUIETEST: Duration = Duration::from_millis(200);
 /// indefinitely.
 const RELIST: Duration = Duration::from_secs(60);
 
-/// One consumer's way through the stream.
+/// One consumer's reader of the stream.
 pub(super) struct Reader {
     source: Source,
     file: PathBuf,
@@ -99,7 +99,7 @@ impl Reader {
         });
     }
 
-    /// Looks once at every shard whose turn it is.
+    /// Looks once at every open shard whose parent is consumed.
     async fn sweep(&mut self) -> Result<Look, PumpError> {
         if Instant::now() >= self.relist || self.shards.values().all(|shard| shard.place == Place::End) {
             self.list().await?;
@@ -120,13 +120,13 @@ impl Reader {
                 }
                 self.save().await?;
             }
-            // An error is returned, but holds up no other shard.
+            // An error is returned, but delays no other shard.
             sweep = sweep.and_then(|so_far| Ok(look?.min(so_far)));
         }
         sweep
     }
 
-    /// Brings the list of shards up to date. Shards that have left the stream are forgotten.
+    /// Updates the list of shards. Shards that have left the stream are removed.
     async fn list(&mut self) -> Result<(), PumpError> {
         let mut listed = BTreeMap::new();
         let mut last = None;
@@ -170,7 +170,7 @@ impl Reader {
     }
 }
 
-/// The pause as it is, and twice as long the next time, up to `longest`.
+/// Returns the pause and doubles it for the next time, up to `longest`.
 fn doubling(pause: &mut Duration, longest: Duration) -> Duration {
     let now = *pause;
     *pause = longest.min(now * 2);

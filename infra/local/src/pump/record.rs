@@ -9,7 +9,7 @@ pub(super) fn sequence(record: &Record) -> &str {
     record.dynamodb().and_then(|change| change.sequence_number()).unwrap_or_default()
 }
 
-/// The record as Lambda puts it into its event: attribute values typed, binary in base64, what is absent absent.
+/// The record as Lambda puts it into its event: attribute values typed, binary in base64, absent members omitted.
 pub(super) fn lambda_record(record: &Record, stream: &str) -> Result<Value, serde_json::Error> {
     let typed = |image: Option<&HashMap<String, AttributeValue>>| {
         serde_json::to_value(image.map(|image| serde_dynamo::Item::from(image.clone())))
@@ -36,10 +36,10 @@ pub(super) fn lambda_record(record: &Record, stream: &str) -> Result<Value, serd
     })))
 }
 
-/// Who removed an item: DynamoDB itself, because the item's time to live was over. Only such records state an identity
+/// The identity of the removal of an item by DynamoDB, after the item's time to live. Only such records state an identity
 /// (Amazon DynamoDB Developer Guide, "DynamoDB Streams and Time to Live").
 ///
-/// The embedded engine writes the members in lower case, which the SDK reads as absent. What is absent is therefore filled in.
+/// The embedded engine writes the members in lower case, which the SDK reads as absent. Absent members are therefore filled in.
 fn identity(identity: &Identity) -> Value {
     json!({
         "type": identity.r#type().unwrap_or("Service"),

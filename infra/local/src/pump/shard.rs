@@ -1,4 +1,4 @@
-//! One shard of the stream: reads its next batch, delivers the batch, and keeps what has to come again.
+//! One shard of the stream: reads its next batch, delivers the batch, and keeps the records that must be delivered again.
 
 use std::time::Duration;
 
@@ -31,11 +31,11 @@ pub(super) struct Shard {
     iterator: Option<String>,
     /// Records that were read and are not consumed yet.
     held: Vec<Held>,
-    /// After a failure: when to try again, and how long the pause is.
+    /// After a failure: the time of the next attempt, and the pause before it.
     retry: Option<(Instant, Duration)>,
 }
 
-/// What a look at a shard came to.
+/// The result of one look at a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Look {
     /// Its place has changed, or there may be more: look again now.
@@ -83,7 +83,7 @@ impl Shard {
             Ok(page) => page,
             Err(cause) => {
                 match cause.as_service_error() {
-                    // It is good for 15 minutes; the next look takes a new one.
+                    // An iterator is valid for 15 minutes; the next look requests a new one.
                     Some(GetRecordsError::ExpiredIteratorException(_)) => {}
                     Some(GetRecordsError::TrimmedDataAccessException(_)) => self.start_over(id, source),
                     _ => return Err(refused("read the stream", &cause)),
@@ -127,12 +127,12 @@ impl Shard {
         tracing::warn!(
             consumer = source.consumer.name,
             shard = id,
-            "records were trimmed before they were consumed; going on at the oldest one there is"
+            "records were trimmed before they were consumed; the consumer continues at the oldest record"
         );
         self.place = Place::Beginning;
     }
 
-    /// Hands the held records over and keeps those that have to come again.
+    /// Delivers the held records and keeps those that must be delivered again.
     async fn deliver(&mut self, source: &Source) -> Result<Look, PumpError> {
         let records: Vec<EventRecord> = self.held.iter().filter_map(|held| held.record.clone()).collect();
         let done = match source.hand_over(records).await {
@@ -156,13 +156,13 @@ impl Shard {
             consumer = source.consumer.name,
             sequence = self.held.first().map(|held| &*held.sequence.0),
             waiting = self.held.len(),
-            "a record failed and is tried again in {pause:?}"
+            "a record failed; the next attempt is in {pause:?}"
         );
         Ok(Look::Waits(retry))
     }
 }
 
-/// How many records, from the first on, are done: all before the first one that failed. A failure that names no record
+/// The number of records, from the first on, that are done: all before the first one that failed. A failure that names no record
 /// of the batch fails all of it, as on Lambda.
 fn accepted(batch: &[Held], answer: &DynamoDbEventResponse) -> usize {
     answer

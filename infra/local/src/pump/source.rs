@@ -1,4 +1,4 @@
-//! What one consumer reads from and delivers to, and what becomes of a record that cannot be delivered.
+//! The stream and the consumer of one reader, and the records that cannot be delivered.
 
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -25,32 +25,32 @@ struct Kept {
     consumer: String,
     sequence: Sequence,
     reason: String,
-    /// The record as Lambda would show it.
+    /// The record in the form of a Lambda event.
     record: Value,
 }
 
 /// A record that was read from a shard.
 pub(super) struct Held {
     pub(super) sequence: Sequence,
-    /// The record as Lambda shows it; `None` for one that was set aside, which no consumer can be given.
+    /// The record as Lambda shows it; `None` for a record that was set aside and is not delivered.
     pub(super) record: Option<EventRecord>,
 }
 
-/// What one consumer reads from and delivers to.
+/// The stream and the consumer of one reader.
 pub(super) struct Source {
     pub(super) streams: Client,
     pub(super) stream: String,
     pub(super) consumer: Consumer,
-    /// The folder of this consumer's records that no event could be made of.
+    /// The folder of this consumer's set-aside records.
     pub(super) set_aside: PathBuf,
     pub(super) progress: watch::Sender<Progress>,
 }
 
 impl Source {
-    /// The records as a consumer can be given them. A record that no event can be made of is set aside: reported, kept in a
-    /// file, and replayed at the next start, so that it blocks no other record.
+    /// The records as a consumer receives them. A record that is not a valid event is set aside: logged, kept in a file, and
+    /// replayed at the next start, so that it blocks no other record.
     ///
-    /// `Err` means that a record could not be kept. Nothing of the page may be consumed then; reading it again is safe.
+    /// `Err` means that a record could not be kept. No record of the page may be consumed then; reading the page again is safe.
     pub(super) async fn receive(&self, records: Vec<Record>) -> Result<Vec<Held>, PumpError> {
         let mut held = Vec::with_capacity(records.len());
         for record in records {
@@ -78,7 +78,7 @@ impl Source {
             consumer = self.consumer.name,
             sequence = sequence.0,
             reason,
-            "a stream record cannot be delivered and was set aside in {}; the next start tries it again",
+            "a stream record cannot be delivered and was set aside in {}; the next start retries it",
             file.display()
         );
         let failed = |cause| PumpError::SetAside { consumer: self.consumer.name, file: file.clone(), cause };
@@ -91,13 +91,13 @@ impl Source {
         written.await.map_err(io::Error::other).flatten().map_err(failed)
     }
 
-    /// Delivers what was set aside, oldest first, where an event can be made of it by now. What the consumer takes is deleted;
-    /// everything else stays for the next start.
+    /// Delivers the set-aside records that are valid events now, oldest first. The file of a record that the consumer accepts is
+    /// deleted; other files stay for the next start.
     pub(super) async fn replay(&self) {
         let files = match std::fs::read_dir(&self.set_aside) {
             Ok(files) => files,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return,
-            Err(cause) => return tracing::warn!(consumer = self.consumer.name, %cause, "what was set aside cannot be listed"),
+            Err(cause) => return tracing::warn!(consumer = self.consumer.name, %cause, "the set-aside records cannot be listed"),
         };
         let mut files: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
         files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
@@ -107,17 +107,17 @@ impl Source {
             let delivered = match kept.and_then(|kept| Ok(serde_json::from_value::<EventRecord>(kept.record)?)) {
                 Ok(record) => self.hand_over(vec![record]).await.is_some_and(|answer| answer.batch_item_failures.is_empty()),
                 Err(cause) => {
-                    tracing::error!(consumer = self.consumer.name, file = %file.display(), %cause, "still set aside");
+                    tracing::error!(consumer = self.consumer.name, file = %file.display(), %cause, "a stream record is still set aside");
                     continue;
                 }
             };
             if delivered && std::fs::remove_file(&file).is_ok() {
-                tracing::info!(consumer = self.consumer.name, file = %file.display(), "delivered what was set aside");
+                tracing::info!(consumer = self.consumer.name, file = %file.display(), "a set-aside stream record was delivered");
             }
         }
     }
 
-    /// Gives records to the consumer and returns its response; `None` when it panicked. Without a record it is not called.
+    /// Delivers records to the consumer and returns its response; `None` when it panicked. Without a record it is not called.
     pub(super) async fn hand_over(&self, records: Vec<EventRecord>) -> Option<DynamoDbEventResponse> {
         if records.is_empty() {
             return Some(DynamoDbEventResponse::default());

@@ -116,7 +116,7 @@ async fn a_consumer_sees_every_change_in_order_as_lambda_shows_it() {
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_where_the_last_run_ended() {
+async fn a_restart_continues_at_the_stored_place() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
@@ -137,7 +137,7 @@ async fn a_restart_goes_on_where_the_last_run_ended() {
 }
 
 #[tokio::test]
-async fn a_record_that_fails_comes_again_and_those_behind_it_wait() {
+async fn a_failing_record_is_retried_and_the_records_behind_it_wait() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
@@ -205,7 +205,7 @@ async fn a_failure_that_names_no_record_or_a_panic_repeats_the_whole_batch() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_fails_holds_up_no_other() {
+async fn a_failing_consumer_delays_no_other_consumer() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
@@ -255,7 +255,7 @@ async fn idle_covers_what_consumers_write_themselves() {
 }
 
 #[tokio::test]
-async fn trimming_what_is_consumed_disturbs_no_consumer() {
+async fn trimming_consumed_records_disturbs_no_consumer() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(directory.path()).await.unwrap();
     let client = engine.stream_table().await;
@@ -317,7 +317,7 @@ async fn stream_of(records: Vec<Value>) -> Client {
 }
 
 #[tokio::test]
-async fn a_record_of_which_no_event_can_be_made_is_set_aside_replayed_later_and_blocks_nothing() {
+async fn an_invalid_record_is_set_aside_replayed_at_the_next_start_and_blocks_no_other_record() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(directory.path()).await.unwrap();
     engine.stream_table().await;
@@ -455,7 +455,7 @@ async fn a_parent_shard_is_read_to_its_end_before_its_child() {
 }
 
 #[tokio::test]
-async fn a_place_that_was_trimmed_is_given_up_for_the_oldest_record() {
+async fn a_trimmed_place_is_replaced_by_the_oldest_record() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(directory.path()).await.unwrap();
     engine.stream_table().await;
