@@ -23,7 +23,7 @@ async fn e05_a_programme_s_discount_is_of_the_day_of_issue_and_stays() {
         assert_eq!((&quote.0["channel_status"], quote.net()), (&json!(status), net), "{seller:?}");
     }
 
-    // A programme's discount is not lent: who has somebody else billed sells as anybody does (R36, R55).
+    // A programme's discount belongs to its member: where another party is billed, the price is the list price (R36, R55).
     let token = scene.token("rita@reseller.example", Some("Corporate Ltd")).await;
     let lent = scene.post_as(&token, "/v1/quotes/preview", &dc).await.expect(200);
     assert_eq!((&lent["channel_status"], &lent["net"]), (&json!("unaffiliated"), &json!(7_200_000)));
@@ -57,8 +57,8 @@ async fn e06_a_renewal_is_discounted_for_the_partner_that_sold_it() {
     assert_eq!(same.steps(), [("list_price", 4_200_000), ("channel", -210_000)]);
     let other = scene.quoted_by(Some("Another Partner Ltd"), &renew).await;
     assert_eq!((other.net(), other.notes()), (4_200_000, vec!["renewal_not_same_partner"]));
-    let nobody = scene.quoted(&renew).await;
-    assert_eq!((nobody.net(), nobody.notes()), (4_200_000, vec![]));
+    let unnamed = scene.quoted(&renew).await;
+    assert_eq!((unnamed.net(), unnamed.notes()), (4_200_000, vec![]));
     scene.end().await;
 }
 
@@ -107,15 +107,15 @@ async fn e09_one_segment_and_only_with_evidence() {
         assert_eq!(quote.warnings(), [""; 0], "{why}");
     }
 
-    // R59: a claim that does not say what it must has the list price, and nobody is asked to look.
+    // R59: an incomplete claim gets the list price and no review.
     let silent = with(&dc, [("/segments", json!([{"segment": "nonprofit", "country": "US"}]))]);
     let quote = scene.quoted(&silent).await;
     assert_eq!((quote.net(), quote.standing(), quote.warnings()), (4_200_000, issued(), vec!["segment_evidence_missing"]));
 
-    // R60: evidence is of the end customer, and of nobody else.
+    // R60: evidence must be of the end customer.
     let other = with(&claiming(&dc, &proven), [("/customer/company", json!("Another Customer Inc."))]);
     let quote = scene.quoted(&other).await;
-    assert_eq!((quote.net(), quote.standing().0), (4_200_000, "in_review"), "{CUSTOMER} is somebody else");
+    assert_eq!((quote.net(), quote.standing().0), (4_200_000, "in_review"), "{CUSTOMER} is another organisation");
     scene.end().await;
 }
 

@@ -15,7 +15,7 @@ async fn e30_government_products_are_sold_by_the_appointed_aggregator_alone() {
     scene.enrol(RESELLER, "partner/gold", None).await;
     let all = order(FAMILY.map(|product| new(product, 500)));
 
-    // (a), (b): nobody else, whoever asks.
+    // (a), (b): no other customer, for any caller.
     let not_here = |lines: usize| -> Vec<(String, String)> {
         (0..lines).map(|line| ("gov_family_not_self_service".to_owned(), format!("/lines/{line}/product"))).collect()
     };
@@ -33,7 +33,7 @@ async fn e30_government_products_are_sold_by_the_appointed_aggregator_alone() {
     let quote = scene.quoted_by(Some(AGGREGATOR), &verified).await;
     assert_eq!((quote.net(), quote.standing()), (19_800_000, ("issued", vec![])));
 
-    // (g): ordinary cloud for the same agency, through anybody, taxed where the reseller is billed.
+    // (g): ordinary cloud for the same agency, through any reseller, taxed where the reseller is billed.
     let cloud = billed_in(&order([new("cloud", 200)]), "DE", None);
     let quote = scene.quoted(&cloud).await;
     assert_eq!((quote.net(), quote.tax(), quote.standing()), (1_495_000, 284_050, ("issued", vec![])));

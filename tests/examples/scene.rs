@@ -60,7 +60,7 @@ impl Scene {
         self.set_clock(&noon(day)).await;
     }
 
-    /// The quote for an order by somebody who is not signed in.
+    /// The quote for an order by a caller who is not signed in.
     pub(crate) async fn quoted(&self, order: &Value) -> Quote {
         self.quoted_by(None, order).await
     }
@@ -78,7 +78,7 @@ impl Scene {
         quote
     }
 
-    /// `POST` of an order, by nobody in particular or by the member of an organisation.
+    /// `POST` of an order, by a caller who is not signed in or by the member of an organisation.
     async fn ask(&self, path: &str, organization: Option<&str>, order: &Value) -> Answer {
         match organization {
             None => self.post(path, order).await,
@@ -151,7 +151,7 @@ pub(crate) fn order(lines: impl IntoIterator<Item = Value>) -> Value {
     with(&example(), [("/lines", Value::from_iter(lines)), ("/reseller/address", london)])
 }
 
-/// The order of somebody who buys for itself.
+/// The order of a customer that buys for itself.
 pub(crate) fn own_order(lines: impl IntoIterator<Item = Value>) -> Value {
     let changes = [("/purchasing_for", json!("self")), ("/reseller", Value::Null), ("/accept/reseller_agreement", Value::Null)];
     with(&order(lines), changes)
@@ -182,7 +182,7 @@ pub(crate) fn address(country: &str, region: Option<&str>) -> Value {
     json!({"street": "1 Example Street", "city": "Exampletown", "country": country, "region": region})
 }
 
-/// A new licence for so many users, for twelve months where it is sold by the term.
+/// A new licence for a number of users; for twelve months if the product is sold by the term.
 pub(crate) fn new(product: &str, users: i64) -> Value {
     let line = json!({"kind": "new", "product": product, "users": users});
     match product {
@@ -191,12 +191,12 @@ pub(crate) fn new(product: &str, users: i64) -> Value {
     }
 }
 
-/// A renewal for so many months.
+/// A renewal for a number of months.
 pub(crate) fn renewal(sen: &str, months: u32) -> Value {
     json!({"kind": "renewal", "sen": sen, "term_months": months})
 }
 
-/// An upgrade to so many users.
+/// An upgrade to a number of users.
 pub(crate) fn upgrade(sen: &str, users: u32) -> Value {
     json!({"kind": "upgrade", "sen": sen, "users": users})
 }

@@ -34,7 +34,7 @@ async fn e19_sales_tax_by_the_billing_address_unless_the_policy_says_otherwise()
     assert_eq!(taxes(&quote), [("Sales tax", "8.875", 167_738)]);
     assert_eq!(quote.0["tax_situs"], "billing_contact");
 
-    // A certificate that nobody has verified frees nobody.
+    // An unverified certificate exempts no customer.
     let certified = with(&request, [("/tax", json!({"certificate": "RC-1"}))]);
     let quote = scene.quoted_by(Some(RESELLER), &certified).await;
     assert_eq!((quote.total(), quote.warnings()), (2_057_738, vec!["certificate_not_valid"]));
@@ -90,7 +90,7 @@ async fn e21_reverse_charge_once_the_vat_id_is_confirmed() {
         assert_eq!((taxes(&quote), quote.warnings()), (vec![("VAT", "19", 284_050)], warnings));
     }
 
-    // Asked while nobody could confirm it; confirmed before it is paid; the same request again is a revision without tax.
+    // Not confirmed at the request; confirmed before the payment; the repeated request is a revision without tax.
     let pending = scene.quoted(&with_id(VAT_ID)).await;
     scene.ignore_letters().await;
     let confirmed = json!({

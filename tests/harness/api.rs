@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_and_what_is_not_of_the_api_are_told_apart() {
+    fn missing_objects_and_paths_outside_the_api_are_distinguished() {
         let ask = |method, path| asked(method, path, &Value::Null);
         assert_documented(&ask(Method::GET, "/v1/quotes/"), &refused(404, "not_found", &[]));
         assert_noticed(

@@ -67,7 +67,7 @@ pub fn sen(cause: &str) -> String {
     minter.sen(&minter.quote_from_seed(cause), 1, 0).to_string()
 }
 
-/// An entitlement of the example's customer, as the desk is told of it.
+/// An entitlement of the example's customer, as staff record it.
 pub fn imported(product: &str, tier: u32, end: &str) -> Value {
     json!({
         "product": product, "tier": tier,

@@ -59,6 +59,6 @@ impl Letters {
     #[track_caller]
     pub fn none(&self) {
         let subjects: Vec<_> = self.0.iter().map(|letter| (&letter.to, &letter.subject)).collect();
-        assert!(subjects.is_empty(), "nobody expected {subjects:?}");
+        assert!(subjects.is_empty(), "unexpected letters: {subjects:?}");
     }
 }

@@ -6,7 +6,7 @@ use stripe_webhook::Webhook;
 
 use crate::Quote;
 
-/// A payment as Stripe knows it. Told by several events, it is still one payment.
+/// A payment at Stripe. Several events may report one payment.
 #[derive(Debug, Clone)]
 pub struct Payment {
     /// `pi_…`

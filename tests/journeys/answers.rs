@@ -28,7 +28,7 @@ async fn r115_a_language_that_there_is_not_is_answered_in_the_default_and_said()
 }
 
 #[tokio::test]
-async fn r4_whoever_is_signed_in_for_nobody_enrolled_is_told_that_it_is_the_list_price() {
+async fn r4_a_caller_whose_organisation_is_not_enrolled_is_warned_of_the_list_price() {
     let world = World::new().await;
     world.enrol("Example Reseller GmbH", "partner/gold", Some("2026-06-01")).await;
     let preview = async |organization| {
@@ -37,9 +37,9 @@ async fn r4_whoever_is_signed_in_for_nobody_enrolled_is_told_that_it_is_the_list
     };
     assert_eq!(warnings(&preview(None).await), [[""; 3]; 0], "they do not say whom they buy for");
     for organization in ["Nobody Ltd", "Example Reseller GmbH"] {
-        let told = preview(Some(organization)).await;
-        assert_eq!(told["channel_status"], "unaffiliated");
-        let [[code, pointer, detail]] = warnings(&told)[..] else { panic!("one warning: {told:#}") };
+        let preview_of_unknown = preview(Some(organization)).await;
+        assert_eq!(preview_of_unknown["channel_status"], "unaffiliated");
+        let [[code, pointer, detail]] = warnings(&preview_of_unknown)[..] else { panic!("one warning: {preview_of_unknown:#}") };
         assert_eq!((code, pointer), ("channel_not_applied", "/purchasing_for"));
         assert!(detail.contains(organization), "{detail}");
     }

@@ -33,12 +33,12 @@ async fn e26_a_card_payment_of_the_last_second_is_accepted_and_one_of_the_next_i
     assert!(pressed.text().contains("This quote has expired"), "{}", pressed.text());
     assert_eq!(world.stored().await, before);
 
-    // Both payments are told days later. When they were made decides.
+    // Both payments are reported days later. The instant of the payment decides.
     world.set_clock("2026-07-05T09:00:00Z").await;
-    let told = world.stripe(&Payment::of(&in_time, "2026-07-01T23:59:59Z").checkout_completed()).await.expect(200);
-    assert_eq!(told["outcome"], "applied");
-    let told = world.stripe(&Payment::of(&late, "2026-07-02T00:00:00Z").checkout_completed()).await.expect(200);
-    assert_eq!((&told["outcome"], &told["reason"]), (&json!("unapplied"), &json!("quote_expired")));
+    let response = world.stripe(&Payment::of(&in_time, "2026-07-01T23:59:59Z").checkout_completed()).await.expect(200);
+    assert_eq!(response["outcome"], "applied");
+    let response = world.stripe(&Payment::of(&late, "2026-07-02T00:00:00Z").checkout_completed()).await.expect(200);
+    assert_eq!((&response["outcome"], &response["reason"]), (&json!("unapplied"), &json!("quote_expired")));
     world.ignore_letters().await;
 
     let in_time = world.see(&in_time).await;

@@ -3,7 +3,7 @@
 use tests::{World, example_of};
 
 #[tokio::test]
-#[should_panic(expected = "nobody expected [(\"rita@reseller.example\"")]
+#[should_panic(expected = "unexpected letters: [(\"rita@reseller.example\"")]
 async fn a_journey_that_never_looked_at_a_letter_fails() {
     let world = World::new().await;
     world.quote(&example_of("tracker-server", 25)).await;

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use tests::{Letter, NOW, Quote, World, example, golden::assert_golden, plain_vendor, vendor_with, with};
 
-/// A letter as a golden file: what is made anew in each world is replaced by its name.
+/// A letter as a golden file: values that differ in each world are replaced by their names.
 fn portrait(world: &World, quote: &Quote, letter: &Letter) -> String {
     let mut text =
         format!("From: {}\nTo: {}\nSubject: {}\n\n{}", letter.from, letter.to, letter.subject, letter.text.replace("\r\n", "\n"));

@@ -1,4 +1,4 @@
-//! Looking up what one has, for whoever can prove to know it, and for nobody else (R12, R28–R31).
+//! Looking up entitlements, only for callers who prove that they know them (R12, R28–R31).
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,11 @@ async fn r29_every_target_with_its_price_or_the_reason_why_not() {
     let [entitlement] = &found["entitlements"].as_array().unwrap()[..] else { panic!("one: {found:#}") };
     assert_eq!((&entitlement["sen"], &entitlement["tier"]), (&json!(held), &json!(1_000)));
     assert_eq!((&entitlement["product"], &entitlement["ends"]), (&json!("tracker-data-center"), &json!("2027-01-01")));
-    let told = found.to_string();
-    assert!(!told.contains("Rita") && !told.contains("Example Reseller") && !told.contains(TINA), "nobody is named: {told}");
+    let answer_text = found.to_string();
+    assert!(
+        !answer_text.contains("Rita") && !answer_text.contains("Example Reseller") && !answer_text.contains(TINA),
+        "no person is named: {answer_text}"
+    );
 
     // What is available costs what an order of it costs; what is not says why, as an order of it would.
     let targets = entitlement["targets"].as_array().unwrap();
@@ -92,13 +95,13 @@ async fn r28_unknown_and_not_yours_are_one_answer() {
     let ours = json!({"site": "https://ACME.cloud.example/browse", "email": "Ada@customer.example", "currency": "USD"});
     assert_eq!(world.post(LOOKUP, &ours).await.expect(200)["entitlements"][0]["sen"], held);
 
-    // An order tells no more.
+    // An order reveals no more.
     let order = |held: &str, contact: &str| {
         with(&example(), [("/lines", json!([{"kind": "renewal", "sen": held, "contact": contact, "term_months": 12}]))])
     };
-    let told = [order(&sen("nobody has it"), TINA), order(&held, "eve@elsewhere.example")];
+    let orders = [order(&sen("nobody has it"), TINA), order(&held, "eve@elsewhere.example")];
     let mut refusals = Vec::new();
-    for order in &told {
+    for order in &orders {
         let answer = world.post("/v1/quotes", order).await;
         answer.problem(422, "entitlement_not_matched");
         refusals.push(anonymous(&answer));
@@ -121,7 +124,7 @@ fn anonymous(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn r28_nobody_may_try_many() {
+async fn r28_no_caller_may_try_many_numbers() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let held = world.import("tracker-data-center", 500, "2027-01-01").await;
@@ -130,7 +133,7 @@ async fn r28_nobody_may_try_many() {
         assert_eq!(answer.header("retry-after"), "60");
     };
 
-    // Twenty questions about one number, whether it exists or not; even whoever knows it must wait then.
+    // Twenty requests about one number, whether it exists or not; then even a caller who knows it must wait.
     for subject in [&held, &sen("nobody has it")] {
         let guess = |n: u32| asking(subject, &format!("guess{n}@elsewhere.example"));
         for n in 0..20 {
@@ -156,7 +159,7 @@ async fn r28_nobody_may_try_many() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_lookup_is_told_at_once() {
+async fn all_faults_of_a_lookup_are_reported_at_once() {
     let vendor = plain_vendor();
     let world = World::of_vendor(NOW, vendor.path().into()).await;
     for (body, expected) in [
@@ -174,11 +177,11 @@ async fn everything_that_is_wrong_with_a_lookup_is_told_at_once() {
         (json!({"sen": sen("a"), "email": TINA, "currency": "CHF"}), vec![("currency_not_offered", "/currency")]),
     ] {
         let problem = world.post(LOOKUP, &body).await.expect(422);
-        let mut told = tests::errors(&problem);
+        let mut found_faults = tests::errors(&problem);
         let mut expected = expected;
-        told.sort_unstable();
+        found_faults.sort_unstable();
         expected.sort_unstable();
-        assert_eq!(told, expected, "{body}");
+        assert_eq!(found_faults, expected, "{body}");
     }
     world.send(world.request(Method::GET, LOOKUP)).await.problem(405, "method_not_allowed");
     world.close().await;

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{NOW, Quote, World, example, example_of, stripe::Payment, vendor_with, with};
 
-/// The net of so many users of a product for so many months, previewed; or the code of the refusal.
+/// The net of a number of users of a product for a number of months, previewed; or the code of the refusal.
 async fn net(world: &World, product: &str, users: i64, months: i64) -> Result<i64, String> {
     let request = with(&example_of(product, 1), [("/lines/0/users", json!(users)), ("/lines/0/term_months", json!(months))]);
     let answer = world.post("/v1/quotes/preview", &request).await.json();
@@ -141,8 +141,8 @@ async fn tax_follows_the_billing_address_and_is_rounded_once_per_rate() {
     ] {
         let request = with(&example_of("tracker-cloud", users), [("/reseller/address", address(country, region))]);
         let quote = world.post("/v1/quotes/preview", &request).await.expect(200);
-        let told: Vec<_> = quote["taxes"].as_array().unwrap().iter().collect();
-        let told: Vec<_> = told
+        let shown: Vec<_> = quote["taxes"].as_array().unwrap().iter().collect();
+        let shown: Vec<_> = shown
             .iter()
             .map(|tax| {
                 assert_eq!(tax["base"], quote["net"]);
@@ -150,13 +150,13 @@ async fn tax_follows_the_billing_address_and_is_rounded_once_per_rate() {
                 (text("name"), text("jurisdiction"), text("rate"), tax["amount"].as_i64().unwrap())
             })
             .collect();
-        assert_eq!(told, taxes, "{country} {region:?}");
+        assert_eq!(shown, taxes, "{country} {region:?}");
         let sum: i64 = taxes.iter().map(|(.., amount)| amount).sum();
         assert_eq!((&quote["tax"], &quote["total"]), (&json!(sum), &json!(total)), "{country} {region:?}");
         explained(&quote["lines"][0]);
     }
 
-    // E19: the same customer in New York, whoever is billed.
+    // E19: the same customer in New York, for every billed party.
     let in_new_york = [("/customer/address", address("US", Some("US-NY")))];
     let through_london = with(&example_of("tracker-data-center", 500), in_new_york.clone());
     let through_london = with(&through_london, [("/reseller/address", address("GB", None))]);
@@ -195,14 +195,14 @@ async fn r32_the_payment_form_of_an_order_in_review_promises_no_quote_and_a_reje
     world.desk(Method::POST, &format!("quotes/{}/reject", order.number()), &decision).await.expect(200);
     let form = payment_form(&world, &order).await;
     assert!(form.contains("nothing to pay") && form.contains("We do not sell to &lt;nobody&gt;."), "{form}");
-    assert!(!form.contains("2026-06-04"), "nobody looks at it any more: {form}");
+    assert!(!form.contains("2026-06-04"), "the review is over: {form}");
     assert_eq!(says_too_much(&form), None, "{form}");
     world.ignore_letters().await;
     world.close().await;
 }
 
 #[tokio::test]
-async fn r63_the_payment_form_pays_only_when_it_is_told_to() {
+async fn r63_the_payment_form_pays_only_with_a_valid_outcome() {
     let mut world = World::new().await;
     let quote = world.quote(&example()).await;
     for nothing in ["", "outcome=", "outcome", "outcome=paid&outcome=declined", "paid"] {

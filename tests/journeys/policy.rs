@@ -36,8 +36,8 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
     let unsound = changed(&policy, OLD, "users = 500, price = -1");
     let unsound = with(&unsound, [("/files/channel.toml", json!("[[programme]]\nid = \"club\"\nname = \"Club\"\n"))]);
     let problem = world.desk(Method::PUT, "policy", &unsound).await.problem(422, "policy_unsound");
-    let told = errors(&problem);
-    assert_eq!(told, [("policy_unsound", "/files/channel.toml"), ("policy_unsound", PRICES)]);
+    let reported = errors(&problem);
+    assert_eq!(reported, [("policy_unsound", "/files/channel.toml"), ("policy_unsound", PRICES)]);
     let details: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|it| it["detail"].as_str().unwrap()).collect();
     let line = |text: &str| 1 + text.lines().position(|line| line.contains(OLD)).unwrap();
     let prices = policy.pointer(PRICES).and_then(Value::as_str).unwrap();
@@ -45,11 +45,11 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
     assert!(details[1].starts_with(&format!("Line {}: ", line(prices))), "{details:?}");
     assert_eq!(world.stored().await, before, "nothing is stored");
 
-    // What is wrong with the files is told beside what is wrong with their names.
+    // Mistakes in the files are reported together with mistakes in their names.
     let misnamed = with(&unsound, [("/files/notes.txt", json!("x")), ("/files/payment.toml", json!(7)), ("/reason", json!(1))]);
     let problem = world.desk(Method::PUT, "policy", &misnamed).await.problem(422, "request_invalid");
-    let mut told = errors(&problem);
-    told.sort_unstable();
+    let mut reported = errors(&problem);
+    reported.sort_unstable();
     let expected = [
         ("policy_unsound", "/files/channel.toml"),
         ("policy_unsound", PRICES),
@@ -57,7 +57,7 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
         ("wrong_type", "/files/payment.toml"),
         ("wrong_type", "/reason"),
     ];
-    assert_eq!(told, expected, "{problem:#}");
+    assert_eq!(reported, expected, "{problem:#}");
     assert_eq!(world.stored().await, before, "nothing is stored");
 
     // Sound: in force everywhere within a minute.
@@ -92,7 +92,7 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
     let [folder, desk] = &audit["entries"].as_array().unwrap()[..] else { panic!("two publications: {audit:#}") };
     assert_eq!((&folder["by"], &folder["after"]["version"]), (&json!("deployment"), &json!(first)));
     assert_eq!((&desk["before"]["version"], &desk["after"]["version"]), (&json!(first), &json!(second)));
-    assert_eq!(desk["by"], published["by"], "the subject of whoever published it");
+    assert_eq!(desk["by"], published["by"], "the subject of the person who published it");
     world.restart().await;
     assert_eq!(world.desk_shows("policy").await["version"], second);
     assert_eq!(world.post("/v1/quotes/preview", &order).await.expect(200)["net"], 4_300_000);

@@ -58,7 +58,7 @@ async fn r57_the_price_list_of_a_day_is_what_is_charged_on_it() {
     let pricing = world.get("/v1/pricing").await.expect(200);
     assert_eq!(world.see(&old).await.0["net"], 4_200_000, "what was issued stays");
 
-    // Every published tier of what is sold to anybody costs what is published.
+    // Every published tier of a product that any customer can buy costs what is published.
     for product in ["tracker-data-center", "tracker-server", "tracker-cloud"] {
         for tier in prices(&pricing, product)["tiers"].as_array().unwrap() {
             let order = example_of(product, u32::try_from(tier["users"].as_u64().unwrap()).unwrap());

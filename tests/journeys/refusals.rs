@@ -82,8 +82,8 @@ fn one_fault_each() -> Vec<(&'static str, Value, &'static str)> {
     ]
 }
 
-/// Requests with several faults: all of them are told at once, and in the order of the request's members where they are
-/// noted together.
+/// Requests with several faults: all are reported at once, and in the order of the request's members where they are found
+/// together.
 fn several_faults_each() -> Vec<(Value, Vec<(&'static str, &'static str)>)> {
     let example = example();
     let changed = |changes: &[(&'static str, Value)]| with(&example, changes.iter().cloned());
@@ -161,7 +161,7 @@ fn held(product: &str, tier: u32, end: &str) -> Value {
     sen(&format!("{product} {tier} {end}")).into()
 }
 
-/// An order that somebody sends — a member of an organisation, where one is named — and the faults that it is refused for.
+/// An order, its caller (a member of an organisation, where one is named), and the faults that it is refused for.
 type Refused = (Option<&'static str>, Value, Vec<(&'static str, &'static str)>);
 
 /// Orders about what the customer has, on 22 November 2026, and what only some may be sold.
@@ -348,12 +348,12 @@ async fn orders_about_what_there_is_are_refused_likewise_and_leave_nothing_but_a
         world.set_clock(&format!("2026-11-22T10:{minute:02}:00Z")).await;
         assert_refused(&world, refused).await;
     }
-    assert_eq!(world.recorded().await, before, "nothing is stored but that somebody has asked");
+    assert_eq!(world.recorded().await, before, "nothing is stored but the count of requests");
     assert_eq!(world.inbox().await, [], "nothing is sent");
     world.close().await;
 }
 
-/// A code that somebody adds wants its test here, or at the place that can give it.
+/// A new code needs a test here, or where the code can occur.
 #[test]
 fn every_code_is_tried() {
     use Code::{
@@ -456,7 +456,7 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
         world.get(path).await.problem(404, "not_found");
     }
 
-    // What one may not see does not exist: the same answer, whichever it is.
+    // Hidden and missing objects are indistinguishable: the response is the same.
     let unknown = domain::number::Minter::new(b"another vendor's key").quote_from_seed("1");
     let nothing =
         without_id(world.get(&format!("/v1/quotes/{unknown}?secret={}", quote.secret())).await.problem(404, "not_found"));

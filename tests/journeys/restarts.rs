@@ -37,7 +37,7 @@ async fn story(world: &mut World, interruption: &Interruption) -> Quote {
     // The letter sent, and nothing else to do.
     world.settled().await;
     interruption.strike(world).await;
-    // Paid, and nothing issued yet; then told again, as Stripe does.
+    // Paid, and nothing issued yet; then reported again, as Stripe does.
     let payment = Payment::of(&quote, NOW);
     assert_eq!(world.stripe(&payment.checkout_completed()).await.expect(200)["outcome"], "applied");
     interruption.strike(world).await;
@@ -54,7 +54,7 @@ async fn story(world: &mut World, interruption: &Interruption) -> Quote {
     world.see(&quote).await
 }
 
-/// What is stored and sent for a quote that was paid once, is that of a quote that nobody ever disturbed.
+/// What is stored and sent for a quote that was paid once equals that of a quote without interruptions.
 async fn assert_done_once(world: &World, quote: &Quote, crashes: bool) {
     let number = quote.number().parse::<QuoteNumber>().unwrap();
     let number = number.compact();

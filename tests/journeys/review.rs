@@ -31,10 +31,10 @@ async fn assert_nothing_to_pay(world: &World, quote: &Quote, intent: &str) {
     world.get(&document.replace("document.pdf", "invoice.pdf")).await.problem(409, "not_yet_invoiced");
     assert!(!world.get(&pay_link(quote)).await.text().contains("<form"), "nothing can be paid");
 
-    // A payment that is told all the same is kept, and pays nothing.
+    // A payment that is reported nevertheless is kept, and pays nothing.
     let payment = Payment::of(quote, "2026-06-02T09:00:00Z").named(intent);
-    let told = world.stripe(&payment.checkout_completed()).await.expect(200);
-    assert_eq!((&told["outcome"], &told["reason"]), (&json!("unapplied"), &json!("not_offered")));
+    let response = world.stripe(&payment.checkout_completed()).await.expect(200);
+    assert_eq!((&response["outcome"], &response["reason"]), (&json!("unapplied"), &json!("not_offered")));
     assert_eq!(world.stripe(&payment.intent_succeeded()).await.expect(200)["outcome"], "already_processed");
     let receipt = &world.stored().await[&format!("PAYMENT#stripe:{intent} PAYMENT")];
     assert!(receipt["body"].as_s().unwrap().contains("not_offered"), "the money is kept, with its reason");
@@ -104,7 +104,7 @@ async fn r35_e26_an_order_that_is_approved_can_be_paid_from_then_on_for_thirty_d
 }
 
 #[tokio::test]
-async fn r34_an_order_that_is_rejected_is_told_why_and_can_be_sent_anew() {
+async fn r34_the_letter_of_a_rejected_order_states_the_reason_and_the_order_can_be_revised() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
     let order = coterm(&world).await;
@@ -128,7 +128,7 @@ async fn r34_an_order_that_is_rejected_is_told_why_and_can_be_sent_anew() {
     assert_replays(&world, &order, first.text()).await;
     world.letters().await.none();
 
-    // What is sent anew is looked at anew, under the same number; the decision about the one before does not count for it.
+    // A revised order is reviewed again under the same number; the decision about the previous revision does not apply.
     let other = with(&order, [("/lines", json!([order["lines"][0]]))]);
     let revisions = format!("/v1/quotes/{}/revisions?secret={}", submitted.number(), submitted.secret());
     let revised = Quote(world.post(&revisions, &other).await.expect(201));
@@ -162,7 +162,7 @@ async fn r34_what_a_credit_covers_is_delivered_once_a_person_says_so() {
     assert_eq!(events(&delivered), ["submitted", "approved", "issued", "paid", "delivered"]);
     letters.take("tina@customer.example");
     let receipt = letters.only(REQUESTER);
-    assert!(receipt.attachments[0].filename.starts_with("IN-"), "the receipt alone: nobody is asked to pay nothing");
+    assert!(receipt.attachments[0].filename.starts_with("IN-"), "the receipt alone: no letter asks for a payment of nothing");
     let moved = world.desk_shows(&format!("entitlements/{held}")).await;
     assert_eq!(moved["migrated_by"], submitted.number(), "it is credited once");
 
@@ -171,7 +171,7 @@ async fn r34_what_a_credit_covers_is_delivered_once_a_person_says_so() {
     world.close().await;
 }
 
-/// Claims that somebody must verify.
+/// Claims that staff must verify.
 const NONPROFIT: &str = r#"{"segment": "nonprofit", "registration_number": "12-3456789", "country": "US"}"#;
 const ACADEMIC: &str = r#"{"segment": "academic", "document": "mine.pdf"}"#;
 
@@ -228,7 +228,7 @@ async fn r58_a_claim_that_is_proven_by_the_time_of_the_approval_has_its_discount
     assert!(letter.text.contains("Academic institution") && !letter.text.contains("non-profit"), "{}", letter.text);
     assert!(world.attachment(&letter).await.starts_with(b"%PDF"));
 
-    // Whoever asks again asks for what was approved; and what was answered first is answered again.
+    // A repeated request is for the approved order, and gets the first response again.
     let stored = world.stored().await;
     world.desk(Method::POST, &path, &decision).await.expect(200);
     let revisions = format!("/v1/quotes/{}/revisions?secret={}", submitted.number(), submitted.secret());
@@ -253,7 +253,7 @@ async fn r58_a_claim_is_proven_by_the_evidence_that_it_names_once_that_is_record
     assert_eq!((&issued.0["net"], &issued.0["segments"][0]["standing"]), (&json!(2_100_000), &json!("proven")));
     world.ignore_letters().await;
 
-    // A claim that said too little to be looked at is proven as well, if somebody looks.
+    // An incomplete claim is proven as well, if staff review it.
     let line = &coterm(&world).await["lines"][0];
     let silent = with(&claiming(&[r#"{"segment": "academic"}"#]), [("/lines", json!([line]))]);
     let submitted = world.quote(&silent).await;
@@ -318,14 +318,14 @@ async fn r58_a_claim_that_nothing_proves_is_not_issued_unnoticed() {
     assert_eq!(world.stored().await, before);
     world.letters().await.none();
 
-    // Whoever says so issues it at the list price, and the buyer is told.
+    // Staff who decline the claim issue the quote at the list price, and the letter states that.
     approve(&world, json!({"list_price": true})).await.expect(200);
     let issued = world.see(&submitted).await;
     assert_eq!((&issued.0["net"], &issued.0["segments"][0]["standing"]), (&json!(4_200_000), &json!("declined")));
     assert_eq!(issued.0["warnings"][0]["code"], "segment_declined");
     assert!(world.letters().await.only(REQUESTER).text.contains("Registered non-profit"));
 
-    // Where nothing is declined, nobody says that something is.
+    // Where no claim is declined, no letter states a declined claim.
     let other = world.quote(&coterm(&world).await).await;
     world.ignore_letters().await;
     let path = format!("quotes/{}/approve", other.number());
@@ -336,7 +336,7 @@ async fn r58_a_claim_that_nothing_proves_is_not_issued_unnoticed() {
 }
 
 #[tokio::test]
-async fn r34_nobody_approves_their_own_order() {
+async fn r34_staff_cannot_approve_their_own_order() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
     let order = coterm(&world).await;

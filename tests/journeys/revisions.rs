@@ -3,7 +3,7 @@
 use serde_json::json;
 use tests::{NOW, Quote, World, example_of, plain_vendor, stripe::Payment, with};
 
-/// Where a quote is revised by whoever holds its link.
+/// The address at which the holder of a quote's link revises it.
 fn revisions(quote: &Quote) -> String {
     quote.link().replace(quote.number(), &format!("{}/revisions", quote.number()))
 }
@@ -37,7 +37,7 @@ async fn r24_a_revision_has_a_new_price_and_voids_the_old_link_and_the_old_payme
     assert!(letter.subject.contains("revision 2") && letter.text.contains(second.pay()), "{letter:#?}");
     assert!(!letter.text.contains(first.secret()));
 
-    // Somebody pays what the first link asked for, on a page that was still open.
+    // A buyer pays the amount of the first link, on a page that was still open.
     let late = world.stripe(&Payment::of(&first, NOW).checkout_completed()).await.expect(200);
     assert_eq!((&late["outcome"], &late["reason"]), (&json!("unapplied"), &json!("revision_superseded")));
     let kept = format!("PAYMENT#stripe:{} PAYMENT", Payment::of(&first, NOW).intent);

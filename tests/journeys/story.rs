@@ -60,7 +60,7 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
     let events: Vec<_> = paid.0["history"].as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["issued", "paid", "delivered"], "R118: everything that happened, in order");
 
-    // R82: both are told; only the reseller sees money, and nobody is sent a key.
+    // R82: both get a letter; only the reseller sees money, and no letter contains a key.
     let mut letters = world.letters().await;
     let (confirmation, receipt) = (letters.take(TECHNICAL_CONTACT), letters.take(REQUESTER));
     letters.none();
@@ -71,9 +71,9 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
         assert!(!format!("{}{}", letter.text, letter.html).contains("LICENSE FILE"), "a key is never sent");
     }
     assert_eq!(confirmation.attachments, [], "the invoice is for the reseller alone");
-    let told = format!("{}{}{}", confirmation.subject, confirmation.text, confirmation.html);
+    let letter_text = format!("{}{}{}", confirmation.subject, confirmation.text, confirmation.html);
     for secret in ["USD", "42,000", "71,935", "IN-000001", "nvoice", quote.number(), quote.secret()] {
-        assert!(!told.contains(secret), "the technical contact learns {secret}:\n{told}");
+        assert!(!letter_text.contains(secret), "the technical contact learns {secret}:\n{letter_text}");
     }
     assert!(confirmation.text.contains(&format!("{}/v1/licenses/{term}", world.deployment().url())), "{}", confirmation.text);
     let invoice = world.attachment(&receipt).await;
@@ -103,7 +103,7 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
             assert_eq!(
                 without_id(answer.problem(404, "not_found")),
                 without_id(nothing.clone()),
-                "there is nothing to tell apart"
+                "hidden and missing are indistinguishable"
             );
         }
     }
@@ -115,7 +115,7 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
     assert_eq!(
         world.deployment().store().reveals(&term.parse().unwrap()).await.unwrap(),
         [""; 0],
-        "nobody has seen the key so far"
+        "no caller has seen the key so far"
     );
 
     // R52: the key, to three people, each noted.
@@ -145,7 +145,7 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
     assert_eq!((verified.kind, verified.term_end), (Kind::Perpetual, None), "R93: it never expires");
     assert_eq!(verified.maintenance_end, Some("2027-11-22".parse().unwrap()), "R95: twelve months of maintenance");
 
-    // The same by somebody else's verifier.
+    // The same by an independent verifier.
     let key: PublicKey = serde_json::from_value(published["keys"][0].clone()).unwrap();
     let key: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let unused = "2000-01-01T00:00:00Z".parse().unwrap();
@@ -176,11 +176,11 @@ async fn r19_who_buys_for_itself_is_billed_and_licensed_and_gets_one_letter() {
     assert!(quote.0.get("reseller").is_none() && quote.0["accepted"].get("reseller_agreement").is_none());
     assert_eq!((quote.0["net"].as_i64(), &quote.0["taxes"]), (Some(350_000), &json!([])), "California has no rate here");
     let copy = world.letters().await.only("carl@customer.example");
-    assert!(copy.text.contains(quote.pay()) && !copy.text.contains("is billed"), "nobody else is: {}", copy.text);
+    assert!(copy.text.contains(quote.pay()) && !copy.text.contains("is billed"), "no other party is billed: {}", copy.text);
 
     world.pay(&quote).await;
     let receipt = world.letters().await.only("carl@customer.example");
-    assert_eq!(receipt.attachments.len(), 1, "who is both is told once, as the purchaser, with the invoice");
+    assert_eq!(receipt.attachments.len(), 1, "a person who is both gets one letter, as the purchaser, with the invoice");
     let paid = world.see(&quote).await;
     let sen = paid.0["licenses"][0]["sen"].as_str().unwrap();
     let token = world.token("carl@customer.example", None).await;
@@ -211,7 +211,7 @@ async fn r20_a_reseller_as_technical_contact_is_a_warning_and_no_error() {
     world.close().await;
 }
 
-/// A well-formed SEN that nobody was given.
+/// A well-formed SEN that was never assigned.
 fn unknown_sen(quote: &str) -> String {
     Minter::new(b"another vendor's key").sen(&quote.parse().unwrap(), 1, 0).to_string()
 }

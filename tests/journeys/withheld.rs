@@ -1,5 +1,4 @@
-//! What was paid for and is not there to be delivered: a person decides, and nobody gets what nobody paid for (R62, R78,
-//! R106).
+//! Paid orders that cannot be delivered: staff decide, and no customer gets what was not paid for (R62, R78, R106).
 
 use serde_json::{Value, json};
 use tests::{NOW, Quote, World, example, example_of, plain_vendor, with};
@@ -130,14 +129,14 @@ async fn r106_a_customer_has_one_subscription_to_a_government_product_whatever_i
     assert_eq!(withheld(&pay(&world, &quotes[0]).await), None);
     assert_eq!(withheld(&pay(&world, &quotes[1]).await), Some("subscription_exists"));
     world.post_as(&token, "/v1/quotes", &order).await.problem(422, "subscription_exists");
-    // Nobody else is told what this customer has.
+    // No other party learns what this customer has.
     world.post("/v1/quotes", &order).await.problem(422, "gov_family_not_self_service");
     world.ignore_letters().await;
     world.close().await;
 }
 
 #[tokio::test]
-async fn r78_who_reads_a_licence_is_told_what_is_bought_for_it_whomever_the_order_names() {
+async fn r78_the_reader_of_a_licence_gets_a_letter_about_any_order_for_it() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let held = world.import("tracker-data-center", 500, "2027-01-01").await;
@@ -147,8 +146,8 @@ async fn r78_who_reads_a_licence_is_told_what_is_bought_for_it_whomever_the_orde
     world.ignore_letters().await;
     assert_eq!(withheld(&pay(&world, &quote).await), None);
     let mut letters = world.letters().await;
-    let told = letters.take("tina@customer.example");
-    assert!(told.text.contains(&held), "{}", told.text);
+    let letter = letters.take("tina@customer.example");
+    assert!(letter.text.contains(&held), "{}", letter.text);
     letters.take("rita@reseller.example");
     letters.none();
     world.close().await;

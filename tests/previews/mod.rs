@@ -254,7 +254,7 @@ fn order() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Tries orders of one seed, until so many were issued.
+/// Tries orders of one seed until a number of them were issued.
 fn orders_agree(seed: u64, orders: u32, agree: impl Fn(&Value) -> Result<bool, TestCaseError>) {
     let config = ProptestConfig {
         cases: orders,

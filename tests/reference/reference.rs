@@ -135,7 +135,7 @@ fn table<'v>(product: &'v Product, edition: Option<&str>, order: &Order, quote: 
     product.books.iter().find(|book| same(book) && open(book)).map(|book| &book.table)
 }
 
-/// E2, E3, E4: the smallest tier for so many users, and its list price.
+/// E2, E3, E4: the smallest tier for a number of users, and its list price.
 fn price(table: &Table, users: u32) -> Option<(u32, Exact)> {
     let monthly = |flat: &(u32, i64), blocks: &[(u32, i64)], users: u32| {
         let each = |user| blocks.iter().find(|(ceiling, _)| user <= *ceiling).map(|(_, price)| *price);

@@ -1,5 +1,5 @@
-//! What functions say in their logs for somebody to hear: the template counts such lines by a field of theirs, and an alarm
-//! is made of the count. A field that is spelt otherwise would be silence.
+//! Log lines that raise an alarm: the template counts such lines by one of their fields, and an alarm watches the count. A
+//! misspelt field would raise no alarm.
 
 use super::sources::{code, members, read, root, rust};
 
@@ -74,16 +74,19 @@ fn whatever_a_person_must_decide_raises_an_alarm() {
         for value in said_by(function).split("must_decide = ").skip(1).filter_map(|rest| rest.split(',').next()) {
             said += 1;
             let counted = filters.iter().find(|filter| filter.function == function && filter.value == value);
-            let Some(Filter { metric, .. }) = counted else { panic!("nobody counts {value} in the log of {function}") };
-            let told = |lines: &&Vec<String>| lines.contains(&format!("MetricName: {metric}"));
-            let alarm = alarms.iter().find(told).unwrap_or_else(|| panic!("no alarm is made of {metric}"));
-            assert!(alarm.iter().any(|line| line.starts_with("AlarmActions: [!Ref Alarms]")), "{metric} is told to nobody");
+            let Some(Filter { metric, .. }) = counted else { panic!("no metric counts {value} in the log of {function}") };
+            let watched = |lines: &&Vec<String>| lines.contains(&format!("MetricName: {metric}"));
+            let alarm = alarms.iter().find(watched).unwrap_or_else(|| panic!("no alarm is made of {metric}"));
+            assert!(
+                alarm.iter().any(|line| line.starts_with("AlarmActions: [!Ref Alarms]")),
+                "the alarm of {metric} notifies no operator"
+            );
         }
     }
     assert!(said >= 4, "a quote is withheld, money pays nothing or is back, a letter is set aside: {said}");
 }
 
-/// What an alarm tells whoever is woken by it is where the README says what to do.
+/// An alarm's description names the place in the README that says what to do.
 #[test]
 fn the_readme_says_what_to_do_about_each() {
     let readme = read(&root().join("infra/aws/README.md"));

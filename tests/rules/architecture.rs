@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, process::Command};
 
 use super::sources::{Member, code, entries, everything, members, read, root, rust, workspace};
 
-/// Who may import whom. `room/*` stands for every member of a room; a member without a row imports nothing of ours.
+/// Which crates may import which. `folder/*` stands for every member in a folder; a member without a row imports no other member.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("shared/domain", &[]),
     ("shared/contract", &["shared/domain"]),
@@ -27,14 +27,14 @@ const MAY_TYPESET: &[&str] = &["functions/documents", "functions/notifications",
 
 fn fits(pattern: &str, path: &str) -> bool {
     match pattern.strip_suffix('*') {
-        Some(room) => path.strip_prefix(room).is_some_and(|rest| !rest.contains('/')),
+        Some(folder) => path.strip_prefix(folder).is_some_and(|rest| !rest.contains('/')),
         None => pattern == path,
     }
 }
 
 fn may_import(importer: &str, imported: &str) -> bool {
     let row = MAY_IMPORT.iter().find(|(pattern, _)| fits(pattern, importer));
-    let admitted = row.is_some_and(|(_, rooms)| rooms.iter().any(|pattern| fits(pattern, imported)));
+    let admitted = row.is_some_and(|(_, patterns)| patterns.iter().any(|pattern| fits(pattern, imported)));
     admitted && (imported != "shared/typesetting" || MAY_TYPESET.contains(&importer))
 }
 
@@ -80,14 +80,14 @@ fn the_table_of_imports_says_what_the_design_says() {
         ("shared/domain", "tests"),
         ("shared/store", "shared/runtime"),
         ("shared/typesetting", "shared/contract"),
-        ("shared/a-new-room", "shared/domain"),
+        ("shared/a-new-crate", "shared/domain"),
     ] {
         assert!(!may_import(importer, imported), "{importer} → {imported}");
     }
 }
 
 #[test]
-fn rooms_import_only_what_they_may() {
+fn crates_import_only_what_they_may() {
     let members = members();
     let paths: BTreeMap<_, _> =
         members.iter().map(|member| (member.package()["name"].as_str().expect("a name"), &*member.path)).collect();
@@ -204,24 +204,24 @@ fn a_function_s_main_only_wires() {
 }
 
 #[test]
-fn every_folder_of_a_room_is_a_member_or_the_vendor_s() {
+fn every_folder_is_a_member_or_the_vendor_s() {
     let members = members();
-    for room in ["shared", "functions"] {
-        for folder in entries(&root().join(room)).iter().filter(|path| path.is_dir()) {
-            let path = format!("{room}/{}", folder.file_name().and_then(|name| name.to_str()).expect("UTF-8"));
+    for parent in ["shared", "functions"] {
+        for folder in entries(&root().join(parent)).iter().filter(|path| path.is_dir()) {
+            let path = format!("{parent}/{}", folder.file_name().and_then(|name| name.to_str()).expect("UTF-8"));
             assert!(members.iter().any(|member| member.path == path), "{path} is no member of the workspace");
         }
     }
 }
 
 #[test]
-fn every_room_says_what_it_is() {
+fn every_folder_says_what_it_is() {
     let root = root();
-    let rooms = ["shared", "functions", "infra"].into_iter().flat_map(|room| entries(&root.join(room)));
-    let silent: Vec<_> = rooms
-        .filter(|room| room.is_dir())
-        .filter(|room| !std::fs::read_to_string(room.join("README.md")).is_ok_and(|text| text.len() > 200))
-        .map(|room| format!("{} has no README.md that says anything", room.strip_prefix(&root).expect("below").display()))
+    let places = ["shared", "functions", "infra"].into_iter().flat_map(|folder| entries(&root.join(folder)));
+    let silent: Vec<_> = places
+        .filter(|place| place.is_dir())
+        .filter(|place| !std::fs::read_to_string(place.join("README.md")).is_ok_and(|text| text.len() > 200))
+        .map(|place| format!("{} has no README.md that says anything", place.strip_prefix(&root).expect("below").display()))
         .collect();
     assert_none(&silent);
 }
@@ -262,11 +262,11 @@ fn nothing_is_named_after_nothing() {
     const NOTHING: &[&str] =
         &["util", "utils", "helper", "helpers", "common", "misc", "service", "services", "manager", "managers"];
     let root = root();
-    let rooms = ["shared", "functions", "infra", "tests"].into_iter().flat_map(|room| everything(&root.join(room)));
+    let places = ["shared", "functions", "infra", "tests"].into_iter().flat_map(|folder| everything(&root.join(folder)));
     let named = |path: &Path| path.file_stem().and_then(|name| name.to_str()).is_some_and(|name| NOTHING.contains(&name));
     let mut seen = 0;
     let mut faults = Vec::new();
-    for path in rooms.filter(|path| path.is_dir() || path.extension().is_some_and(|kind| kind == "rs")) {
+    for path in places.filter(|path| path.is_dir() || path.extension().is_some_and(|kind| kind == "rs")) {
         seen += 1;
         if named(&path) {
             faults.push(format!("{}: say what it is", path.display()));
@@ -326,7 +326,7 @@ fn nothing_in_functions_or_shared_knows_that_it_runs_locally() {
 }
 
 /// A request's canonical form, which an `Idempotency-Key` stands for, needs members in one order. The feature
-/// `preserve_order` of serde_json, switched on by any dependency, would take that away from everybody.
+/// `preserve_order` of serde_json, switched on by any dependency, would change that order for all crates.
 #[test]
 fn json_objects_have_one_order() {
     let value: serde_json::Value = serde_json::from_str(r#"{"b": 1, "a": {"d": 2, "c": 3}}"#).expect("JSON");

@@ -38,7 +38,7 @@ const VAT_ID: &str = "DE136695976";
 /// The policy's version is pinned: another wording of a letter is not another shape.
 pub(crate) const POLICY_VERSION: &str = "0123456789abcdef";
 
-/// So many minutes after the first quote was issued.
+/// A number of minutes after the first quote was issued.
 pub(crate) fn at(minutes: i64) -> Timestamp {
     let issued: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a timestamp");
     issued + SignedDuration::from_mins(minutes)
@@ -257,10 +257,10 @@ pub(crate) fn in_review() -> Quote {
 }
 
 fn decided(change: Result<Option<Change>, Refusal>) -> Quote {
-    change.expect("it is in review").expect("nobody has decided yet").next
+    change.expect("it is in review").expect("no decision so far").next
 }
 
-/// A person says yes after so many minutes.
+/// Staff approve after a number of minutes.
 fn yes(quote: &Quote, approval: &Approval, minutes: i64) -> Quote {
     let policy = Policy { version: POLICY_VERSION.to_owned(), ..policy() };
     decided(quote.approve(REVIEWER, approval, &everything_known().evidence, &policy, at(minutes)))
@@ -284,7 +284,7 @@ pub(crate) fn rejected() -> Quote {
     decided(in_review().reject(REVIEWER, "We could not verify it.", at(3 * 24 * 60)))
 }
 
-/// A credit covers everything: whoever approves it says that it is paid.
+/// A credit covers everything: the approval states that the quote is paid.
 pub(crate) fn approved_with_nothing_to_pay() -> Quote {
     let line = json!({
         "kind": "new", "product": "tracker-cloud", "users": 10, "term_months": 12, "migrates_from": sen("moved whole"),
@@ -298,7 +298,7 @@ pub(crate) fn payment() -> PaymentId {
     PaymentId::new("stripe", "pi_golden")
 }
 
-pub(crate) fn told(minutes: i64, quote: &Quote, event: PaymentEvent) -> PaymentNotice {
+pub(crate) fn notice(minutes: i64, quote: &Quote, event: PaymentEvent) -> PaymentNotice {
     let reference = Some(Reference { quote: quote.number.clone(), revision: Some(quote.offer.revision) });
     PaymentNotice { payment: payment(), at: at(minutes), reference, event }
 }
@@ -307,17 +307,17 @@ fn money_of(quote: &Quote) -> PaymentEvent {
     PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] }
 }
 
-/// What is there after something was told.
-fn after(quote: &Quote, receipt: Option<&Receipt>, told: &PaymentNotice) -> (Quote, Option<Receipt>) {
-    let settlement = settle(told, receipt, Some(quote), told.at + SignedDuration::from_secs(2));
+/// The quote and the receipt after a notice.
+fn after(quote: &Quote, receipt: Option<&Receipt>, notice: &PaymentNotice) -> (Quote, Option<Receipt>) {
+    let settlement = settle(notice, receipt, Some(quote), notice.at + SignedDuration::from_secs(2));
     (settlement.quote.expect("the quote changes").next, settlement.receipt)
 }
 
 /// After a failed attempt, which leaves the quote issued, it is paid.
 pub(crate) fn paid() -> (Quote, Receipt) {
     let quote = issued();
-    let (quote, _) = after(&quote, None, &told(10, &quote, PaymentEvent::Failed { reason: "card_declined".to_owned() }));
-    let (quote, receipt) = after(&quote, None, &told(20, &quote, money_of(&quote)));
+    let (quote, _) = after(&quote, None, &notice(10, &quote, PaymentEvent::Failed { reason: "card_declined".to_owned() }));
+    let (quote, receipt) = after(&quote, None, &notice(20, &quote, money_of(&quote)));
     (quote, receipt.expect("a receipt"))
 }
 
@@ -343,11 +343,11 @@ pub(crate) fn entitlement(kind: Kind) -> Entitlement {
 /// The desk has brought it in, and quotes have renewed it twice.
 pub(crate) fn license_renewed() -> Entitlement {
     let quote = renewal_and_upgrade();
-    let (quote, _) = after(&quote, None, &told(20, &quote, money_of(&quote)));
+    let (quote, _) = after(&quote, None, &notice(20, &quote, money_of(&quote)));
     let (on, line) = (quote.deliverable_since().expect("it is paid"), &quote.offer.lines[0]);
     let again = Quote { number: minter().quote_from_seed("again"), ..quote.clone() };
     let granted = |to: Entitlement, quote: &Quote, at| {
-        signed(to.granted(quote, line, on, at).expect("nobody has changed it").expect("it is not in it yet"))
+        signed(to.granted(quote, line, on, at).expect("the entitlement is unchanged").expect("it is not in it yet"))
     };
     granted(granted(license_imported(), &quote, at(21)), &again, at(22))
 }
@@ -361,10 +361,10 @@ pub(crate) fn license_migrated() -> Entitlement {
 /// A lower tier is bought for the next term, which has not begun.
 pub(crate) fn license_lowered() -> Entitlement {
     let quote = renewal_and_upgrade();
-    let (quote, _) = after(&quote, None, &told(20, &quote, money_of(&quote)));
+    let (quote, _) = after(&quote, None, &notice(20, &quote, money_of(&quote)));
     let (on, line) = (quote.deliverable_since().expect("it is paid"), &quote.offer.lines[4]);
     let lowered = brought_in("lowered", "tracker-data-center", 1_000, "2026-12-31").granted(&quote, line, on, at(21));
-    signed(lowered.expect("nobody has changed it").expect("it is not in it yet"))
+    signed(lowered.expect("the entitlement is unchanged").expect("it is not in it yet"))
 }
 
 /// The money of the quote that sold it went back.
@@ -374,14 +374,14 @@ pub(crate) fn license_refunded() -> Entitlement {
 
 /// Another quote has changed what this one was priced for.
 pub(crate) fn withheld() -> Quote {
-    paid().0.withhold(1, Withheld::EntitlementChanged, at(21)).expect("it is owed").next
+    paid().0.withhold(1, Withheld::EntitlementChanged, at(21)).expect("it is pending").next
 }
 
 pub(crate) fn delivered() -> Quote {
     let (quote, _) = paid();
     let entitlements = entitlements().iter().map(|it| Delivered::of(it.statement.line, it)).collect();
     let delivery = Delivery { invoice: InvoiceNumber::new("IN", 1), invoiced_on: date(2026, 11, 22), entitlements };
-    quote.deliver(delivery, at(22)).expect("it is owed").next
+    quote.deliver(delivery, at(22)).expect("it is pending").next
 }
 
 fn all_of(quote: &Quote) -> PaymentEvent {
@@ -392,7 +392,7 @@ fn all_of(quote: &Quote) -> PaymentEvent {
 pub(crate) fn refunded() -> (Quote, Receipt) {
     let (_, receipt) = paid();
     let quote = delivered();
-    let (quote, receipt) = after(&quote, Some(&receipt), &told(60, &quote, all_of(&quote)));
+    let (quote, receipt) = after(&quote, Some(&receipt), &notice(60, &quote, all_of(&quote)));
     (quote, receipt.expect("a receipt"))
 }
 
@@ -401,15 +401,15 @@ pub(crate) fn withdrawn() -> (Quote, Receipt) {
     let (_, receipt) = paid();
     let quote = delivered();
     let news = PaymentEvent::ChargedBack { dispute: "dp_golden".to_owned(), money: quote.offer.due() };
-    let (quote, receipt) = after(&quote, Some(&receipt), &PaymentNotice { reference: None, ..told(60, &quote, news) });
+    let (quote, receipt) = after(&quote, Some(&receipt), &PaymentNotice { reference: None, ..notice(60, &quote, news) });
     (quote, receipt.expect("a receipt"))
 }
 
-/// The refund was told first: nothing was ever delivered.
+/// The refund was reported first: nothing was ever delivered.
 pub(crate) fn refunded_before_delivery() -> Quote {
     let quote = issued();
     let awaited = awaited();
-    after(&quote, Some(&awaited), &told(20, &quote, money_of(&quote))).0
+    after(&quote, Some(&awaited), &notice(20, &quote, money_of(&quote))).0
 }
 
 pub(crate) fn revised() -> Quote {
@@ -420,11 +420,11 @@ pub(crate) fn revised() -> Quote {
 
 pub(crate) fn awaited() -> Receipt {
     let quote = issued();
-    let told = told(15, &quote, all_of(&quote));
-    settle(&told, None, Some(&quote), told.at).receipt.expect("a receipt")
+    let notice = notice(15, &quote, all_of(&quote));
+    settle(&notice, None, Some(&quote), notice.at).receipt.expect("a receipt")
 }
 
 /// Money that pays nothing.
-pub(crate) fn unapplied(told: &PaymentNotice, quote: Option<&Quote>) -> Receipt {
-    settle(told, None, quote, told.at).receipt.expect("a receipt")
+pub(crate) fn unapplied(notice: &PaymentNotice, quote: Option<&Quote>) -> Receipt {
+    settle(notice, None, quote, notice.at).receipt.expect("a receipt")
 }

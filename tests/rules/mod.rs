@@ -1,5 +1,5 @@
-//! What the workspace must be like: who may import whom, who may call what, who hears of what, what the API's document says,
-//! and what is stored. These tests read the repository itself.
+//! Rules of the workspace: which crates import which, who may call which route, which log lines raise alarms, what the
+//! API's document says, and what is stored. These tests read the repository itself.
 
 mod alarms;
 mod architecture;

@@ -196,7 +196,7 @@ fn a_module_of_the_domain_uses_only_lower_layers() {
 #[test]
 fn files_and_functions_are_short() {
     let root = root();
-    let production = |member: &&Member| ["shared/", "functions/", "infra/"].iter().any(|room| member.path.starts_with(room));
+    let production = |member: &&Member| ["shared/", "functions/", "infra/"].iter().any(|folder| member.path.starts_with(folder));
     let files: Vec<_> =
         members().iter().filter(production).flat_map(|member| rust(&root.join(&member.path).join("src"))).collect();
     assert!(files.len() > 100, "only {} files were found", files.len());

@@ -1,7 +1,7 @@
 //! What is stored has a shape that must not drift: items live longer than code. Each item has a golden file; today's code
 //! writes exactly it, and reads back everything that yesterday's code wrote.
 //!
-//! A shape that is meant to change is written anew with `UPDATE_GOLDEN=1`. What the change must still be able to read is
+//! A shape that is meant to change is written again with `UPDATE_GOLDEN=1`. What the change must still be able to read is
 //! kept by giving the old file another name in the same folder.
 
 use std::{
@@ -29,7 +29,7 @@ use store::{
 };
 use tests::{Stored, World, golden::assert_golden};
 
-use super::given::{self, at, minter, number, sen, told};
+use super::given::{self, at, minter, notice, number, sen};
 
 /// What a quote's item has besides, as long as something about it is to be done, or a person is to look at it.
 const OWED_OF_QUOTES: [&str; 4] = [item::OWED, item::OWED_SINCE, item::REVIEW, item::REVIEW_DUE];
@@ -128,7 +128,7 @@ fn the_quote_with_everything_has_every_rule_and_note_of_a_price() {
 fn receipts_are_stored_in_this_shape_wherever_the_money_is() {
     let usd: Currency = "USD".parse().expect("a currency");
     let money = PaymentEvent::Succeeded { money: Money::new(12_345, usd), methods: vec![Method::Card] };
-    let named = told(20, &given::issued(), money);
+    let named = notice(20, &given::issued(), money);
     assert_shape("receipt-awaited", &given::awaited());
     assert_shape("receipt-applied", &given::paid().1);
     assert_shape("receipt-applied-and-refunded", &given::refunded().1);
@@ -215,7 +215,7 @@ fn rewritten<T: Item>(attributes: &Attributes) -> Attributes {
     item::attributes(&aggregate).expect("an item")
 }
 
-/// Every file in the folder, whoever wrote it and whenever.
+/// Every file in the folder, of any age.
 #[test]
 fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
     let mut seen = BTreeMap::<_, u32>::new();

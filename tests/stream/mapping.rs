@@ -23,12 +23,12 @@ pub(crate) enum Invocation {
 /// What it is set to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mapping {
-    /// How often a batch is tried again.
+    /// How often a batch is retried.
     pub(crate) retries: u32,
 }
 
 impl Mapping {
-    /// Hands records to a function until each is done or given up; tells the batches that were given up, whole.
+    /// Delivers records to a function until each is done or discarded; returns the discarded batches, whole.
     pub(crate) async fn run(self, records: Vec<EventRecord>, mut function: impl AsyncFnMut(Event) -> Invocation) -> Vec<Event> {
         let mut batches: VecDeque<_> = records.chunks(BATCH).map(|batch| (batch.to_vec(), 0)).collect();
         let mut given_up = Vec::new();

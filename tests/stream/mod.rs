@@ -1,6 +1,6 @@
-//! What becomes of licences and letters when the stream's consumers fail on AWS: a batch is tried again from its first
-//! failure on, cut in half when the function dies, and in the end given up. Nothing is lost by that, nothing is done twice,
-//! and nobody waits for somebody else's failure longer than the mapping tries.
+//! Licences and letters when the stream's consumers fail on AWS: a batch is retried from its first failure on, split in half
+//! when the function dies, and in the end sent to the dead letters. Nothing is lost, nothing is done twice, and a failure delays
+//! other records only while the mapping retries.
 
 mod mapping;
 mod world;
@@ -22,7 +22,7 @@ use self::{
 const CASES: u32 = 24;
 
 #[tokio::test]
-async fn a_letter_that_is_not_taken_holds_up_nobody_else_and_comes_when_what_was_given_up_is_replayed() {
+async fn a_failing_letter_delays_no_other_and_is_sent_when_its_dead_letter_is_replayed() {
     let mut world = World::new().await;
     let quotes = world.quotes(5).await;
     world.refuse_mail_to("rita2@reseller.example", "Throttling");
@@ -40,7 +40,7 @@ async fn a_letter_that_is_not_taken_holds_up_nobody_else_and_comes_when_what_was
 }
 
 #[tokio::test]
-async fn a_letter_that_was_given_up_is_sent_with_the_next_change_that_somebody_hears_of() {
+async fn a_letter_whose_record_was_discarded_is_sent_with_the_next_record_of_its_quote() {
     let mut world = World::new().await;
     let quotes = world.quotes(1).await;
     world.refuse_mail_to("rita0@reseller.example", "Throttling");
@@ -55,7 +55,7 @@ async fn a_letter_that_was_given_up_is_sent_with_the_next_change_that_somebody_h
 /// SES says `MessageRejected` of every message for as long as the vendor's domain is not verified or the account is in its
 /// sandbox.
 #[tokio::test]
-async fn a_letter_that_is_rejected_is_owed_and_is_sent_once_the_mail_service_takes_it() {
+async fn a_rejected_letter_is_pending_and_is_sent_once_the_mail_service_accepts_it() {
     let mut world = World::new().await;
     let quotes = world.quotes(1).await;
     world.refuse_mail_to("rita0@reseller.example", "MessageRejected");
@@ -72,7 +72,7 @@ async fn a_letter_that_is_rejected_is_owed_and_is_sent_once_the_mail_service_tak
 }
 
 #[tokio::test]
-async fn a_letter_that_can_never_be_sent_is_set_aside_and_holds_up_nobody() {
+async fn a_letter_that_can_never_be_sent_is_set_aside_and_delays_no_other() {
     let mut world = World::new().await;
     let quotes = world.quotes(2).await;
     world.refuse_mail_to("rita0@reseller.example", "InvalidParameterValue");
@@ -94,7 +94,7 @@ async fn what_can_never_be_done_is_reminded_of_ever_less_often() {
         reminded += world.remind().await.reminded;
     }
     assert!((5..=15).contains(&reminded), "{reminded} times in a day");
-    assert_eq!(world.remind().await.oldest_owed_seconds, 24 * 3_600, "and its age is told all the same");
+    assert_eq!(world.remind().await.oldest_owed_seconds, 24 * 3_600, "and its age is reported nevertheless");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn licences_that_could_not_be_signed_for_hours_are_delivered_after_a_remin
     let given_up = world.drain(Mapping { retries: 1 }, &[], &[]).await;
     assert_eq!(given_up.fulfilments.len(), 1);
     assert_eq!(world.waiting(Owed::Fulfilment).await.len(), 3);
-    assert_eq!(world.letters().len(), 3, "nobody is told of what does not exist");
+    assert_eq!(world.letters().len(), 3, "no letter is about an entitlement that does not exist");
 
     world.signs(u32::MAX);
     world.later(SignedDuration::from_hours(6)).await;

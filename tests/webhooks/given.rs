@@ -135,7 +135,7 @@ impl World {
     }
 
     /// Tells the webhook, as Stripe would now.
-    pub(crate) async fn tell(&self, event: &Value) -> Answer {
+    pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let signature = Webhook::generate_test_header(&body, SECRET, Some(self.hand.clock().now().as_second()));
         self.post(Some(&signature), body).await

@@ -1,5 +1,5 @@
-//! Stripe's webhook, over the real routes, the real store and the embedded engine: what is told by genuine events, in
-//! every order and any number of times, and what is told by nobody whom we may believe. R63, R69–R70, R78; E26–E28.
+//! Stripe's webhook, over the real routes, the real store and the embedded engine: genuine events in every
+//! order and any number of times, and events that are not genuine. R63, R69–R70, R78; E26–E28.
 //!
 //! Signatures are made by `async-stripe-webhook`, and checked against some that Stripe's own library made: a mistake of
 //! ours in Stripe's scheme cannot hide in a test that repeats it.

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::given::{Paying, SECRET, World, instant, noon};
 
-/// Tells that money arrived, and asserts that it is kept for `reason`, that Stripe is told so, and that nothing else
+/// Reports that money arrived, and asserts that it is kept for `reason`, that the response states so, and that nothing else
 /// changed.
 async fn assert_kept(world: &World, paying: &Paying, reason: Unapplied) {
     let before = world.table().await;
-    let answer = world.tell(&paying.succeeded()).await;
-    assert_eq!(answer.status, 200, "it is ours now: Stripe need not tell it again");
+    let answer = world.deliver(&paying.succeeded()).await;
+    assert_eq!(answer.status, 200, "the event is accepted: Stripe need not repeat it");
     assert_eq!((answer.outcome(), &answer.body["reason"]), ("unapplied", &json!(reason)));
 
     let receipt = world.receipt(paying).await.expect("a receipt");
@@ -25,7 +25,7 @@ async fn assert_kept(world: &World, paying: &Paying, reason: Unapplied) {
     assert_eq!((money, at), (Money::new(paying.amount, currency), paying.at));
 
     let mut after = world.table().await;
-    assert_eq!(world.tell(&paying.completed()).await.outcome(), "already_processed", "told again, it is the same money");
+    assert_eq!(world.deliver(&paying.completed()).await.outcome(), "already_processed", "reported again, it is the same money");
     assert_eq!(world.table().await, after);
     after.retain(|key, _| before.contains_key(key));
     assert_eq!(after, before, "nothing but the receipt was written");
@@ -33,7 +33,7 @@ async fn assert_kept(world: &World, paying: &Paying, reason: Unapplied) {
 
 /// E28, first half: `evt_1` three times, then `evt_2` for the same payment.
 #[tokio::test]
-async fn e28_a_payment_told_four_times_by_two_events_is_one_ledger_entry() {
+async fn e28_a_payment_reported_four_times_by_two_events_is_one_ledger_entry() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
@@ -42,7 +42,7 @@ async fn e28_a_payment_told_four_times_by_two_events_is_one_ledger_entry() {
     evt_2["id"] = json!("evt_2");
     let mut outcomes = Vec::new();
     for event in [&evt_1, &evt_1, &evt_1, &evt_2] {
-        let answer = world.tell(event).await;
+        let answer = world.deliver(event).await;
         assert_eq!(answer.status, 200);
         outcomes.push(answer.outcome().to_owned());
     }
@@ -55,15 +55,15 @@ async fn e28_a_payment_told_four_times_by_two_events_is_one_ledger_entry() {
 
 /// E28, second half: the refund arrives first, is parked, and is applied after; the balance is 0.
 #[tokio::test]
-async fn e28_a_refund_told_before_its_payment_waits_for_it() {
+async fn e28_a_refund_reported_before_its_payment_waits_for_it() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    assert_eq!(world.tell(&paying.refunded(paying.amount)).await.outcome(), "recorded");
+    assert_eq!(world.deliver(&paying.refunded(paying.amount)).await.outcome(), "recorded");
     assert_eq!(world.receipt(&paying).await.expect("a receipt").allocation, Allocation::Awaited);
     assert_eq!(world.stored(&quote.number).await, quote, "a refund alone changes no quote");
 
-    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&paying.succeeded()).await.outcome(), "applied");
     let quote = world.stored(&quote.number).await;
     assert_eq!(quote.payments.iter().map(|payment| payment.amount - payment.refunded).sum::<i64>(), 0);
     assert_eq!(quote.stage, Stage::Refunded { delivery: None }, "so that no key is issued for it");
@@ -74,23 +74,23 @@ async fn a_part_that_went_back_leaves_the_quote_paid() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    world.tell(&paying.succeeded()).await;
+    world.deliver(&paying.succeeded()).await;
     for (total, outcome) in [(100, "recorded"), (100, "already_processed"), (300, "recorded"), (200, "already_processed")] {
-        assert_eq!(world.tell(&paying.refunded(total)).await.outcome(), outcome, "{total} in all");
+        assert_eq!(world.deliver(&paying.refunded(total)).await.outcome(), outcome, "{total} in all");
     }
     let quote = world.stored(&quote.number).await;
     assert_eq!((quote.payments[0].refunded, quote.status(noon())), (300, Status::Paid));
-    world.tell(&paying.unnamed().refunded(paying.amount)).await;
+    world.deliver(&paying.unnamed().refunded(paying.amount)).await;
     assert_eq!(world.stored(&quote.number).await.status(noon()), Status::Refunded, "a charge need not name its quote");
 }
 
-/// R78: a chargeback, or a bank debit that comes back, is money that went back, whoever took it.
+/// R78: a chargeback, or a bank debit that comes back, is returned money, by whichever party.
 #[tokio::test]
 async fn r78_what_the_payer_s_bank_withdraws_is_gone_and_nothing_is_delivered_for_it() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    world.tell(&paying.succeeded()).await;
+    world.deliver(&paying.succeeded()).await;
     assert!(world.stored(&quote.number).await.deliverable_since().is_some());
     for (event, outcome) in [
         (paying.withdrawn("one", 100), "recorded"),
@@ -99,13 +99,13 @@ async fn r78_what_the_payer_s_bank_withdraws_is_gone_and_nothing_is_delivered_fo
         (paying.withdrawn("other", 50), "recorded"),
         (paying.refunded(300), "already_processed"),
     ] {
-        assert_eq!(world.tell(&event).await.outcome(), outcome, "{event}");
+        assert_eq!(world.deliver(&event).await.outcome(), outcome, "{event}");
     }
     let in_part = world.stored(&quote.number).await;
     assert_eq!((in_part.payments[0].refunded, in_part.status(noon())), (450, Status::Paid));
     assert_eq!(in_part.deliverable_since(), None, "no key for a payment of which some is gone");
 
-    world.tell(&paying.withdrawn("rest", paying.amount - 450)).await;
+    world.deliver(&paying.withdrawn("rest", paying.amount - 450)).await;
     let gone = world.stored(&quote.number).await;
     assert_eq!((gone.payments[0].refunded, gone.stage), (paying.amount, Stage::Refunded { delivery: None }));
     let receipt = world.receipt(&paying).await.expect("a receipt");
@@ -113,15 +113,15 @@ async fn r78_what_the_payer_s_bank_withdraws_is_gone_and_nothing_is_delivered_fo
 }
 
 #[tokio::test]
-async fn r78_a_dispute_told_before_its_payment_waits_for_it() {
+async fn r78_a_dispute_reported_before_its_payment_waits_for_it() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    assert_eq!(world.tell(&paying.withdrawn("early", paying.amount)).await.outcome(), "recorded");
+    assert_eq!(world.deliver(&paying.withdrawn("early", paying.amount)).await.outcome(), "recorded");
     assert_eq!(world.receipt(&paying).await.expect("a receipt").allocation, Allocation::Awaited);
     assert_eq!(world.stored(&quote.number).await, quote, "a dispute alone changes no quote");
 
-    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&paying.succeeded()).await.outcome(), "applied");
     assert_eq!(world.stored(&quote.number).await.stage, Stage::Refunded { delivery: None }, "so that no key is issued for it");
 }
 
@@ -131,23 +131,23 @@ async fn a_dispute_over_unapplied_money_is_noted_with_it() {
     let quote = world.quote("USD").await;
     let paying = Paying { amount: 100, ..Paying::of(&quote) };
     assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
-    assert_eq!(world.tell(&paying.withdrawn("one", 100)).await.outcome(), "recorded");
+    assert_eq!(world.deliver(&paying.withdrawn("one", 100)).await.outcome(), "recorded");
     assert_eq!(world.receipt(&paying).await.expect("a receipt").returned(), 100);
     assert_eq!(world.stored(&quote.number).await, quote);
 }
 
-/// What it had paid for was taken back by then, and may be sold anew: nothing is undone by itself.
+/// What it had paid for was taken back by then, and may be sold again: nothing is undone automatically.
 #[tokio::test]
 async fn money_that_a_won_dispute_brings_back_is_left_to_a_person() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
     for event in [paying.succeeded(), paying.withdrawn("one", paying.amount)] {
-        world.tell(&event).await;
+        world.deliver(&event).await;
     }
     let before = world.table().await;
     for _ in 0..2 {
-        let answer = world.tell(&paying.reinstated("one", paying.amount)).await;
+        let answer = world.deliver(&paying.reinstated("one", paying.amount)).await;
         assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "needs_decision"));
     }
     assert_eq!(world.table().await, before);
@@ -182,7 +182,7 @@ async fn money_that_names_no_quote_is_kept_until_another_event_names_it() {
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
     assert_kept(&world, &paying.unnamed(), Unapplied::NoReference).await;
-    assert_eq!(world.tell(&paying.completed()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&paying.completed()).await.outcome(), "applied");
     assert_eq!(world.stored(&quote.number).await.status(noon()), Status::Paid);
 }
 
@@ -197,7 +197,7 @@ async fn a_mistyped_number_is_no_reference() {
     let last = mistyped.pop().expect("a character");
     mistyped.push(if last == '2' { '3' } else { '2' });
     event["data"]["object"]["metadata"]["quote_number"] = json!(mistyped);
-    assert_eq!(world.tell(&event).await.body["reason"], "no_reference");
+    assert_eq!(world.deliver(&event).await.body["reason"], "no_reference");
     assert_eq!(world.stored(&quote.number).await, quote);
 }
 
@@ -207,19 +207,19 @@ async fn a_number_may_be_typed_as_people_type_it() {
     let quote = world.quote("USD").await;
     let mut event = Paying::of(&quote).completed();
     event["data"]["object"]["client_reference_id"] = json!(quote.number.compact().to_lowercase());
-    assert_eq!(world.tell(&event).await.outcome(), "applied");
+    assert_eq!(world.deliver(&event).await.outcome(), "applied");
 }
 
-/// E26: the instant of the payment decides, not the one of its telling.
+/// E26: the instant of the payment decides, not the instant of its report.
 #[tokio::test]
-async fn e26_the_last_second_counts_however_late_it_is_told_and_the_next_one_does_not() {
+async fn e26_the_last_second_counts_however_late_it_is_reported_and_the_next_one_does_not() {
     let world = World::new().await;
     let (in_time, late) = (world.quote("USD").await, world.quote("USD").await);
     assert_eq!(in_time.offer.valid_through.to_string(), "2026-07-10");
     world.hand.set(instant("2026-07-12T09:00:00Z"));
 
     let paying = Paying { at: instant("2026-07-10T23:59:59Z"), ..Paying::of(&in_time) };
-    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&paying.succeeded()).await.outcome(), "applied");
     let Stage::Paid { on } = world.stored(&in_time.number).await.stage else { panic!("it is paid") };
     assert_eq!(on.to_string(), "2026-07-10");
 
@@ -232,11 +232,11 @@ async fn a_second_payment_for_a_paid_quote_is_kept() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let first = Paying::of(&quote);
-    world.tell(&first.succeeded()).await;
+    world.deliver(&first.succeeded()).await;
     let second = first.clone().again();
     assert_kept(&world, &second, Unapplied::AlreadyPaid).await;
 
-    world.tell(&first.refunded(first.amount)).await;
+    world.deliver(&first.refunded(first.amount)).await;
     let third = second.again();
     assert_kept(&world, &third, Unapplied::AlreadyPaid).await;
 }
@@ -253,7 +253,7 @@ async fn r24_money_for_a_superseded_revision_is_kept() {
     // Not even if it is of the new offer's amount.
     let old = Paying { amount: change.next.offer.total, ..Paying::of(&quote) };
     assert_kept(&world, &old, Unapplied::RevisionSuperseded).await;
-    assert_eq!(world.tell(&Paying::of(&change.next).again().succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&Paying::of(&change.next).again().succeeded()).await.outcome(), "applied");
 }
 
 /// R69: Australian dollars are not paid by card.
@@ -263,7 +263,7 @@ async fn r69_a_card_does_not_pay_australian_dollars_and_a_transfer_does() {
     let quote = world.quote("AUD").await;
     assert_kept(&world, &Paying::of(&quote), Unapplied::MethodNotAllowed).await;
     let transfer = Paying { method: "customer_balance", ..Paying::of(&quote).again() };
-    assert_eq!(world.tell(&transfer.succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&transfer.succeeded()).await.outcome(), "applied");
 }
 
 /// A checkout that offers several methods does not say which was used: it pays if the quote admits one of them.
@@ -273,11 +273,11 @@ async fn one_method_that_the_quote_admits_is_enough() {
     let quote = world.quote("AUD").await;
     let mut event = Paying::of(&quote).succeeded();
     event["data"]["object"]["payment_method_types"] = json!(["card", "customer_balance"]);
-    assert_eq!(world.tell(&event).await.outcome(), "applied");
+    assert_eq!(world.deliver(&event).await.outcome(), "applied");
     assert_eq!(world.stored(&quote.number).await.payments[0].method, Method::BankTransfer);
 }
 
-/// Two events of one payment that say different things about it: it pays by the one that fits, whichever comes first.
+/// Two events of one payment that say different things about it: it pays by the one that fits, in either order.
 #[tokio::test]
 async fn a_payment_pays_if_any_of_its_events_says_so() {
     let world = World::new().await;
@@ -290,7 +290,7 @@ async fn a_payment_pays_if_any_of_its_events_says_so() {
             events.reverse();
         }
         for event in &events {
-            assert_eq!(world.tell(event).await.status, 200);
+            assert_eq!(world.deliver(event).await.status, 200);
         }
         let quote = world.stored(&quote.number).await;
         assert_eq!((quote.status(noon()), quote.payments.len()), (Status::Paid, 1));
@@ -303,7 +303,7 @@ async fn r70_ach_pays_us_dollars_alone() {
     let world = World::new().await;
     let (dollars, euros) = (world.quote("USD").await, world.quote("EUR").await);
     let ach = |quote: &Quote| Paying { method: "us_bank_account", ..Paying::of(quote) };
-    assert_eq!(world.tell(&ach(&dollars).succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&ach(&dollars).succeeded()).await.outcome(), "applied");
     assert_kept(&world, &ach(&euros), Unapplied::MethodNotAllowed).await;
 }
 
@@ -313,9 +313,9 @@ async fn a_refund_of_unapplied_money_is_noted_with_it() {
     let quote = world.quote("USD").await;
     let paying = Paying { amount: 100, ..Paying::of(&quote) };
     assert_kept(&world, &paying, Unapplied::AmountMismatch).await;
-    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "recorded");
-    assert_eq!(world.tell(&paying.refunded(100)).await.outcome(), "recorded");
-    assert_eq!(world.tell(&paying.refunded(40)).await.outcome(), "already_processed");
+    assert_eq!(world.deliver(&paying.refunded(40)).await.outcome(), "recorded");
+    assert_eq!(world.deliver(&paying.refunded(100)).await.outcome(), "recorded");
+    assert_eq!(world.deliver(&paying.refunded(40)).await.outcome(), "already_processed");
     let receipt = world.receipt(&paying).await.expect("a receipt");
     assert_eq!(receipt.refunded, 100);
     assert!(matches!(receipt.allocation, Allocation::Unapplied { .. }));
@@ -328,7 +328,7 @@ async fn a_failed_attempt_is_noted_once_and_the_buyer_may_try_again() {
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
     for outcome in ["recorded", "already_processed", "already_processed"] {
-        let answer = world.tell(&paying.failed()).await;
+        let answer = world.deliver(&paying.failed()).await;
         assert_eq!((answer.status.as_u16(), answer.outcome()), (200, outcome));
     }
     let noted = world.stored(&quote.number).await;
@@ -338,9 +338,13 @@ async fn a_failed_attempt_is_noted_once_and_the_buyer_may_try_again() {
     assert_eq!(events, [&Event::Issued { revision: 1 }, &failed]);
     assert_eq!(world.receipt(&paying).await, None, "no money, no receipt");
 
-    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&paying.succeeded()).await.outcome(), "applied");
     let before = world.table().await;
-    assert_eq!(world.tell(&paying.clone().again().failed()).await.outcome(), "already_processed", "it does not matter any more");
+    assert_eq!(
+        world.deliver(&paying.clone().again().failed()).await.outcome(),
+        "already_processed",
+        "it does not matter any more"
+    );
     assert_eq!(world.table().await, before);
 }
 
@@ -351,7 +355,7 @@ async fn test_mode_counts_only_where_the_configuration_says_so() {
     for (world, outcome) in [(real, "ignored"), (practice, "applied")] {
         let quote = world.quote("USD").await;
         let before = world.table().await;
-        let answer = world.tell(&Paying { livemode: false, ..Paying::of(&quote) }.succeeded()).await;
+        let answer = world.deliver(&Paying { livemode: false, ..Paying::of(&quote) }.succeeded()).await;
         assert_eq!((answer.status.as_u16(), answer.outcome()), (200, outcome));
         assert_eq!(world.table().await != before, outcome == "applied");
     }
@@ -367,13 +371,13 @@ async fn events_without_use_are_acknowledged_and_nothing_is_stored() {
         paying.completed_unpaid(),
         paying.event("payment_intent.created", 0, paying.succeeded()["data"]["object"].clone()),
         paying.event("charge.succeeded", 0, paying.refunded(0)["data"]["object"].clone()),
-        // A dispute that is only asked about takes nothing; one that does is told again when it has.
+        // An inquiry takes no money; when a dispute takes money, Stripe reports it again.
         paying.event("charge.dispute.created", 0, paying.withdrawn("one", 100)["data"]["object"].clone()),
         paying.event("customer.created", 0, json!({"id": "cus_1", "object": "customer", "email": null})),
         paying.event("something.that.stripe.invents.later", 0, json!(null)),
     ];
     for event in useless {
-        let answer = world.tell(&event).await;
+        let answer = world.deliver(&event).await;
         assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "ignored"), "{}", event["type"]);
     }
     assert_eq!(world.table().await, before);
@@ -410,7 +414,7 @@ async fn a_genuine_event_that_cannot_be_read_is_not_acknowledged_and_nothing_is_
         paying.withdrawn("one", -1),
     ];
     for event in unreadable {
-        let answer = world.tell(&event).await;
+        let answer = world.deliver(&event).await;
         assert!(answer.status.is_client_error(), "{event}: {answer:?}");
         assert!(answer.body["code"].is_string());
     }

@@ -1,4 +1,4 @@
-//! One payment, told by several events in every order and number of deliveries, ends in one and the same state.
+//! One payment, reported by several events in every order and number of deliveries, ends in one and the same state.
 
 use std::{cell::Cell, sync::Arc};
 
@@ -20,9 +20,9 @@ use tokio::task::JoinSet;
 
 use super::given::{Paying, Table, World};
 
-/// What Stripe may tell of one payment; `named` when it says for which quote.
+/// What Stripe may report of one payment; `named` if the report names the quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telling {
+enum Report {
     Failed {
         named: bool,
     },
@@ -47,15 +47,15 @@ enum Telling {
     },
     /// A dispute over all of it.
     WithdrawnInFull,
-    /// A dispute that was won: nobody but a person can tell what follows.
+    /// A dispute that was won: staff decide what follows.
     Reinstated,
 }
 
-use Telling::{
+use Report::{
     Cleared, Completed, Failed, RefundedInFull, RefundedInPart, Reinstated, Succeeded, WithdrawnInFull, WithdrawnInPart,
 };
 
-impl Telling {
+impl Report {
     fn event(self, paying: &Paying) -> Value {
         let as_named = |named: bool| if named { paying.clone() } else { paying.unnamed() };
         match self {
@@ -92,19 +92,19 @@ struct End {
     gone: i64,
 }
 
-/// What must be in the end: it knows what was told, and not when or how often.
-fn predicted(told: &[Telling], amount: i64) -> End {
-    let most = |counted: fn(&Telling) -> bool| {
-        told.iter().filter(|telling| counted(telling)).map(|telling| telling.gone(amount)).max().unwrap_or(0)
+/// The expected end: it depends on what was reported, not on when or how often.
+fn predicted(reported: &[Report], amount: i64) -> End {
+    let most = |counted: fn(&Report) -> bool| {
+        reported.iter().filter(|report| counted(report)).map(|report| report.gone(amount)).max().unwrap_or(0)
     };
-    // Refunds are told as so much in all, disputes each for itself.
-    let gone = most(|telling| matches!(telling, RefundedInPart { .. } | RefundedInFull { .. }))
-        + most(|telling| matches!(telling, WithdrawnInPart { first: true }))
-        + most(|telling| matches!(telling, WithdrawnInPart { first: false }))
-        + most(|telling| matches!(telling, WithdrawnInFull));
-    let success = |telling: &&Telling| matches!(telling, Succeeded { .. } | Completed { .. } | Cleared { .. });
-    let named = |telling: &Telling| matches!(telling, Succeeded { named } | Completed { named } | Cleared { named } if *named);
-    let paid = told.iter().any(named);
+    // Refunds are reported as a running total, disputes one by one.
+    let gone = most(|report| matches!(report, RefundedInPart { .. } | RefundedInFull { .. }))
+        + most(|report| matches!(report, WithdrawnInPart { first: true }))
+        + most(|report| matches!(report, WithdrawnInPart { first: false }))
+        + most(|report| matches!(report, WithdrawnInFull));
+    let success = |report: &&Report| matches!(report, Succeeded { .. } | Completed { .. } | Cleared { .. });
+    let named = |report: &Report| matches!(report, Succeeded { named } | Completed { named } | Cleared { named } if *named);
+    let paid = reported.iter().any(named);
     End {
         ledger: if paid { vec![(amount, gone)] } else { vec![] },
         stage: if !paid {
@@ -114,7 +114,7 @@ fn predicted(told: &[Telling], amount: i64) -> End {
         } else {
             "paid"
         },
-        whereabouts: match told.iter().find(success) {
+        whereabouts: match reported.iter().find(success) {
             _ if paid => "applied",
             Some(_) => "unapplied: no reference",
             None if gone > 0 => "awaited",
@@ -158,16 +158,16 @@ fn assert_history(quote: &Quote) {
 }
 
 /// A delivery, and whether the next one is under way at the same time.
-type Delivery = (Telling, bool);
+type Delivery = (Report, bool);
 
 /// Delivers it all, asserts that every delivery was acknowledged, and says what became of each.
 async fn deliver(world: &Arc<World>, paying: &Paying, deliveries: &[Delivery]) -> Vec<String> {
     let mut outcomes = Vec::new();
     for at_once in deliveries.chunk_by(|(_, with_next), _| *with_next) {
         let mut answers = JoinSet::new();
-        for (telling, _) in at_once {
-            let (world, event) = (world.clone(), telling.event(paying));
-            answers.spawn(async move { world.tell(&event).await });
+        for (report, _) in at_once {
+            let (world, event) = (world.clone(), report.event(paying));
+            answers.spawn(async move { world.deliver(&event).await });
         }
         for answer in answers.join_all().await {
             assert!(answer.status.is_success() && answer.body["received"] == true, "{answer:?}");
@@ -177,12 +177,12 @@ async fn deliver(world: &Arc<World>, paying: &Paying, deliveries: &[Delivery]) -
     outcomes
 }
 
-/// Tells a payment in one way, and then in the same way again.
+/// Reports a payment in one way, and then in the same way again.
 async fn check(world: &Arc<World>, deliveries: &[Delivery]) {
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    let told: Vec<_> = deliveries.iter().map(|(telling, _)| *telling).collect();
-    let end = predicted(&told, paying.amount);
+    let reported: Vec<_> = deliveries.iter().map(|(report, _)| *report).collect();
+    let end = predicted(&reported, paying.amount);
 
     let outcomes = deliver(world, &paying, deliveries).await;
     let items = world.items(&quote, &paying).await;
@@ -195,9 +195,9 @@ async fn check(world: &Arc<World>, deliveries: &[Delivery]) {
 
     let outcomes = deliver(world, &paying, deliveries).await;
     assert!(outcomes.iter().all(|outcome| outcome == "already_processed" || outcome == "needs_decision"), "{outcomes:?}");
-    let reinstated = told.iter().filter(|telling| **telling == Reinstated).count();
+    let reinstated = reported.iter().filter(|report| **report == Reinstated).count();
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "needs_decision").count(), reinstated);
-    assert_eq!(world.items(&quote, &paying).await, items, "told again, it changes nothing");
+    assert_eq!(world.items(&quote, &paying).await, items, "reported again, it changes nothing");
 }
 
 /// Every quote has its item, every payment at most one, and nothing else is stored.
@@ -208,7 +208,7 @@ fn assert_nothing_else(table: &Table, quotes: usize) {
     assert_eq!(of("QUOTE#") + of("PAYMENT#"), table.len());
 }
 
-const ALL: [Telling; 16] = [
+const ALL: [Report; 16] = [
     Failed { named: false },
     Failed { named: true },
     Succeeded { named: false },
@@ -229,37 +229,37 @@ const ALL: [Telling; 16] = [
 
 /// Any of the events, in any order, any number of times, some at once.
 fn deliveries() -> impl Strategy<Value = Vec<Delivery>> {
-    subsequence(&ALL, 1..=6).prop_flat_map(|told| vec((select(told), weighted(0.3)), 1..=8))
+    subsequence(&ALL, 1..=6).prop_flat_map(|reported| vec((select(reported), weighted(0.3)), 1..=8))
 }
 
 /// A thousand cases, or as many as `PROPTEST_CASES` says if that is more. A case that failed is kept beside this file
 /// and is tried first from then on.
 #[test]
-fn one_payment_told_in_any_order_any_number_of_times_is_one_ledger_entry() {
+fn one_payment_reported_in_any_order_any_number_of_times_is_one_ledger_entry() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let world = Arc::new(runtime.block_on(World::new()));
     let seeds = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/webhooks/orders.seeds"));
     let config = Config::default();
     let cases = config.cases.max(1_000);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: Some(Box::new(seeds)), ..config });
-    let told = Cell::new(0);
+    let reported = Cell::new(0);
     let result = runner.run(&deliveries(), |deliveries| {
-        told.set(told.get() + 1);
+        reported.set(reported.get() + 1);
         runtime.block_on(check(&world, &deliveries));
         Ok(())
     });
     assert!(result.is_ok(), "{}", result.unwrap_err());
-    assert!(told.get() >= 1_000);
-    assert_nothing_else(&runtime.block_on(world.table()), told.get());
+    assert!(reported.get() >= 1_000);
+    assert_nothing_else(&runtime.block_on(world.table()), reported.get());
 }
 
 /// Every one of the 120 orders of five events, none left to chance.
-async fn end_the_same_in_every_order(five: [Telling; 5]) {
+async fn end_the_same_in_every_order(five: [Report; 5]) {
     let world = Arc::new(World::new().await);
     let orders = orders_of(&five);
     assert_eq!(orders.len(), 120);
     for order in &orders {
-        let one_by_one: Vec<_> = order.iter().map(|telling| (*telling, false)).collect();
+        let one_by_one: Vec<_> = order.iter().map(|report| (*report, false)).collect();
         check(&world, &one_by_one).await;
     }
     assert_nothing_else(&world.table().await, orders.len());
@@ -290,9 +290,9 @@ async fn r78_a_refund_and_two_disputes_over_a_payment_add_up_in_every_order() {
     .await;
 }
 
-fn orders_of(tellings: &[Telling]) -> Vec<Vec<Telling>> {
-    let [first, rest @ ..] = tellings else { return vec![vec![]] };
-    let with_first_at = |order: &Vec<Telling>, place| {
+fn orders_of(reports: &[Report]) -> Vec<Vec<Report>> {
+    let [first, rest @ ..] = reports else { return vec![vec![]] };
+    let with_first_at = |order: &Vec<Report>, place| {
         let mut order = order.clone();
         order.insert(place, *first);
         order

@@ -6,18 +6,18 @@ use domain::payment::{Allocation, Unapplied};
 
 use super::given::{Paying, World};
 
-/// E28: the process dies after the commit and before the answer, so Stripe tells it again.
+/// E28: the process dies after the commit and before the response, so Stripe repeats the event.
 #[tokio::test]
-async fn what_was_committed_and_not_answered_is_known_when_it_is_told_again() {
+async fn an_event_that_was_committed_but_not_acknowledged_is_recognised_when_repeated() {
     let world = World::new().await;
     let quote = world.quote("USD").await;
     let paying = Paying::of(&quote);
-    assert_eq!(world.tell(&paying.succeeded()).await.outcome(), "applied");
+    assert_eq!(world.deliver(&paying.succeeded()).await.outcome(), "applied");
     let before = world.table().await;
 
     let world = world.restarted().await;
     assert_eq!(world.table().await, before, "what was acknowledged is still there");
-    let answer = world.tell(&paying.succeeded()).await;
+    let answer = world.deliver(&paying.succeeded()).await;
     assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "already_processed"));
     assert_eq!(world.table().await, before);
 }
@@ -25,17 +25,17 @@ async fn what_was_committed_and_not_answered_is_known_when_it_is_told_again() {
 /// The handler is cut off at each of its waits, with whatever it was waiting for under way, until it is through before it
 /// can be cut off. On one thread nothing that it waits for can happen before it waits.
 #[tokio::test]
-async fn cut_off_at_any_moment_it_is_told_again_and_is_one_ledger_entry() {
+async fn an_event_cut_off_at_any_moment_is_repeated_and_is_one_ledger_entry() {
     let world = World::new().await;
     let mut outcomes = Vec::new();
     for wait in 0.. {
         let quote = world.quote("USD").await;
         let event = Paying::of(&quote).succeeded();
-        let answered = cut_off(wait, world.tell(&event)).await.is_some();
+        let answered = cut_off(wait, world.deliver(&event)).await.is_some();
 
-        outcomes.push(world.tell(&event).await.outcome().to_owned());
+        outcomes.push(world.deliver(&event).await.outcome().to_owned());
         assert_eq!(world.stored(&quote.number).await.payments.len(), 1, "cut off at wait {wait}");
-        assert_eq!(world.tell(&event).await.outcome(), "already_processed");
+        assert_eq!(world.deliver(&event).await.outcome(), "already_processed");
         if answered {
             break;
         }
@@ -69,7 +69,7 @@ async fn two_events_of_one_payment_at_once_are_one_ledger_entry() {
         let quote = world.quote("USD").await;
         let paying = Paying::of(&quote);
         let (succeeded, completed) = (paying.succeeded(), paying.completed());
-        let (one, two) = tokio::join!(world.tell(&succeeded), world.tell(&completed));
+        let (one, two) = tokio::join!(world.deliver(&succeeded), world.deliver(&completed));
         let mut outcomes = [one.outcome(), two.outcome()];
         outcomes.sort_unstable();
         assert_eq!(outcomes, ["applied", "already_processed"]);
@@ -83,8 +83,8 @@ async fn of_two_payments_at_once_one_pays_and_the_other_is_kept() {
     for _ in 0..100 {
         let quote = world.quote("USD").await;
         let (one, other) = (Paying::of(&quote), Paying::of(&quote).again());
-        let (told_one, told_other) = (one.succeeded(), other.completed());
-        tokio::join!(world.tell(&told_one), world.tell(&told_other));
+        let (event_one, event_other) = (one.succeeded(), other.completed());
+        tokio::join!(world.deliver(&event_one), world.deliver(&event_other));
 
         let ledger = world.stored(&quote.number).await.payments;
         let [entry] = &*ledger else { panic!("{ledger:?}") };
@@ -96,7 +96,7 @@ async fn of_two_payments_at_once_one_pays_and_the_other_is_kept() {
     }
 }
 
-/// A refund that is told while its payment is being entered is neither lost nor parked beside it.
+/// A refund that is reported while its payment is being recorded is neither lost nor parked beside it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_at_the_same_time_as_its_payment_is_applied() {
     let world = World::new().await;
@@ -104,7 +104,7 @@ async fn a_refund_at_the_same_time_as_its_payment_is_applied() {
         let quote = world.quote("USD").await;
         let paying = Paying::of(&quote);
         let (succeeded, refunded) = (paying.succeeded(), paying.refunded(paying.amount));
-        tokio::join!(world.tell(&succeeded), world.tell(&refunded));
+        tokio::join!(world.deliver(&succeeded), world.deliver(&refunded));
         let quote = world.stored(&quote.number).await;
         assert_eq!(quote.status(paying.at), domain::quote::Status::Refunded);
         assert_eq!(quote.payments[0].refunded, paying.amount);

@@ -1,4 +1,4 @@
-//! Who may tell us anything: Stripe's scheme, its edges, and what arrives through API Gateway.
+//! Whose events are accepted: Stripe's scheme, its edges, and what arrives through API Gateway.
 
 use axum::{body::Body, http::Request};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -14,7 +14,7 @@ use super::given::{Paying, SECRET, Table, World, instant, noon};
 
 const NEXT: &str = "whsec_example_next";
 
-/// A world with one quote, an event that would pay it, and what is stored before it is told.
+/// A world with one quote, an event that would pay it, and what is stored before its delivery.
 async fn unpaid() -> (World, String, Table) {
     let world = World::new().await;
     let quote = world.quote("USD").await;
@@ -22,7 +22,7 @@ async fn unpaid() -> (World, String, Table) {
     (world, Paying::of(&quote).succeeded().to_string(), table)
 }
 
-/// Signed `seconds` before the webhook hears of it.
+/// Signed `seconds` before the webhook receives it.
 fn signed(body: &str, secret: &str, seconds: i64) -> String {
     Webhook::generate_test_header(body, secret, Some(noon().as_second() - seconds))
 }
@@ -92,7 +92,7 @@ async fn three_hundred_seconds_are_tolerated_in_both_directions() {
     }
 }
 
-/// A delivery that Stripe repeats for days is signed anew each time: its event may be old, its signature is not.
+/// Stripe signs each repeated delivery again, for days: the event may be old, the signature is not.
 #[tokio::test]
 async fn an_old_event_with_a_new_signature_counts() {
     let (world, body, _) = unpaid().await;
@@ -118,14 +118,14 @@ async fn any_of_several_v1_will_do_and_other_schemes_are_passed_over() {
 #[tokio::test]
 async fn both_secrets_count_while_one_rotates_and_no_third() {
     let world = World::configured([("STRIPE_WEBHOOK_SECRET", SECRET), ("STRIPE_WEBHOOK_SECRET_NEXT", NEXT)]).await;
-    let tell = async |secret: &str| {
+    let delivered_with = async |secret: &str| {
         let body = Paying::of(&world.quote("USD").await).succeeded().to_string();
         let answer = world.post(Some(&signed(&body, secret, 0)), body).await;
         (answer.status.as_u16(), answer.outcome().to_owned())
     };
-    assert_eq!(tell(SECRET).await, (200, "applied".to_owned()));
-    assert_eq!(tell(NEXT).await, (200, "applied".to_owned()));
-    assert_eq!(tell("whsec_neither").await.0, 400);
+    assert_eq!(delivered_with(SECRET).await, (200, "applied".to_owned()));
+    assert_eq!(delivered_with(NEXT).await, (200, "applied".to_owned()));
+    assert_eq!(delivered_with("whsec_neither").await.0, 400);
 
     // As Stripe does it: one header, signed with both, to an endpoint that knows only one of them yet.
     let (world, body, _) = unpaid().await;
