@@ -34,12 +34,16 @@ impl From<Commit> for Changed {
 }
 
 impl Store {
-    /// Creates an entitlement, at most once: its number derives from quote and line.
+    /// Creates an entitlement, at most once, because its number derives from the quote and the line.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. It is unknown whether the entitlement was written, and retrying is safe.
     pub async fn create_entitlement(&self, entitlement: &Entitlement) -> Result<Created<Entitlement>, Error> {
         self.create(entitlement, "PutItem of an entitlement").await
     }
 
-    /// The entitlement with this number.
+    /// Reads the entitlement with this number.
     pub async fn entitlement(&self, sen: &Sen) -> Result<Option<Entitlement>, Error> {
         self.load(&Key::entitlement(sen), "GetItem of an entitlement").await
     }

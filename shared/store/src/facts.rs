@@ -1,4 +1,4 @@
-//! What a request must be judged by, read at once.
+//! The records that a request is checked against, read in one call.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,12 @@ use crate::{
 };
 
 impl Store {
-    /// What is on record of what is wanted, and whether the organisation of whoever signed in is enrolled (R4): one
-    /// call for every hundred things, and none when nothing is wanted and nobody acts for an organisation.
+    /// Reads the records that a request names, and the partner record of the signed-in caller's organisation (R4). One call reads
+    /// up to a hundred records. There is no call when the request names no record and the caller has no organisation.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed, or did not return every record. Facts are never incomplete, and retrying is safe.
     pub async fn facts(&self, wanted: &Wanted, organization: Option<&str>) -> Result<Facts, Error> {
         let mut facts = Facts { organization: organization.map(str::to_owned), ..Facts::default() };
         for found in self.get_all(&keys(wanted, organization), "BatchGetItem of facts").await? {
@@ -28,8 +32,8 @@ impl Store {
     }
 }
 
-/// Where it all is. A set, because two spellings of a name may be one key, and DynamoDB refuses to be asked twice. A
-/// text that is too long for a key names nothing that is on record.
+/// The keys of the wanted records. They are a set, because two spellings of a name may be one key, and DynamoDB refuses a batch
+/// that has a key twice. A text that is too long for a key is left out, because no record can have it.
 fn keys(wanted: &Wanted, organization: Option<&str>) -> BTreeSet<Key> {
     let mut keys: BTreeSet<_> = organization.map(Key::partner).into_iter().collect();
     keys.extend(wanted.entitlements.iter().map(Key::entitlement));
@@ -63,7 +67,7 @@ fn add(facts: &mut Facts, found: &Attributes) -> Result<(), Error> {
             facts.sites.insert(site.host.clone(), site);
         }
         Some(GovernmentSubscription::KIND) => facts.government_subscriptions.push(item::aggregate(found)?),
-        _ => return Err(item::corrupt(found, "it is no fact of any known kind".to_owned())),
+        _ => return Err(item::corrupt(found, "its kind is not one of the records that a request can name".to_owned())),
     }
     Ok(())
 }
@@ -84,13 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_asked_for_when_nothing_is_wanted() {
+    fn without_a_wanted_record_there_is_no_key_to_read() {
         assert!(keys(&Wanted::default(), None).is_empty());
         assert_eq!(keys(&Wanted::default(), Some("Example Reseller")), BTreeSet::from([Key::partner("example reseller")]));
     }
 
     #[test]
-    fn no_key_is_asked_for_twice_and_none_that_cannot_be() {
+    fn no_key_is_requested_twice_and_no_key_that_is_too_long() {
         let wanted = Wanted {
             entitlements: [sen()].into(),
             evidence: [text("EV-1"), "x".repeat(3_000)].into(),
@@ -111,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn each_item_finds_its_place_and_a_stranger_is_refused() {
+    fn each_record_is_read_by_its_kind_and_an_unknown_kind_is_refused() {
         let holding = GovernmentSubscription {
             product: text("gov"),
             licensee: text("Example Agency"),
@@ -139,8 +143,8 @@ mod tests {
         assert_eq!(facts.sites.get("acme.cloud.example"), Some(&site));
         assert_eq!(facts.partner, Some(partner));
 
-        let stranger = item::of_key(&Key::evidence("EV-1"));
-        let error = add(&mut facts, &stranger).unwrap_err();
+        let unknown = item::of_key(&Key::evidence("EV-1"));
+        let error = add(&mut facts, &unknown).unwrap_err();
         assert!(matches!(error, Error::Corrupt { key, .. } if key == "EVIDENCE#EV-1/EVIDENCE"));
     }
 }

@@ -10,15 +10,20 @@ use crate::{
     writes::in_transaction,
 };
 
-/// The attributes that the condition of a write compares.
+/// The attributes that the condition of a write compares: the entitlement, and the day on which the subscription ends.
 const SEN: &str = "sen";
 const ENDS: &str = "ends";
 
 impl Store {
-    /// Records that an end customer has a government subscription (R106), and replaces an earlier record.
+    /// Records that an end customer has a government subscription (R106), and replaces an earlier record. Recording the same
+    /// subscription again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. Retrying is safe.
     pub async fn hold(&self, holding: &GovernmentSubscription) -> Result<(), Error> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(subscription_item(holding)?));
-        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a holding", &error))
+        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a government subscription", &error))
     }
 
     /// The write that records a subscription, unless the customer has another one to the product that has not ended on `today`.
@@ -35,7 +40,7 @@ impl Store {
     }
 }
 
-/// The item of a subscription. What conditions compare is an attribute of its own.
+/// The item of a subscription. The values that conditions compare are attributes of their own.
 fn subscription_item(holding: &GovernmentSubscription) -> Result<Attributes, Error> {
     let mut item = item::attributes(holding)?;
     item.insert(SEN.to_owned(), AttributeValue::S(holding.sen.to_string()));

@@ -1,8 +1,9 @@
-//! DynamoDB and nothing else: one table, one item per aggregate, conditional commits.
+//! Access to DynamoDB: one table, one item per aggregate, conditional commits.
 //!
-//! Every write of an aggregate is conditional, so that writing twice is refused or the same; a note is written under a
-//! key of its own, so that writing it twice is the same. What commits is `Committed`; what lost a race is `Conflict`:
-//! load again, decide again.
+//! Every write of an aggregate is conditional. A repeated write is refused, or it writes the same item. A note (such as that a
+//! letter was sent) has a key of its own, so that writing it again changes nothing. A write returns
+//! [`Committed`](Commit::Committed), or [`Conflict`](Commit::Conflict) when another request was first: then load the aggregate
+//! and decide again.
 
 mod audit;
 mod entitlements;
@@ -34,7 +35,7 @@ pub use letters::LetterNote;
 pub use owed::Waiting;
 pub use policies::PolicyInForce;
 
-/// The table, through the client of the SDK.
+/// The table. Every operation is a request to DynamoDB through the SDK's client, which retries throttled and failed requests.
 #[derive(Clone)]
 pub struct Store {
     client: Client,
@@ -58,23 +59,23 @@ impl Store {
     }
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Commit {
-    /// It is durable.
+    /// The write is durable.
     Committed,
-    /// Somebody else was first; nothing was written.
+    /// Another request was first, and nothing was written. Load again and decide again.
     Conflict,
 }
 
-/// What became of a creation.
+/// The result of a creation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Created<T> {
-    /// It is durable.
+    /// The aggregate is durable.
     New,
-    /// There is one already: this.
+    /// The key is in use by this aggregate, and nothing was written.
     Exists(Box<T>),
 }
 
@@ -90,7 +91,7 @@ pub enum Error {
     Unavailable {
         /// The operation.
         operation: &'static str,
-        /// The error code, or the kind of failure: never data.
+        /// The error code, or the kind of failure. It never contains data.
         reason: String,
     },
     /// An item does not have the shape that the store writes.
@@ -109,8 +110,8 @@ impl Error {
     }
 }
 
-/// The code of an SDK's error, or the kind of failure, and none of its text: that may repeat what was sent, and a failed
-/// condition carries the item, and with it a person's name.
+/// The code of an SDK error, or the kind of failure. The error's text is left out, because it may repeat what was sent. The
+/// error of a failed condition contains the item, and with it a person's name.
 pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),

@@ -1,4 +1,4 @@
-//! The vendor's policy as it was published: its files, which never change under a version, and which one is in force.
+//! The published policies: which one is in force, and the files of each version, which never change.
 
 use std::collections::BTreeMap;
 
@@ -14,27 +14,28 @@ use crate::{
     keys::{Key, PART, SORT},
 };
 
-/// The most bytes of text in one part: an item has up to 400 KB, keys and names included.
+/// The most bytes of text in one part. An item has up to 400 KB, including its keys and attribute names (Amazon DynamoDB
+/// Developer Guide, "Service quotas").
 const PART_BYTES: usize = 350_000;
-/// The attribute that says how many parts there are.
+/// The attribute that holds the number of parts.
 const PARTS: &str = "parts";
-/// The attribute that holds a part.
+/// The attribute that holds the text of a part.
 const TEXT: &str = "text";
 
-/// Which policy is in force, and since when.
+/// The policy that is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyInForce {
-    /// Its version: the content address of its files.
+    /// The policy's version, which is a hash of its files.
     pub version: String,
-    /// When it was put in force.
+    /// The time at which it was put in force.
     pub published_at: Timestamp,
-    /// Who did: the subject of their token, or `deployment`.
+    /// Who put it in force: the subject of the token, or `deployment`.
     pub by: String,
-    /// The version of the vendor's folder that was last taken, so that a folder is taken once: what the desk publishes
-    /// after it stays in force until the folder is edited.
+    /// The version of the vendor's folder that was last published. A folder is published once, so that a policy that the desk
+    /// publishes later stays in force until the folder is edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// Which publication it is, from 1.
+    /// The number of this publication, from 1.
     pub sequence: u64,
 }
 
@@ -51,26 +52,30 @@ impl Item for PolicyInForce {
 }
 
 impl Store {
-    /// Which policy is in force; none before the first was published.
+    /// Reads which policy is in force. `None`: none was published yet.
     pub async fn policy_in_force(&self) -> Result<Option<PolicyInForce>, Error> {
         self.load(&Key::policy_in_force(), "GetItem of the policy in force").await
     }
 
-    /// The files of a policy, by their names in the vendor's folder; none unless all of it is there. Whether they are
-    /// those of this version is for whoever reads them to check: the version follows from them.
+    /// Reads the files of a policy, by their names in the vendor's folder. `None`: a part of the policy is missing. The caller
+    /// checks that the files belong to this version, because the version is a hash of the files.
     pub async fn policy_files(&self, version: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
         let parts = self.query(&Key::policy_files(version), PART, "Query of a policy").await?;
         let (Some(first), Some(text)) = (parts.first(), join(&parts)) else { return Ok(None) };
         let files = serde_json::from_str(&text);
-        files.map(Some).map_err(|_| item::corrupt(first, "it and the parts after it are not a policy's files".to_owned()))
+        files.map(Some).map_err(|_| item::corrupt(first, "this part and those after it are not the files of a policy".to_owned()))
     }
 
-    /// Stores the files of a policy, unless they are there.
+    /// Stores the files of a policy, unless they are stored already. Storing them again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. Some parts may be stored, and retrying is safe.
     pub async fn keep_policy(&self, version: &str, files: &BTreeMap<String, String>) -> Result<(), Error> {
         match self.policy_files(version).await {
             Ok(Some(there)) if there == *files => return Ok(()),
             Err(error @ Error::Unavailable { .. }) => return Err(error),
-            // What is not whole is written anew.
+            // An incomplete set of parts is replaced.
             _ => {}
         }
         let text = archive(files);
@@ -89,8 +94,8 @@ impl Store {
         Ok(())
     }
 
-    /// Stores the files of a policy and then puts it in force, with an audit entry. `Conflict`: something else was
-    /// published since `next` was decided, and stays in force; `next.sequence` is one more than that of the one before.
+    /// Stores the files of a policy and then puts it in force, with an audit entry. `next.sequence` is one more than the
+    /// sequence of the policy in force. `Conflict`: another policy was published since `next` was decided, and stays in force.
     pub async fn publish_policy(
         &self,
         files: &BTreeMap<String, String>,
@@ -102,12 +107,12 @@ impl Store {
     }
 }
 
-/// All files as one text, which can be cut anywhere.
+/// All files as one text, which can be cut between any two characters.
 fn archive(files: &BTreeMap<String, String>) -> String {
     Value::from_iter(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))).to_string()
 }
 
-/// A text in pieces that each fit an item; none is empty, unless the text is.
+/// A text in pieces that each fit an item. No piece is empty, unless the text is.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), text);
     while rest.len() > PART_BYTES {
@@ -119,8 +124,8 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-/// The text of parts in the order of their keys, if all are there. The first says how many there are; what comes after
-/// these is left over from another cut of the same text.
+/// The text of parts in the order of their keys, if the set is complete. The first part states how many parts there are. Parts
+/// after these remain from another division of the same text.
 fn join(parts: &[Attributes]) -> Option<String> {
     let count = item::number(parts.first()?, PARTS)?;
     let texts = (1..=count).map(|number| {
@@ -135,7 +140,7 @@ fn join(parts: &[Attributes]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The items of a text, as they are stored and come back: in the order of their keys.
+    /// The stored items of a text, in the order of their keys.
     fn stored(texts: &[&str]) -> Vec<Attributes> {
         let part = |(number, text): (usize, &&str)| {
             let mut item = item::of_key(&Key::policy_part("v", number));
@@ -193,11 +198,11 @@ mod tests {
         }
         assert_eq!(join(&[]), None);
 
-        let mut cut_anew = stored(&["onetwo", "three"]);
-        cut_anew.push(whole[2].clone());
-        assert_eq!(join(&cut_anew).as_deref(), Some("onetwothree"), "what is left of another cut is passed over");
+        let mut cut_again = stored(&["onetwo", "three"]);
+        cut_again.push(whole[2].clone());
+        assert_eq!(join(&cut_again).as_deref(), Some("onetwothree"), "a part of another division is ignored");
         let half_written = [stored(&["onetwo", "three"])[0].clone(), whole[1].clone(), whole[2].clone()];
-        assert_eq!(join(&half_written), None, "parts of two cuts are no set");
+        assert_eq!(join(&half_written), None, "parts of two divisions are not a set");
     }
 
     #[test]

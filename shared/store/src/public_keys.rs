@@ -1,4 +1,4 @@
-//! Public keys, by which customers verify licences.
+//! Public keys, with which customers verify licences.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -13,7 +13,11 @@ use crate::{
 const JWK: &str = "jwk";
 
 impl Store {
-    /// Publishes a verification key. Publishing the same key again changes nothing.
+    /// Publishes a verification key, as a JWK (RFC 7517). Publishing the same key again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. Retrying is safe.
     pub async fn publish_key(&self, key_id: &str, jwk: &str) -> Result<(), Error> {
         let mut item = item::of_key(&Key::public_key(key_id));
         item.insert(KIND.to_owned(), AttributeValue::S("public_key".to_owned()));
@@ -22,7 +26,7 @@ impl Store {
         self.put_if(item, Condition::Absent, "PutItem of a public key").await.map(drop)
     }
 
-    /// Every verification key that was ever published, as JWKs.
+    /// Reads every verification key that was ever published, as JWKs (RFC 7517).
     pub async fn published_keys(&self) -> Result<Vec<String>, Error> {
         let got = self.query(&Key::public_keys(), PUBLIC_KEY, "Query of public keys").await?;
         Ok(got.iter().filter_map(|item| item::text(item, JWK).map(str::to_owned)).collect())

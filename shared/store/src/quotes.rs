@@ -18,22 +18,31 @@ use crate::{
 impl Store {
     /// Creates a quote: one conditional write, no read.
     ///
-    /// `Exists` carries the quote that has this number: the answer to a repeated request, or somebody else's.
+    /// `Exists` contains the quote that has this number. It is the result of an earlier attempt of the same request, or another
+    /// customer's quote.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. It is unknown whether the quote was written, and retrying is safe.
     pub async fn create_quote(&self, quote: &Quote) -> Result<Created<Quote>, Error> {
         self.create(quote, "PutItem of a quote").await
     }
 
-    /// The quote with this number.
+    /// Reads the quote with this number.
     pub async fn quote(&self, number: &QuoteNumber) -> Result<Option<Quote>, Error> {
         self.load(&Key::quote(number), "GetItem of a quote").await
     }
 
-    /// Commits a change of a quote, if it is still the version that was decided on.
+    /// Commits a change of a quote, if the stored version is the one on which the change was decided.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. It is unknown whether the change was written, and retrying is safe: a second write is a `Conflict`.
     pub async fn commit(&self, change: &Change) -> Result<Commit, Error> {
         self.replace(&change.next, "PutItem of a quote").await
     }
 
-    /// What is known of a payment, and of the quote that it names: one call.
+    /// Reads a payment's receipt, and the quote that the payment names, in one call.
     pub async fn receipt_and_quote(
         &self,
         payment: &PaymentId,
@@ -50,11 +59,15 @@ impl Store {
         Ok((receipt, quote))
     }
 
-    /// Commits what a payment means: the receipt and the quote together, or neither. A settlement without anything to
-    /// write is committed already.
+    /// Commits a settlement: the receipt and the quote together, or neither. A settlement without a write is `Committed`
+    /// without a call.
     ///
-    /// Both in one transaction, because a payment must never be applied to two quotes, nor a refund be parked beside
-    /// a payment that has just been applied.
+    /// One transaction writes both, because a payment must never be applied to two quotes. In addition, a refund must not be
+    /// stored as unapplied while its payment is being applied.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. It is unknown whether the settlement was written. Retry by loading and deciding again.
     pub async fn commit_settlement(&self, settlement: &Settlement) -> Result<Commit, Error> {
         const OPERATION: &str = "TransactWriteItems of a receipt and a quote";
         let Settlement { receipt, quote } = settlement;

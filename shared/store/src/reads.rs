@@ -1,4 +1,4 @@
-//! Consistent reads: of one item, of many by their keys, of a partition.
+//! Strongly consistent reads: of one item, of many items by their keys, of a partition.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,49 +13,50 @@ use crate::{
     keys::{Key, PARTITION, SORT},
 };
 
-/// As many keys as one `BatchGetItem` takes.
+/// The most keys of one `BatchGetItem` (Amazon DynamoDB API Reference, "BatchGetItem").
 const BATCH: usize = 100;
-/// How often the keys of a batch are asked for: DynamoDB leaves some out when it is throttled, or when an answer would
+/// How many times the keys of a batch are requested. DynamoDB leaves keys out when it is throttled, or when the response would
 /// exceed 16 MB.
 const ATTEMPTS: u32 = 5;
-/// The pause before asking again; it doubles from time to time.
+/// The pause before the first retry of a batch. It doubles with each retry.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Store {
-    /// One aggregate.
+    /// Reads one aggregate.
     pub(crate) async fn load<T: Item>(&self, key: &Key, operation: &'static str) -> Result<Option<T>, Error> {
         self.get(key, operation).await?.as_ref().map(item::aggregate).transpose()
     }
 
-    /// One item.
+    /// Reads one item.
     pub(crate) async fn get(&self, key: &Key, operation: &'static str) -> Result<Option<Attributes>, Error> {
         let got = self.client.get_item().table_name(&self.table).set_key(Some(item::of_key(key))).consistent_read(true);
         Ok(got.send().await.map_err(|error| Error::of(operation, &error))?.item)
     }
 
-    /// What there is of many items, in any order: one call for every hundred.
+    /// Reads those of many items that exist, in any order, with one call for every hundred.
     pub(crate) async fn get_all(&self, keys: &BTreeSet<Key>, operation: &'static str) -> Result<Vec<Attributes>, Error> {
         let keys: Vec<_> = keys.iter().map(item::of_key).collect();
         let mut found = Vec::new();
         for batch in keys.chunks(BATCH) {
-            let mut asked = batch.to_vec();
+            let mut requested = batch.to_vec();
             for attempt in 0.. {
-                let (got, left) = self.get_batch(asked, operation).await?;
+                let (got, left) = self.get_batch(requested, operation).await?;
                 found.extend(got);
                 if left.is_empty() {
                     break;
                 }
                 if attempt + 1 == ATTEMPTS {
-                    return Err(Error::Unavailable { operation, reason: "some keys were not processed".to_owned() });
+                    let reason = format!("{} keys were still not processed after {ATTEMPTS} attempts", left.len());
+                    return Err(Error::Unavailable { operation, reason });
                 }
                 tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await;
-                asked = left;
+                requested = left;
             }
         }
         Ok(found)
     }
 
-    /// One `BatchGetItem`: what was found, and the keys that were left out.
+    /// One `BatchGetItem`: the found items, and the keys that DynamoDB left out.
     async fn get_batch(
         &self,
         keys: Vec<Attributes>,
@@ -70,13 +71,13 @@ impl Store {
         Ok((found.unwrap_or_default(), left.map(|left| left.keys).unwrap_or_default()))
     }
 
-    /// The items of a partition whose sort keys begin so, in the order of those.
+    /// Reads the items of a partition whose sort keys begin with `prefix`, in the order of their sort keys.
     pub(crate) async fn query(&self, partition: &str, prefix: &str, operation: &'static str) -> Result<Vec<Attributes>, Error> {
         let items = self.range(partition, prefix).into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         items.map_err(|error| Error::of(operation, &error))
     }
 
-    /// A query for them.
+    /// A query for the items of a partition whose sort keys begin with `prefix`.
     pub(crate) fn range(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
         self.client
             .query()

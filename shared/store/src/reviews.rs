@@ -1,4 +1,4 @@
-//! What a person is to look at: an index of the quotes in review, kept by the writes that there are anyway (R33, R34).
+//! The quotes in review (R33, R34). They are in an index, which the ordinary writes of quotes maintain.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Store {
-    /// At most so many of the quotes that wait for a decision, the first due first, and whether there are more. The index may
-    /// be a moment behind; what it names is read as it is.
+    /// Reads at most `most` quotes that wait for a decision, the first due first, and whether there are more. The index is
+    /// eventually consistent, so it may lack a quote that was just written. The quotes themselves are read consistently.
     pub async fn in_review(&self, most: u16) -> Result<(Vec<Quote>, bool), Error> {
         const OPERATION: &str = "Query of what is in review";
         let most = usize::from(most);
@@ -36,7 +36,8 @@ impl Store {
                 break;
             }
             let number = item::text(&item, PARTITION).and_then(Key::quote_number);
-            let number = number.ok_or_else(|| item::corrupt(&item, "the index of reviews holds something else".to_owned()))?;
+            let number =
+                number.ok_or_else(|| item::corrupt(&item, "it is in the index of reviews, but it is not a quote".to_owned()))?;
             keys.insert(Key::quote(&number));
         }
         let found = self.get_all(&keys, "BatchGetItem of quotes in review").await?;

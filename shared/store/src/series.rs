@@ -15,7 +15,7 @@ use crate::{
 const LAST: &str = "last";
 
 impl Store {
-    /// The last number that was used in a series; 0 before the first one.
+    /// Reads the last number that was used in a series. It is 0 before the first one.
     pub async fn last_in_series(&self, series: &str) -> Result<u64, Error> {
         let got = self.get(&Key::series(series), "GetItem of a series").await?;
         Ok(got.and_then(|item| item::number(&item, LAST)).unwrap_or(0))

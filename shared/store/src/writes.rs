@@ -17,17 +17,17 @@ use crate::{
     item::{self, Attributes, Item},
 };
 
-/// What must be there for a put to happen.
+/// What must be stored for a put to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// Nothing.
+    /// No item with this key.
     Absent,
-    /// The item, in this version.
+    /// The item in this version.
     Version(u64),
 }
 
 impl Condition {
-    /// What comes before `next`: the version before it, or nothing if it is the first.
+    /// What `next` replaces: the version before it, or no item if it is the first version.
     fn before<T: Item>(next: &T) -> Self {
         match next.version() {
             0 | 1 => Self::Absent,
@@ -54,30 +54,30 @@ impl Condition {
     }
 }
 
-/// What became of a conditional put.
+/// The result of a conditional put.
 pub(crate) enum Put {
-    /// It is durable.
+    /// The item is durable.
     Done,
-    /// The condition does not hold; this is there, where the engine tells.
+    /// The condition does not hold. This is the stored item, if the engine returns it.
     Refused(Option<Attributes>),
 }
 
 impl Store {
-    /// Creates an aggregate's item, or tells which one is there.
+    /// Creates an aggregate's item, or returns the stored one.
     pub(crate) async fn create<T: Item>(&self, aggregate: &T, operation: &'static str) -> Result<Created<T>, Error> {
         let existing = match self.put_if(item::attributes(aggregate)?, Condition::Absent, operation).await? {
             Put::Done => return Ok(Created::New),
             Put::Refused(Some(existing)) => item::aggregate(&existing)?,
-            // An engine that does not return the old item is asked for it.
+            // Some engines do not return the stored item of a failed condition, so it is read.
             Put::Refused(None) => match self.load(&aggregate.key(), operation).await? {
                 Some(existing) => existing,
-                None => return Err(Error::Unavailable { operation, reason: "it was there and is gone".to_owned() }),
+                None => return Err(Error::Unavailable { operation, reason: "the item was deleted during the call".to_owned() }),
             },
         };
         Ok(Created::Exists(Box::new(existing)))
     }
 
-    /// Replaces an aggregate's item, if that is the version before.
+    /// Replaces an aggregate's item, if the stored version is the one before `next`.
     pub(crate) async fn replace<T: Item>(&self, next: &T, operation: &'static str) -> Result<Commit, Error> {
         Ok(match self.put_if(item::attributes(next)?, Condition::before(next), operation).await? {
             Put::Done => Commit::Committed,
@@ -87,8 +87,8 @@ impl Store {
 
     /// A conditional put of one item.
     ///
-    /// The SDK repeats a request whose answer was lost, and the repetition is refused by its own first write. Each put
-    /// therefore carries a mark of its own, and who finds it there has succeeded.
+    /// The SDK repeats a request whose response was lost, and the condition then refuses the repetition because of the first
+    /// write. Each put therefore has its own mark. A refused put whose mark is in the stored item has succeeded.
     pub(crate) async fn put_if(&self, item: Attributes, condition: Condition, operation: &'static str) -> Result<Put, Error> {
         let mark = AttributeValue::S(mark());
         let put = self
@@ -111,7 +111,7 @@ impl Store {
         }
     }
 
-    /// A put for a transaction, conditional on the version before: on absence for the first.
+    /// A put for a transaction, conditional on the version before `next`, or on absence for the first version.
     pub(crate) fn put<T: Item>(&self, next: &T) -> Result<TransactWriteItem, Error> {
         let condition = Condition::before(next);
         let put = types::Put::builder()
@@ -123,7 +123,7 @@ impl Store {
         in_transaction(put)
     }
 
-    /// All of these writes, or none.
+    /// Commits all of these writes, or none.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>, operation: &'static str) -> Result<Commit, Error> {
         match self.transaction(writes).await {
             Ok(()) => Ok(Commit::Committed),
@@ -132,28 +132,28 @@ impl Store {
         }
     }
 
-    /// The SDK gives each call a `ClientRequestToken` and repeats it with the same one, by which DynamoDB knows a
-    /// transaction whose answer was lost: no mark is needed.
+    /// Sends a transaction. The SDK gives each call a `ClientRequestToken` and repeats the call with the same token. DynamoDB
+    /// recognises a repeated transaction by it, so that no mark is needed.
     pub(crate) async fn transaction(&self, writes: Vec<TransactWriteItem>) -> Result<(), TransactionError> {
         self.client.transact_write_items().set_transact_items(Some(writes)).send().await.map(drop)
     }
 }
 
-/// Why a transaction was not done.
+/// The error of a transaction.
 pub(crate) type TransactionError = SdkError<TransactWriteItemsError, HttpResponse>;
 
-/// What one write of a transaction that was not done has to do with that.
+/// The part that one write has in the failure of its transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// Nothing.
+    /// None.
     No,
-    /// Its condition does not hold.
+    /// The condition of the write does not hold.
     Condition,
-    /// Somebody else's transaction was about the same item.
+    /// Another request's write of the same item was in progress (`TransactionConflict`).
     Race,
 }
 
-/// What each write of a transaction has to do with its failure; nothing, if it failed for another reason.
+/// The part that each write has in the failure of its transaction. Empty, if the transaction failed for another reason.
 pub(crate) fn lost(error: &TransactionError) -> Vec<Lost> {
     let Some(TransactionCanceledException(canceled)) = error.as_service_error() else { return Vec::new() };
     let lost = |reason: &CancellationReason| match reason.code() {
@@ -170,8 +170,8 @@ pub(crate) fn in_transaction(put: types::builders::PutBuilder) -> Result<Transac
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// The mark of one put, told from every other.
-#[allow(clippy::disallowed_methods, reason = "the mark is about the request, and decides nothing of what is stored")]
+/// The mark of one put, which no other put has.
+#[allow(clippy::disallowed_methods, reason = "the mark identifies the request and is not part of the aggregate")]
 fn mark() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

@@ -1,4 +1,4 @@
-//! Facts from a DynamoDB that leaves keys out, as the real one does when it is throttled and the embedded one never does.
+//! Facts from a DynamoDB that leaves keys out. The real one does this when it is throttled; the embedded one never does.
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 use std::{
@@ -15,10 +15,10 @@ use tokio::net::TcpListener;
 
 const TABLE: &str = "sellthrough";
 
-/// How many keys each call asked for.
+/// The number of keys in each call.
 type Asked = Arc<Mutex<Vec<usize>>>;
 
-/// A DynamoDB that has every site that it is asked for, and answers `at_once` keys of a call.
+/// A DynamoDB that has every requested site, and returns `at_once` items per call.
 async fn answering(at_once: usize) -> (Store, Asked) {
     let asked = Asked::default();
     let calls = asked.clone();
@@ -68,7 +68,7 @@ fn calls(asked: &Asked) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn nothing_wanted_is_no_call_and_a_hundred_things_are_one() {
+async fn no_record_takes_no_call_and_a_hundred_records_take_one() {
     let (store, asked) = answering(100).await;
     assert!(store.facts(&Wanted::default(), None).await.unwrap().sites.is_empty());
     assert_eq!(calls(&asked), [0; 0]);
@@ -81,7 +81,7 @@ async fn nothing_wanted_is_no_call_and_a_hundred_things_are_one() {
 }
 
 #[tokio::test]
-async fn keys_that_were_left_out_are_asked_for_again_and_only_they() {
+async fn only_the_keys_that_were_left_out_are_requested_again() {
     let (store, asked) = answering(4).await;
     let wanted = sites(10);
     let facts = store.facts(&wanted, None).await.unwrap();
@@ -90,9 +90,9 @@ async fn keys_that_were_left_out_are_asked_for_again_and_only_they() {
 }
 
 #[tokio::test]
-async fn facts_are_never_incomplete_without_saying_so() {
+async fn keys_that_stay_left_out_are_an_error() {
     let (store, asked) = answering(0).await;
     let error = store.facts(&sites(1), None).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
-    assert_eq!(calls(&asked), [1; 5], "a few times, and not for ever");
+    assert_eq!(calls(&asked), [1; 5], "five attempts, and then an error");
 }
