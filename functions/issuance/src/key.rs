@@ -1,4 +1,4 @@
-//! Which key signs licences.
+//! The choice of the key that signs licences.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use runtime::{Configuration, StartError, configuration::Reader};
 
 use crate::kms::KmsSigner;
 
-/// The signer that `LICENSE_KEY_ID` (a key in KMS, by its id or ARN) or `LICENSE_KEY_FILE` (a file, by its path) names.
+/// Opens the signer that `LICENSE_KEY_ID` (a key in KMS, by its id or ARN) or `LICENSE_KEY_FILE` (a file, by its path) names.
 ///
 /// # Errors
 ///
-/// Both are set, or neither is; or that key cannot sign licences.
+/// Both settings are set, or none of them is, or the key cannot sign licences. The process must not start.
 pub async fn signer(configuration: &Configuration, kms: aws_sdk_kms::Client) -> Result<Arc<dyn Signer>, StartError> {
     Ok(match configuration.read(Place::read)? {
         Place::Kms(id) => Arc::new(KmsSigner::open(kms, id).await?),
@@ -19,14 +19,14 @@ pub async fn signer(configuration: &Configuration, kms: aws_sdk_kms::Client) -> 
     })
 }
 
-/// Where the key is.
+/// The place of the key.
 enum Place {
     Kms(String),
     File(String),
 }
 
 impl Place {
-    /// With both set, nobody would know which one signs.
+    /// Reads both settings. If both are set, it is not clear which key is meant, so that is refused.
     fn read(c: &mut Reader<'_>) -> Self {
         match (c.optional("LICENSE_KEY_ID"), c.optional("LICENSE_KEY_FILE")) {
             (Some(id), None) => Self::Kms(id),

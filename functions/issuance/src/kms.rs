@@ -11,8 +11,8 @@ use aws_sdk_kms::{
 use licensing::{KeyError, PublicKey, Signer, SigningError, SigningFuture};
 use runtime::aws;
 
-/// Signs with a key of the spec `ECC_NIST_EDWARDS25519` in KMS: `ED25519_SHA_512` over the message as it is. The
-/// prehashed variant is another algorithm, which licence verifiers do not know.
+/// Signs with a key of the spec `ECC_NIST_EDWARDS25519` in KMS, with the algorithm `ED25519_SHA_512` over the unhashed message
+/// (AWS KMS Developer Guide, "Key spec reference"). Licence verifiers do not support the prehashed algorithm.
 #[derive(Debug)]
 pub struct KmsSigner {
     client: Client,
@@ -20,22 +20,22 @@ pub struct KmsSigner {
     public: PublicKey,
 }
 
-/// Why a key in KMS cannot sign licences. After [`NoAnswer`](KmsKeyError::NoAnswer) trying again may help; the others stay
-/// until another key is named.
+/// A key in KMS cannot sign licences. After [`NoAnswer`](KmsKeyError::NoAnswer), a retry may succeed. The other errors remain until
+/// another key is configured.
 #[derive(thiserror::Error)]
 pub enum KmsKeyError {
-    /// KMS did not show the public key.
-    #[error("KMS does not show the public key ({0}): check the key's id, its state, and the permission kms:GetPublicKey")]
+    /// KMS did not return the public key.
+    #[error("KMS did not return the public key ({0}): check the key's id, its state, and the permission kms:GetPublicKey")]
     NoAnswer(String),
-    /// The key is for something else.
-    #[error("the key in KMS is {}: licences need one of the spec ECC_NIST_EDWARDS25519", .0.as_deref().unwrap_or("of no known spec"))]
+    /// The key has another spec.
+    #[error("the key in KMS has the spec {}: create a key of the spec ECC_NIST_EDWARDS25519", .0.as_deref().unwrap_or("unknown"))]
     OtherSpec(Option<String>),
-    /// What KMS showed is no key.
+    /// KMS returned a public key that cannot be read.
     #[error("the public key in KMS cannot be used: {0}")]
     Unusable(#[from] KeyError),
 }
 
-/// As for people: a `main` that returns it prints it so.
+/// The same text as `Display`, because Rust prints an error that `main` returns with `Debug`.
 impl fmt::Debug for KmsKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -48,10 +48,10 @@ impl fmt::Debug for KmsKeyError {
 struct NotSigned(String);
 
 impl KmsSigner {
-    /// Opens the key with this id or ARN: asks KMS for its public part, and refuses a key that cannot sign licences.
+    /// Opens the key with this id or ARN: requests its public key from KMS, and refuses a key that cannot sign licences.
     ///
-    /// An alias will do, but whoever moves it changes the key under running functions, whose signatures then do not
-    /// verify and are not given out.
+    /// An alias is possible, too. If the alias is moved to another key, a running process signs with a key that it has not
+    /// published. Its signatures then fail verification, and no licence is stored until the process is restarted.
     pub async fn open(client: Client, key_id: impl Into<String>) -> Result<Self, KmsKeyError> {
         let key_id = key_id.into();
         let shown = client.get_public_key().key_id(&key_id).send().await;
@@ -59,7 +59,7 @@ impl KmsSigner {
         Ok(Self { client, key_id, public })
     }
 
-    async fn ask(&self, message: &[u8]) -> Result<[u8; 64], SigningError> {
+    async fn request_signature(&self, message: &[u8]) -> Result<[u8; 64], SigningError> {
         let signed = self
             .client
             .sign()
@@ -79,7 +79,7 @@ impl Signer for KmsSigner {
     }
 
     fn sign<'a>(&'a self, message: &'a [u8]) -> SigningFuture<'a> {
-        Box::pin(self.ask(message))
+        Box::pin(self.request_signature(message))
     }
 }
 
@@ -92,13 +92,13 @@ fn public_key(shown: &GetPublicKeyOutput) -> Result<PublicKey, KmsKeyError> {
     Ok(PublicKey::from_spki_der(der)?)
 }
 
-fn signature(answer: Option<Blob>) -> Result<[u8; 64], SigningError> {
-    let bytes = answer.map(Blob::into_inner).unwrap_or_default();
+fn signature(signed: Option<Blob>) -> Result<[u8; 64], SigningError> {
+    let bytes = signed.map(Blob::into_inner).unwrap_or_default();
     bytes.try_into().map_err(|bytes: Vec<u8>| not_signed(format!("a signature of {} bytes", bytes.len())))
 }
 
-/// What keeps KMS from signing is mended outside — a throttle, a disabled key, a permission — so the same call may succeed
-/// later. The log names it here, since what is told further on is only that there was no signature.
+/// An error of KMS, which a retry may remove: the cause is outside this process, such as a throttle, a disabled key or a missing
+/// permission. The cause is logged here, because the caller's error states only that there is no signature.
 fn not_signed(why: String) -> SigningError {
     let error = NotSigned(why);
     tracing::error!(%error, "a licence waits for its signature");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_that_kms_shows_is_the_one_that_verifies() {
+    fn the_key_that_kms_returns_is_the_one_that_verifies() {
         let key = public_key(&shown(KeySpec::EccNistEdwards25519, &SPKI)).expect("an Ed25519 key");
         assert_eq!(key.as_bytes(), &SPKI[12..]);
     }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn bytes_that_are_not_a_key_are_refused() {
         for der in [&SPKI[..43], &SPKI[12..], &[]] {
             let error = public_key(&shown(KeySpec::EccNistEdwards25519, der)).expect_err("no key");
             assert!(matches!(error, KmsKeyError::Unusable(KeyError::NotSpki)), "{error}");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_kms_is_worth_trying_again_and_says_why() {
+    fn an_error_of_kms_is_transient_and_names_the_cause() {
         let error = not_signed("ThrottlingException".to_owned());
         assert!(error.is_transient());
         assert_eq!(error.source().expect("why").to_string(), "KMS did not sign: ThrottlingException");
@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn only_64_bytes_are_a_signature() {
         assert_eq!(signature(Some(Blob::new([7; 64]))).expect("a signature"), [7; 64]);
-        for answer in [None, Some(Blob::new([7; 63])), Some(Blob::new([7; 65]))] {
-            assert!(signature(answer).expect_err("none").is_transient());
+        for signed in [None, Some(Blob::new([7; 63])), Some(Blob::new([7; 65]))] {
+            assert!(signature(signed).expect_err("none").is_transient());
         }
     }
 }

@@ -108,8 +108,8 @@ impl Issuance {
         Err(Failure::Contended(number.clone()))
     }
 
-    /// Delivers a paid quote as a whole; what cannot be delivered as it was sold is withheld, as a whole. `Conflict`: the
-    /// quote, what it is about or the series of invoices has moved on.
+    /// Delivers all lines of a paid quote, or withholds all of them if one cannot be delivered as it was sold. `Conflict`: another
+    /// request changed the quote, one of its entitlements or the series of invoices.
     async fn deliver(&self, quote: &Quote, on: Date, paid_at: Timestamp, policy: &Policy) -> Result<Commit, Failure> {
         let mut there = BTreeMap::new();
         for sen in fulfilment::about(quote) {
@@ -155,16 +155,22 @@ impl Issuance {
     }
 
     async fn withhold(&self, quote: &Quote, line: u32, reason: Withheld, paid_at: Timestamp) -> Result<Commit, Failure> {
-        tracing::error!(must_decide = "quote_withheld", quote = %quote.number, line, ?reason, "withheld: somebody must decide");
+        tracing::error!(
+            must_decide = "quote_withheld",
+            quote = %quote.number,
+            line,
+            ?reason,
+            "the quote is withheld: staff must decide what happens to it"
+        );
         let Some(change) = quote.withhold(line, reason, paid_at) else { return Ok(Commit::Conflict) };
         Ok(self.store.commit(&change).await?)
     }
 
-    /// Signs and stores a new entitlement. Done again, it finds what it did before: number, statement and — Ed25519
-    /// being deterministic — signature are the same.
+    /// Signs and stores a new entitlement. A retry finds the stored one: its number and its statement are the same, and so is its
+    /// signature, because Ed25519 is deterministic (RFC 8032).
     async fn issue(&self, quote: &Quote, line: u32, mut new: Entitlement) -> Result<Entitlement, Failure> {
         for attempt in 0..ATTEMPTS {
-            // Once in 10¹⁴ another entitlement has this number.
+            // Another entitlement has this number once in 10¹⁴ entitlements. The next attempt takes another number.
             new.sen = self.minter.sen(&quote.number, line, attempt);
             self.sign(&mut new).await?;
             match self.store.create_entitlement(&new).await? {
@@ -176,7 +182,7 @@ impl Issuance {
         Err(Failure::Contended(quote.number.clone()))
     }
 
-    /// Takes back what a quote made whose money went back, whether that was delivered or was still under way (R87).
+    /// Takes back what a quote has sold, after its money was returned (R87). The delivery may be complete or only begun.
     async fn take_back(&self, quote: &Quote, policy: &Policy) -> Result<(), Failure> {
         let refunded_at = quote.history.last().map_or(quote.offer.issued_at, |entry| entry.at);
         let on = day_of(refunded_at, &quote.offer.zone());
@@ -189,30 +195,35 @@ impl Issuance {
             for sen in [Some(&made), line.order.source.as_ref().map(|source| &source.sen)].into_iter().flatten() {
                 self.undo(quote, sen, on, policy).await?;
             }
-            // What is noted before it is issued may have come no further.
+            // A subscription is recorded before it is issued, so the record may exist without the entitlement.
             let new = || new_entitlement(quote, line, on, refunded_at, made.clone());
             let noted = line.order.held.is_none().then(new).and_then(|new| GovernmentSubscription::of(&new, policy));
             if let Some(noted) = noted.filter(|_| delivered.is_empty()) {
-                // Another subscription of theirs stays noted.
+                // A record of the customer's other subscription stays.
                 let _ = self.store.change_entitlements(&[], &[&GovernmentSubscription { end: on, ..noted }], on).await?;
             }
         }
         Ok(())
     }
 
-    /// Takes back what a quote made of one entitlement, if it did.
+    /// Takes back the changes of a quote to one entitlement, if there are any.
     async fn undo(&self, quote: &Quote, sen: &Sen, on: Date, policy: &Policy) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
             let there = self.store.entitlement(sen).await?;
             let Some(next) = there.and_then(|there| there.without(&quote.number)) else { return Ok(()) };
             if next.is_built_on(&quote.number) {
-                tracing::error!(must_decide = "license_built_on", quote = %quote.number, %sen, "more is sold on what is taken back");
+                tracing::error!(
+                    must_decide = "license_built_on",
+                    quote = %quote.number,
+                    %sen,
+                    "other quotes built on the licence that is taken back: staff must decide what happens to them"
+                );
             }
             let holding = GovernmentSubscription::of(&next, policy)
                 .map(|it| GovernmentSubscription { end: if next.is_closed() { on } else { it.end }, ..it });
             let noted: Vec<_> = holding.iter().collect();
             let changed = match self.store.change_entitlements(slice::from_ref(&next), &noted, on).await? {
-                // Another subscription of theirs has begun since, and stays noted.
+                // The customer has another subscription by now, and its record stays.
                 Changed::AlreadySubscribed(_) => self.store.update_entitlement(&next).await?.into(),
                 changed => changed,
             };
@@ -232,7 +243,8 @@ impl Issuance {
     }
 }
 
-/// When the completing payment was entered: the instant of everything that follows from it, however often it is done.
+/// When the payment that completed the quote was recorded. Everything that follows from it has this time, so that a retry writes
+/// the same.
 fn paid_at(quote: &Quote) -> Option<Timestamp> {
     quote.history.iter().rev().find(|entry| matches!(entry.event, quote::Event::Paid { .. })).map(|entry| entry.at)
 }

@@ -1,4 +1,4 @@
-//! Which letters an event asks for, and what they say. Pure: the same quote gives the same letters.
+//! The letters about an event of a quote, and their text. A pure function: the same quote gives the same letters.
 
 use contract::Links;
 use domain::{
@@ -12,17 +12,17 @@ use typesetting::Document;
 
 use crate::letter::{Action, Item, Letter};
 
-/// A letter on its way.
+/// A letter to send.
 pub(crate) struct Outgoing {
-    /// What the letter is to its recipient: part of its Message-ID, and of the note that it was sent.
+    /// The letter's purpose, such as `quote`. It is part of the Message-ID and of the key of the note that the letter was sent.
     pub(crate) role: String,
     pub(crate) to: Contact,
     pub(crate) letter: Letter,
     pub(crate) document: Option<Document>,
 }
 
-/// The letters that an entry of the quote's history asks for, as long as it says how the quote stands: nobody is told of a
-/// revision that was replaced, or asked to pay for what is paid — or costs nothing, which is paid as soon as it is issued.
+/// The letters about an entry of the quote's history, if the entry still describes the quote. There is no letter about a revision
+/// that was replaced, and no request to pay a quote that is paid. A quote that costs nothing is paid as soon as it is issued.
 pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Links) -> Vec<Outgoing> {
     let correspondence = Correspondence { quote, offer: &quote.offer, policy, links };
     match (&entry.event, &quote.stage) {
@@ -32,14 +32,14 @@ pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Lin
         (Event::Rejected { reason, .. }, Stage::Rejected) if !asked_again(quote, entry) => vec![correspondence.rejection(reason)],
         (Event::Issued { revision }, Stage::Issued) if *revision == quote.offer.revision => vec![correspondence.quote_copy()],
         (Event::Delivered { .. }, Stage::Delivered { delivery, .. }) => correspondence.delivered(delivery),
-        // It has moved on since.
+        // The quote has a later state.
         (Event::Submitted { .. } | Event::Rejected { .. } | Event::Issued { .. } | Event::Delivered { .. }, _) => Vec::new(),
         (Event::Approved { .. } | Event::PaymentFailed { .. }, _) => Vec::new(),
         (Event::Paid { .. } | Event::Withheld { .. } | Event::Refunded { .. }, _) => Vec::new(),
     }
 }
 
-/// Whether another revision was asked for after this entry.
+/// Whether another revision was requested after this entry.
 fn asked_again(quote: &Quote, entry: &Entry) -> bool {
     let later = quote.history.iter().filter(|later| later.seq > entry.seq);
     later.into_iter().any(|later| matches!(later.event, Event::Submitted { .. } | Event::Issued { .. }))
@@ -65,7 +65,7 @@ impl Correspondence<'_> {
         Money::new(self.offer.total, self.offer.currency).to_string()
     }
 
-    /// What all letters have in common.
+    /// The parts that all letters have.
     fn letter(&self, to: &Contact, subject: String, paragraphs: Vec<String>) -> Letter {
         let seller = &self.policy.seller;
         Letter {
@@ -83,7 +83,7 @@ impl Correspondence<'_> {
         }
     }
 
-    /// That a person looks at the order first, and by when (R33).
+    /// The order is in review, and this is the day by which it is decided (R33).
     fn review(&self) -> Outgoing {
         let to = self.offer.requester().clone();
         let number = self.quote.number.to_string();
@@ -95,7 +95,7 @@ impl Correspondence<'_> {
         Outgoing { role: "review".to_owned(), to, letter, document: None }
     }
 
-    /// That a person has refused it, and why (R34).
+    /// A reviewer has rejected the order, and this is the reason (R34).
     fn rejection(&self, reason: &str) -> Outgoing {
         let to = self.offer.requester().clone();
         let number = self.quote.number.to_string();
@@ -105,7 +105,7 @@ impl Correspondence<'_> {
         Outgoing { role: "rejection".to_owned(), to, letter, document: None }
     }
 
-    /// The quote copy, to the requester alone: it shows the buying price (R22).
+    /// The quote copy, only for the requester, because it shows the buying price (R22).
     fn quote_copy(&self) -> Outgoing {
         let (number, revision, total) = (self.quote.number.to_string(), self.offer.revision.to_string(), self.total());
         let subject = if self.offer.revision > 1 { "letter.quote.subject_revised" } else { "letter.quote.subject" };
@@ -138,8 +138,8 @@ impl Correspondence<'_> {
         Outgoing { role: "quote".to_owned(), to, letter, document }
     }
 
-    /// The purchase confirmations (R82): to the technical contact without price or invoice, to the purchaser with both.
-    /// Who is both is told once, as the purchaser.
+    /// The purchase confirmations (R82): for the technical contact without price and invoice, for the purchaser with both.
+    /// A person who is both gets one letter, as the purchaser.
     fn delivered(&self, delivery: &Delivery) -> Vec<Outgoing> {
         let receipt = self.receipt(delivery);
         let mut readers: Vec<(&Contact, Vec<Delivered>)> = Vec::new();
@@ -150,16 +150,16 @@ impl Correspondence<'_> {
                 None => readers.push((reader, vec![one.clone()])),
             }
         }
-        let told = |(reader, entitlements): (&Contact, Vec<Delivered>)| {
+        let confirmation = |(reader, entitlements): (&Contact, Vec<Delivered>)| {
             let theirs = Delivery { entitlements, ..delivery.clone() };
             (reader.email != receipt.to.email).then(|| self.confirmation(reader, &theirs))
         };
-        let mut letters: Vec<_> = readers.into_iter().filter_map(told).collect();
+        let mut letters: Vec<_> = readers.into_iter().filter_map(confirmation).collect();
         letters.push(receipt);
         letters
     }
 
-    /// Who reads the key of what was delivered: the order's technical contact, or who has read it all along.
+    /// The technical contact of a delivered entitlement: of the existing entitlement if the order names one, else of the order.
     fn reader(&self, one: &Delivered) -> &Contact {
         let line = self.offer.lines.iter().find(|line| line.line == one.line);
         let held = line.and_then(|line| line.order.held.as_ref());
@@ -168,7 +168,7 @@ impl Correspondence<'_> {
 
     fn confirmation(&self, to: &Contact, delivery: &Delivery) -> Outgoing {
         let to = to.clone();
-        // Whoever the order does not name has a letter of their own.
+        // A technical contact whom the order does not name gets a separate letter, which needs a role of its own.
         let role = match delivery.entitlements.first() {
             Some(first) if to.email != self.offer.technical_contact.email => format!("confirmation-{}", first.line),
             _ => "confirmation".to_owned(),
@@ -204,11 +204,11 @@ impl Correspondence<'_> {
         Outgoing { role: "receipt".to_owned(), to, letter, document: Document::invoice(self.quote, self.policy) }
     }
 
-    /// Each entitlement with its SEN — the handle of its support — and, where there is a key, the way to it.
+    /// Each entitlement with its SEN, by which support identifies it, and the link to its key if it has one.
     fn items(&self, delivery: &Delivery) -> Vec<Item> {
         let item = |one: &Delivered| {
             let line = self.offer.lines.iter().find(|line| line.line == one.line)?;
-            // People read "through": the last day that is covered, not the first that is not.
+            // A letter states the last day that is covered. The stored end is the day after it.
             let end = one.end.unwrap_or_else(|| months_after(delivery.invoiced_on, line.order.months));
             let end = end.yesterday().unwrap_or(end).to_string();
             let key = match license::kind(line.deployment) {

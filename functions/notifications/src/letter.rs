@@ -1,4 +1,4 @@
-//! A letter's words, and the message that carries them: text and HTML by the vendor's templates, as MIME.
+//! The text of a letter, and the MIME message that contains it as plain text and as HTML, by the vendor's templates.
 
 use std::{error::Error, time::SystemTime};
 
@@ -11,12 +11,12 @@ use lettre::{
 use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
 
-/// The templates in the vendor's folder.
+/// The template for plain text, in the vendor's folder.
 pub(crate) const TEXT: &str = "letters/letter.txt";
-/// See [`TEXT`].
+/// The template for HTML, in the vendor's folder.
 pub(crate) const HTML: &str = "letters/letter.html";
 
-/// Everything a letter says, in its reader's language. Templates decide how it looks, and nothing else.
+/// All text of a letter, in the reader's language. The templates decide only about its appearance.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Letter {
     pub(crate) language: String,
@@ -24,7 +24,7 @@ pub(crate) struct Letter {
     pub(crate) greeting: String,
     pub(crate) paragraphs: Vec<String>,
     pub(crate) items: Vec<Item>,
-    /// Paragraphs behind the items.
+    /// The paragraphs after the items.
     pub(crate) after: Vec<String>,
     pub(crate) action: Option<Action>,
     pub(crate) small: Vec<String>,
@@ -38,11 +38,11 @@ pub(crate) struct Letter {
 pub(crate) struct Item {
     pub(crate) sen: String,
     pub(crate) text: String,
-    /// Where its key is read; a subscription has none.
+    /// The link to the key. A subscription has none.
     pub(crate) url: Option<String>,
 }
 
-/// The one thing that a letter asks its reader to do.
+/// The button of a letter: what its reader should do next.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Action {
     pub(crate) label: String,
@@ -55,17 +55,17 @@ pub(crate) struct Attachment {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The vendor's two templates, checked.
+/// The vendor's two templates, after a check.
 pub(crate) struct Templates(Environment<'static>);
 
 impl Templates {
-    /// Checks both templates with a sample letter. What a template does not know is a mistake, not an empty place.
+    /// Parses both templates and checks them with a sample letter. An unknown name in a template is an error, not empty text.
     pub(crate) fn new(text: &str, html: &str) -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         environment.add_template_owned(TEXT, text.to_owned())?;
-        // The name ends in `.html`: what is put into it is escaped.
+        // The name ends in `.html`, so that MiniJinja escapes every value.
         environment.add_template_owned(HTML, html.to_owned())?;
         let templates = Self(environment);
         templates.render(TEXT, &Letter::sample())?;
@@ -77,10 +77,10 @@ impl Templates {
         self.0.get_template(name)?.render(Value::from(Serde(letter)))
     }
 
-    /// The message, ready to be sent. The same letter gives the same text, HTML, date and Message-ID.
+    /// The MIME message. The same letter gives the same text, HTML, date and Message-ID.
     ///
-    /// Addresses and headers are built from typed parts, which encode what they are given, and [`one_line`] leaves no
-    /// line break in it: no field of an order can end a header and begin another.
+    /// No field of an order can end a header and begin another one. Addresses and headers are built from typed parts, which encode
+    /// their values, and [`one_line`] removes line breaks.
     pub(crate) fn message(
         &self,
         letter: &Letter,
@@ -113,14 +113,13 @@ impl Templates {
     }
 }
 
-/// Header text without control characters. Orders are refused when they contain any; whatever else is stored some day
-/// must not get further than here either.
+/// Header text without control characters. An order that contains any is refused, but other stored text may contain them.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl Letter {
-    /// Something in every place, so that a template's mistakes show when it is loaded.
+    /// A letter with a value in every field, so that a template's mistakes appear when it is loaded.
     fn sample() -> Self {
         let text = || "…".to_owned();
         Self {
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_a_template_shows_when_it_is_loaded() {
+    fn a_mistake_in_a_template_is_reported_when_it_is_loaded() {
         let error = Templates::new("{{ gretting }}", "").map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("undefined") && format!("{error:#}").contains("letters/letter.txt"), "{error:#}");
     }

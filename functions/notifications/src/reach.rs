@@ -1,4 +1,4 @@
-//! The connection to the mail service, opened before there is a letter.
+//! The connection to the mail service, opened before the first letter.
 
 use aws_sdk_ses::{
     Client,
@@ -6,12 +6,12 @@ use aws_sdk_ses::{
     error::{BoxError, SdkError},
 };
 
-/// Asks the mail service something, so that the first letter finds a connection. It is asked by nobody, since a function's
-/// role may send mail and nothing else: that it refuses is as good as any answer.
+/// Opens the connection to the mail service with an unsigned request, so that the first letter does not wait for it. The function's
+/// role may only send mail, so a signed request would be refused, too. A refusal is a success, because the connection is open.
 ///
 /// # Errors
 ///
-/// There is no answer; with what is known of why.
+/// The mail service did not respond. The error is the code or the kind of failure. A letter can still be sent later.
 pub async fn reach(mail: &Client) -> Result<(), String> {
     match mail.get_send_quota().customize().interceptor(Unsigned).send().await {
         Ok(_) | Err(SdkError::ServiceError(_)) => Ok(()),
@@ -19,7 +19,7 @@ pub async fn reach(mail: &Client) -> Result<(), String> {
     }
 }
 
-/// Takes the signature off a request.
+/// Removes the signature of a request.
 #[derive(Debug)]
 struct Unsigned;
 
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_asks_and_the_connection_serves_whoever_does() {
+    async fn an_unsigned_request_opens_the_connection_for_the_next_signed_one() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let mail = client(format!("http://{}", listener.local_addr().unwrap()));
         let opened = Arc::new(AtomicUsize::new(0));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_answer_is_told() {
+    async fn a_service_that_does_not_respond_is_an_error() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let mail = client(format!("http://{}", listener.local_addr().unwrap()));
         drop(listener);
