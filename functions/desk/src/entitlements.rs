@@ -1,4 +1,4 @@
-//! Entitlements that another system has sold: one, or a batch in JSON lines.
+//! The import of entitlements that another system has sold: one, or a batch in JSON lines.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,16 +26,16 @@ use crate::{
     state::{ATTEMPTS, Desk},
 };
 
-/// The largest batch that is read: a thousand lines of two kilobytes each. Most have half of one.
+/// The largest batch that is read, in bytes: a thousand lines of 2 KB each. Most lines have about 0.5 KB.
 pub(crate) const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
 /// The most lines of a batch.
 const MAX_BATCH: usize = 1_000;
 
-/// How many lines are written concurrently. A gateway waits half a minute for all lines.
+/// The number of lines that are written concurrently. API Gateway waits at most 30 seconds for all lines.
 const AT_ONCE: usize = 16;
 
-/// `GET /v1/desk/entitlements/{sen}`: without its key, which only its own contacts see.
+/// `GET /v1/desk/entitlements/{sen}`: the entitlement without its key, which only its own contacts see.
 pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(given): Path<String>) -> Reply {
     let entitlement = desk.store.entitlement(&sen(&given)?).await?.ok_or_else(Refusal::not_found)?;
     Ok(Json(EntitlementView::from(&entitlement)).into_response())
@@ -95,17 +95,17 @@ pub(crate) async fn import_lines(
 
 /// The lines of a batch.
 struct Batch {
-    /// Those that can be judged.
+    /// The lines that can be checked against the rules.
     lines: Vec<Line>,
-    /// What became of those that cannot, by their number.
+    /// The results of the other lines, by line number.
     outcomes: BTreeMap<usize, LineOutcome>,
 }
 
-/// A line that can be judged.
+/// A line that can be checked against the rules.
 struct Line {
-    /// From 1.
+    /// The line number, from 1.
     number: usize,
-    /// `None` when what it says is no number, which is noted in the body.
+    /// The entitlement number. `None`: it is missing or malformed. The body then contains this fault.
     sen: Option<Sen>,
     body: RecordBody<EntitlementRequest>,
 }
@@ -156,7 +156,7 @@ fn is_json_lines(headers: &HeaderMap) -> bool {
 }
 
 impl Desk {
-    /// Imports an entitlement over the one that is known.
+    /// Imports an entitlement, and replaces the stored one.
     async fn import(
         &self,
         staff: &Staff,
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_wrong_stops_no_other() {
+    fn a_line_with_a_mistake_does_not_stop_the_others() {
         let body = format!(
             "{{\"sen\": \"{}\"}}\r\n\n{{\"sen\": 7}}\nnot json\n{{\"sen\": \"{}\"}}\n{{\"sen\": \"SEN-1\"}}\n{{\"sen\": \"{}\"}}\n",
             SENS[0],
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_batch_of_a_thousand_long_lines_is_read() {
-        let minter = Minter::new(b"sold before, by somebody else");
+        let minter = Minter::new(b"sold before, by another system");
         let quote = minter.quote_from_seed("a batch");
         let name = "A name as long as any ".repeat(4);
         let contact = serde_json::json!({ "name": name, "email": format!("{}@acme.example", "x".repeat(60)) });
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_says_what_it_is() {
+    fn a_batch_has_the_content_type_of_json_lines() {
         let sent = |kind: &str| is_json_lines(&HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]));
         assert!(sent("application/jsonl") && sent("Application/X-NDJSON; charset=utf-8"));
         assert!(!sent("application/json") && !sent("") && !is_json_lines(&HeaderMap::new()));
@@ -299,26 +299,26 @@ mod tests {
     }
 
     #[test]
-    fn r106_the_subscription_that_lasts_longest_is_noted() {
+    fn r106_the_subscription_with_the_latest_end_is_recorded() {
         let (sooner, later) = (date(2027, 1, 1), date(2028, 1, 1));
         let new = held("Agency", 0, sooner);
         let written = |known: &[GovernmentSubscription]| noted(None, Some(new.clone()), known, None);
         assert_eq!(written(&[]), std::slice::from_ref(&new));
         assert_eq!(written(&[held("AGENCY", 1, later)]), []);
         assert_eq!(written(&[held("Other", 1, later)]), std::slice::from_ref(&new));
-        assert_eq!(written(&[held("Agency", 0, later)]), std::slice::from_ref(&new), "of the same number, as it is now");
+        assert_eq!(written(&[held("Agency", 0, later)]), std::slice::from_ref(&new), "the same subscription replaces its record");
         assert_eq!(noted(None, None, &[], None), []);
     }
 
     #[test]
-    fn r106_who_was_named_by_mistake_can_subscribe_again() {
+    fn r106_a_customer_who_was_named_by_mistake_can_subscribe_again() {
         let end = date(2027, 1, 1);
         let (old, new) = (held("Wrong", 0, end), held("Right", 0, end));
         let purchased = date(2026, 1, 1);
         let before = an_entitlement(purchased);
         let written = |known: &[GovernmentSubscription]| noted(Some(old.clone()), Some(new.clone()), known, Some(&before));
         assert_eq!(written(std::slice::from_ref(&old)), [held("Wrong", 0, purchased), new.clone()]);
-        assert_eq!(written(&[held("Wrong", 2, end)]), std::slice::from_ref(&new), "another subscription of theirs stays");
+        assert_eq!(written(&[held("Wrong", 2, end)]), std::slice::from_ref(&new), "the record of another subscription stays");
         assert_eq!(noted(Some(new.clone()), Some(new.clone()), std::slice::from_ref(&new), Some(&before)), [new]);
     }
 

@@ -1,4 +1,4 @@
-//! The vendor's policy: which one is in force, what it says, and putting another one in force without a deployment.
+//! The vendor's policy: which one is in force, its files, and the publication of another one without a deployment.
 
 use std::sync::Arc;
 
@@ -25,21 +25,21 @@ const MAX_MISTAKES: usize = 200;
 
 /// `GET /v1/desk/policy`.
 pub(crate) async fn in_force(State(desk): State<Arc<Desk>>) -> Reply {
-    // Before anything was published, this publishes the vendor's folder.
+    // If no policy was published yet, this publishes the vendor's folder.
     desk.policies.current().await?;
     let in_force = desk.store.policy_in_force().await?.ok_or_else(Refusal::not_found)?;
     Ok(view(&in_force))
 }
 
-/// `GET /v1/desk/policy/{version}`: its files, whenever it was in force.
+/// `GET /v1/desk/policy/{version}`: the files of a policy that is or was in force.
 pub(crate) async fn files(State(desk): State<Arc<Desk>>, Path(version): Path<String>) -> Reply {
     let files = if is_reference(&version) { desk.store.policy_files(&version).await? } else { None };
     let files = files.ok_or_else(Refusal::not_found)?;
     Ok(Json(PolicyFilesView { version: &version, files: &files }).into_response())
 }
 
-/// `PUT /v1/desk/policy`: the whole policy, in force at once here and everywhere within a minute; or every mistake in it,
-/// and nothing is stored.
+/// `PUT /v1/desk/policy`: publishes a whole policy. It is in force at once in this process, and within a minute in all others. If
+/// it has mistakes, the refusal lists them, and nothing is stored.
 pub(crate) async fn publish(State(desk): State<Arc<Desk>>, Extension(staff): Extension<Staff>, body: Bytes) -> Reply {
     let PolicyBody { files, version, reason, mut faults } = PolicyBody::read(&body)?;
     if !faults.is_empty() {
@@ -85,7 +85,7 @@ fn mistakes_of(mistakes: Mistakes) -> Faults {
     faults
 }
 
-/// Where each mistake is, and what to do about it.
+/// The pointer and the text of each mistake.
 fn places(Mistakes(mistakes): Mistakes) -> impl Iterator<Item = (String, String)> {
     mistakes.into_iter().map(|Mistake { file, line, what }| {
         let detail = line.map_or_else(|| what.clone(), |line| format!("Line {line}: {what}"));

@@ -199,7 +199,8 @@ pub(crate) async fn site(State(desk): State<Arc<Desk>>, Path(given): Path<String
     desk.read::<Site>(Key::site(&host(&given)?)).await
 }
 
-/// `GET /v1/desk/audit/{kind}/{id}`: the end of it — R118. The kind is the record's place in its own path.
+/// `GET /v1/desk/audit/{kind}/{id}`: the last audit entries of a record — R118. The kind is the same word as in the record's own
+/// path, such as `partners`.
 pub(crate) async fn audit(State(desk): State<Arc<Desk>>, Path((kind, id)): Path<(String, String)>) -> Reply {
     let key = match &*kind {
         "partners" => Key::partner(organization(&id)?),
@@ -239,7 +240,7 @@ fn host(given: &str) -> Result<String, Refusal> {
     site_host(given).ok_or_else(|| Refusal::new(Code::ValueInvalid, detail))
 }
 
-/// A support entitlement number in a path.
+/// Reads a support entitlement number from a path.
 pub(crate) fn sen(given: &str) -> Result<Sen, Refusal> {
     given.parse().map_err(|_| Refusal::new(Code::ValueInvalid, desk::NOT_A_SEN))
 }
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_again_is_no_change_whatever_was_read() {
+    fn the_same_record_is_no_change_whichever_version_was_read() {
         let first = written(decided(&body("Acme", "0"), None));
         assert_eq!(first.version, 1);
         for version in ["null", "0", "1"] {
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_to_what_is_no_longer_as_it_was_read_is_refused() {
+    fn a_change_to_a_record_that_changed_since_it_was_read_is_refused() {
         let first = written(decided(&body("Acme", "null"), None));
         for version in ["null", "1"] {
             assert_eq!(written(decided(&body("Acme Inc.", version), Some(&first))).version, 2, "{version}");
@@ -297,6 +298,6 @@ mod tests {
             let refused = decided(&body("Acme Inc.", version), Some(&first)).err();
             assert_eq!(refused, Some(Code::RecordChanged), "{version}");
         }
-        assert_eq!(decided(&body("Acme", "1"), None).err(), Some(Code::RecordChanged), "there is none any more");
+        assert_eq!(decided(&body("Acme", "1"), None).err(), Some(Code::RecordChanged), "the record does not exist");
     }
 }

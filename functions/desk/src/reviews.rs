@@ -27,7 +27,7 @@ use crate::{
     state::{ATTEMPTS, Desk},
 };
 
-/// The most quotes in review that are listed: those that are due first.
+/// The most quotes in review that are listed. Those that are due first are listed.
 const MAX_WAITING: u16 = 100;
 
 /// `GET /v1/desk/reviews`: what waits for a decision (R34).
@@ -36,15 +36,15 @@ pub(crate) async fn waiting(State(desk): State<Arc<Desk>>) -> Reply {
     Ok(Json(ReviewsView { quotes: quotes.iter().map(ReviewView::from).collect(), more }).into_response())
 }
 
-/// `GET /v1/desk/quotes/{number}`: what is to be decided about, or who has decided, and why.
+/// `GET /v1/desk/quotes/{number}`: the quote with the reasons for its review, or with the decision.
 pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(number): Path<String>) -> Reply {
     let number = number.parse().map_err(|_| Refusal::not_found())?;
     let quote = desk.store.quote(&number).await?.ok_or_else(Refusal::not_found)?;
     Ok(Json(QuoteView::for_staff(&quote, desk.clock.now())).into_response())
 }
 
-/// `POST /v1/desk/quotes/{number}/approve`: it is issued, with the discounts that are proven by now (R58), and its validity
-/// counts from now (R35).
+/// `POST /v1/desk/quotes/{number}/approve`: issues the quote with the discounts that are proven now (R58). Its validity begins now
+/// (R35).
 pub(crate) async fn approve(
     State(desk): State<Arc<Desk>>,
     Extension(staff): Extension<Staff>,

@@ -1,4 +1,4 @@
-//! What becomes a record, and what is said about what does not: bodies against the example vendor's policy.
+//! Which bodies become records, and the faults of the others, with the example vendor's policy.
 
 use contract::desk::{self, RecordBody};
 use domain::{
@@ -25,7 +25,7 @@ fn noon(day: &str) -> Timestamp {
     format!("{day}T12:00:00Z").parse().expect("a day")
 }
 
-/// What `by` brings in on a day.
+/// The record that `by` sends on a day, or its faults.
 fn judge<T, R>(
     read: fn(&[u8]) -> Result<RecordBody<R>, Refusal>,
     body: &Value,
@@ -62,7 +62,7 @@ fn entitlement(body: &Value, before: Option<&Entitlement>) -> Result<Entitlement
     judge(desk::entitlement, body, ANNA, |request, on, faults| request.check(Some(&sen), before, on, faults))
 }
 
-/// `body` with `value` at `pointer`; `null` is the same as leaving it out.
+/// `body` with `value` at `pointer`. `null` is the same as an absent member.
 fn with(body: &Value, pointer: &str, value: Value) -> Value {
     let mut body = body.clone();
     match body.pointer_mut(pointer) {
@@ -182,7 +182,7 @@ fn r4_memberships_never_share_a_day() {
 }
 
 #[test]
-fn r59_evidence_has_everything_that_the_segment_s_proof_asks_for() {
+fn r59_evidence_has_every_member_that_the_segment_requires() {
     assert!(evidence(&some_evidence(), None, ANNA).is_ok());
     for missing in ["/registration_number", "/country"] {
         let wrong = with(&some_evidence(), missing, Value::Null);
@@ -213,7 +213,7 @@ fn r59_evidence_has_everything_that_the_segment_s_proof_asks_for() {
 }
 
 #[test]
-fn r58_whoever_sends_the_same_evidence_again_has_not_verified_it_again() {
+fn r58_sending_the_same_evidence_again_does_not_verify_it_again() {
     let mut first = evidence(&some_evidence(), None, ANNA).unwrap();
     first.advance();
     assert_eq!((&*first.verified_by, first.verified_on, first.version), ("anna", date(2026, 11, 22), 1));
@@ -226,7 +226,7 @@ fn r58_whoever_sends_the_same_evidence_again_has_not_verified_it_again() {
 }
 
 #[test]
-fn r91_a_certificate_counts_where_its_kind_does() {
+fn r91_a_certificate_is_valid_only_where_its_kind_is_used() {
     let resale = certificate("C-1", &a_certificate()).unwrap();
     assert_eq!((resale.region.as_deref(), &*resale.number, &*resale.verified_by), (Some("US-CA"), "SR-101", "anna"));
 
@@ -239,7 +239,7 @@ fn r91_a_certificate_counts_where_its_kind_does() {
 }
 
 #[test]
-fn r91_a_vat_id_is_its_own_reference_in_its_canonical_spelling() {
+fn r91_the_reference_of_a_vat_id_is_its_canonical_spelling() {
     assert_eq!(certificate("DE136695976", &a_vat_id()).unwrap().number, "DE136695976");
     for id in ["de136695976", "DE-136-695-976", "DE136695970", "C-1"] {
         assert_eq!(certificate(id, &a_vat_id()), Err(at(&[(Code::ValueInvalid, "/kind")])), "{id}");
@@ -279,7 +279,7 @@ fn r31_a_site_names_people_in_three_roles_and_no_other() {
 }
 
 #[test]
-fn what_was_sold_before_is_an_entitlement_without_a_quote_and_without_a_key() {
+fn an_imported_entitlement_has_no_quote_and_no_key() {
     let perpetual = entitlement(&an_entitlement(), None).unwrap();
     assert_eq!(
         (perpetual.kind, perpetual.statement.quote.is_none(), perpetual.statement.file.is_none()),
@@ -296,11 +296,11 @@ fn what_was_sold_before_is_an_entitlement_without_a_quote_and_without_a_key() {
     );
 
     let ended = with(&an_entitlement(), "/end", json!("2026-03-01"));
-    assert!(entitlement(&ended, None).is_ok(), "what has ended can still be renewed");
+    assert!(entitlement(&ended, None).is_ok(), "an entitlement that has ended can still be renewed");
 }
 
 #[test]
-fn an_import_says_everything_that_is_wrong_at_once() {
+fn an_import_reports_all_faults_at_once() {
     let wrong = json!({
         "product": "tracker-server",
         "edition": "premium",
@@ -330,7 +330,7 @@ fn an_import_says_everything_that_is_wrong_at_once() {
 }
 
 #[test]
-fn a_line_without_a_number_is_told_what_else_is_wrong() {
+fn a_line_without_a_number_reports_its_other_faults_too() {
     let line = |sen: Value| {
         let line = with(&with(&an_entitlement(), "/tier", json!(26)), "/sen", sen);
         let policy = policy();
@@ -363,7 +363,7 @@ fn product_edition_and_tier_of_an_import_are_in_the_policy() {
 }
 
 #[test]
-fn importing_again_keeps_what_is_not_the_sender_s_to_say() {
+fn importing_again_keeps_the_members_that_the_sender_cannot_set() {
     let mut first = entitlement(&an_entitlement(), None).unwrap();
     first.advance();
     first.statement.issued_at = noon("2026-06-01");
@@ -377,14 +377,14 @@ fn importing_again_keeps_what_is_not_the_sender_s_to_say() {
 }
 
 #[test]
-fn what_a_quote_has_sold_is_not_imported_over() {
+fn an_import_does_not_replace_an_entitlement_that_a_quote_has_sold() {
     let mut sold = entitlement(&an_entitlement(), None).unwrap();
     sold.statement.quote = Some("Q-2222-22222".parse().unwrap());
     assert_eq!(entitlement(&an_entitlement(), Some(&sold)), Err(at(&[(Code::RecordChanged, "")])));
 }
 
 #[test]
-fn r106_only_a_government_subscription_is_the_customer_s_only_one() {
+fn r106_only_a_subscription_to_a_government_product_is_recorded_as_one() {
     let body = with(&with(&an_entitlement(), "/product", json!("tracker-government-cloud")), "/tier", json!(500));
     let government = entitlement(&body, None).unwrap();
     let held = GovernmentSubscription::of(&government, &policy()).unwrap();

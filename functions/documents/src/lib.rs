@@ -1,4 +1,4 @@
-//! The PDF of a quote, and of the invoice that a paid quote has.
+//! The PDF of a quote, and the PDF of the invoice of a paid quote.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Documents {
 
     async fn pdf(self: Arc<Self>, document: Document) -> Reply {
         let name = document.number.clone();
-        // Typesetting uses the CPU for long and never yields: on a shared thread, it would block other requests.
+        // Typesetting uses the CPU without a pause. On the shared thread, it would block other requests.
         let pdf = tokio::task::spawn_blocking(move || self.typesetter.pdf(&document)).await;
         match pdf {
             Ok(Ok(pdf)) => Ok(reply(&name, pdf)),

@@ -1,4 +1,4 @@
-//! Licences for those who may see them, and the public keys that verify them.
+//! Licences for the contacts who may see them, and the public keys that verify them.
 
 use std::sync::Arc;
 
@@ -38,14 +38,14 @@ impl Licenses {
         Ok(Arc::new(Self { store, verifier, clock }))
     }
 
-    /// Opens the connection to the table ahead of the first request, and asks for the issuer's keys. A failure is logged, and
-    /// the first request tries again.
+    /// Opens the connection to the table ahead of the first request, and loads the issuer's keys. A failure is logged, and the
+    /// first request retries.
     pub async fn prepare(&self) {
         tokio::join!(runtime::aws::ahead(self.store.published_keys()), self.verifier.prepare());
     }
 
-    /// Who calls, and the entitlement, if the caller may see it. What is missing and what is not theirs are one
-    /// answer (R49: 404, not 403).
+    /// Verifies the caller and loads the entitlement. A missing entitlement and one that the caller may not see get the same
+    /// response (R49: 404, not 403).
     async fn visible(&self, headers: &HeaderMap, sen: &str) -> Reply<(Caller, Entitlement)> {
         let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
         let caller = self.verifier.caller(authorization).await?;
@@ -62,7 +62,7 @@ impl Licenses {
     }
 }
 
-/// The routes, for whichever deployment serves them.
+/// The routes, the same in every deployment.
 pub fn routes(licenses: Arc<Licenses>) -> Router {
     Router::new()
         .route("/v1/licenses/{sen}", get(view))
@@ -77,7 +77,7 @@ async fn view(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, he
     Ok(Json(LicenseView::from(&entitlement)).into_response())
 }
 
-/// `POST /v1/licenses/{sen}/reveal` — R52: the licence file, once the note of who sees it is durable.
+/// `POST /v1/licenses/{sen}/reveal` — R52: the licence file. First, the note of who reads it is stored durably.
 async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, headers: HeaderMap) -> Reply {
     let (caller, entitlement) = licenses.visible(&headers, &sen).await?;
     let now = licenses.clock.now();
@@ -97,7 +97,8 @@ async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, 
     Ok(Json(revealed).into_response())
 }
 
-/// `GET /.well-known/license-keys.json`: every key that ever signed, as an RFC 8037 JWK set. Verifiers may keep it.
+/// `GET /.well-known/license-keys.json`: every key that ever signed a licence, as a JWK set (RFC 7517, RFC 8037). Verifiers may
+/// cache it.
 async fn keys(State(licenses): State<Arc<Licenses>>) -> Reply {
     let published = licenses.store.published_keys().await?;
     let keys = published.iter().map(|jwk| serde_json::from_str::<PublicKey>(jwk)).collect::<Result<JwkSet, _>>();

@@ -100,7 +100,7 @@ async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMa
 }
 
 impl Payments {
-    /// The receipt, and the quote that it paid — or else the one that the event names.
+    /// Loads the payment's receipt, and the quote that it has paid, or else the quote that the event names.
     async fn load(&self, notice: &PaymentNotice) -> Result<(Option<Receipt>, Option<domain::Quote>), store::Error> {
         let named = notice.reference.as_ref().map(|reference| &reference.quote);
         let (receipt, quote) = self.store.receipt_and_quote(&notice.payment, named).await?;

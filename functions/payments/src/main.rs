@@ -7,8 +7,8 @@ use runtime::{Clock, aws};
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::start();
     let config = aws::config().await?;
-    // A payment that nobody made: there is nothing else to read before one is told.
-    let nobodys = PaymentId::new("none", "none");
-    let (store, configuration) = aws::open(&config, async |store| store.receipt_and_quote(&nobodys, None).await).await?;
+    // Reading a payment that does not exist opens the connection to the table before the first webhook.
+    let absent = PaymentId::new("none", "none");
+    let (store, configuration) = aws::open(&config, async |store| store.receipt_and_quote(&absent, None).await).await?;
     runtime::serve(payments::routes(payments::Payments::start(&configuration, store, Clock::system())?)).await
 }

@@ -1,4 +1,4 @@
-//! Stripe's webhooks: its signature scheme, and the few events that move money here.
+//! Stripe's webhooks: the signature scheme, and the events that are used here (Stripe documentation, "Webhooks").
 
 use axum::http::HeaderValue;
 use domain::{
@@ -14,14 +14,14 @@ use sha2::Sha256;
 /// The header that carries the signature.
 pub const SIGNATURE: &str = "stripe-signature";
 
-/// How far the signature's time may be from ours (Stripe's own default): older ones may be replays.
+/// The largest difference between the signature's time and the present, as in Stripe's libraries. An older event may be a replay.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// The endpoint's signing secrets: while one rotates, Stripe signs with both.
+/// The endpoint's signing secrets. During a rotation, Stripe signs with the old and the new one.
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// The secret in use, and the other one of a rotation.
+    /// Takes the current secret, and the other one of a rotation.
     pub fn new(current: Secret, other: Option<Secret>) -> Self {
         Self(std::iter::once(current).chain(other).collect())
     }
@@ -47,7 +47,7 @@ impl Secrets {
             mac.update(time.as_bytes());
             mac.update(b".");
             mac.update(body);
-            // Every signature is compared, whichever fits: how long it takes tells nothing.
+            // Every signature is compared even after one matches, so that the duration reveals nothing.
             signatures.iter().fold(false, |found, signature| found | mac.clone().verify_slice(signature).is_ok())
         });
         if !genuine {
@@ -75,12 +75,12 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(out)
 }
 
-/// What a genuine event states.
+/// The content of an authentic event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StripeEvent {
-    /// A payment succeeded, failed, was refunded or was withdrawn by a dispute.
+    /// A payment succeeded, failed, was refunded or was charged back by a dispute.
     Notice(PaymentNotice),
-    /// A dispute over this payment was won: its money is back.
+    /// A dispute over this payment was won, and its money was returned to the vendor.
     DisputeWon(PaymentId),
     /// An event of a type that is not used here, or of test mode where only live money counts.
     Ignored,
@@ -125,7 +125,7 @@ struct Session {
 #[derive(Deserialize)]
 struct Intent {
     id: String,
-    /// What was asked for; what was received is less only when the capture was partial.
+    /// The requested amount. The received amount is lower only after a partial capture.
     #[serde(default)]
     amount: i64,
     amount_received: Option<i64>,
@@ -153,7 +153,7 @@ struct Charge {
     metadata: Option<Metadata>,
 }
 
-/// `dispute`: a chargeback, or a bank debit that came back
+/// `dispute`: a chargeback, or a returned bank debit
 #[derive(Deserialize)]
 struct Dispute {
     id: String,
@@ -164,7 +164,7 @@ struct Dispute {
 }
 
 impl Dispute {
-    /// The disputed payment, as the events of its success name it.
+    /// The disputed payment, with the same id as in the events of its success.
     fn payment(&self) -> Result<PaymentId, Refusal> {
         let payment = self.payment_intent.as_ref().or(self.charge.as_ref());
         payment
@@ -179,7 +179,7 @@ struct Metadata {
     quote_revision: Option<String>,
 }
 
-/// An id, or the whole object that it stands for.
+/// An id, or the expanded object with this id (Stripe documentation, "Expanding responses").
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Expandable {
@@ -206,8 +206,8 @@ const USED_EVENTS: [&str; 7] = [
     "charge.dispute.funds_reinstated",
 ];
 
-/// Reads a genuine event. `Err` means that it has not the form that Stripe documents: it is not acknowledged, so that
-/// Stripe keeps it and its sender sees it fail.
+/// Reads an authentic event. `Err`: the event does not have the form that Stripe documents. It is not acknowledged, so that
+/// Stripe retries it and shows the failed delivery.
 pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal> {
     let event: Event = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     if !USED_EVENTS.contains(&&*event.kind) || (!event.livemode && !accept_test_mode) {
@@ -216,14 +216,14 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
     let Details { created, data: Data { object } } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     let at = Timestamp::from_second(created)
         .map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a Unix time in seconds."))?;
-    let told = |payment: &str, reference, news| {
-        Ok(StripeEvent::Notice(PaymentNotice { payment: PaymentId::new("stripe", payment), at, reference, event: news }))
+    let notice = |payment: &str, reference, event| {
+        Ok(StripeEvent::Notice(PaymentNotice { payment: PaymentId::new("stripe", payment), at, reference, event }))
     };
     match &*event.kind {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             let session = of::<Session>(object)?;
-            // A completed session may still wait for its money: `async_payment_succeeded` follows when it is there. A
-            // session over nothing asks for none.
+            // A completed session may still wait for its money. `async_payment_succeeded` follows when it has arrived. A session
+            // with a total of zero needs no payment.
             let paid =
                 session.payment_status.as_deref().unwrap_or(if event.kind.ends_with("succeeded") { "paid" } else { "unpaid" });
             let (Some(amount), Some(currency), "paid") =
@@ -231,37 +231,37 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
             else {
                 return Ok(StripeEvent::Ignored);
             };
-            let news =
+            let succeeded =
                 PaymentEvent::Succeeded { money: money(amount, currency)?, methods: methods(&session.payment_method_types) };
             let reference = reference(session.metadata.as_ref(), session.client_reference_id.as_deref());
-            told(session.payment_intent.as_ref().map_or(&session.id, Expandable::id), reference, news)
+            notice(session.payment_intent.as_ref().map_or(&session.id, Expandable::id), reference, succeeded)
         }
         "payment_intent.succeeded" => {
             let intent = of::<Intent>(object)?;
-            let news = PaymentEvent::Succeeded {
+            let succeeded = PaymentEvent::Succeeded {
                 money: money(intent.amount_received.unwrap_or(intent.amount), &intent.currency)?,
                 methods: methods(&intent.payment_method_types),
             };
-            told(&intent.id, reference(intent.metadata.as_ref(), None), news)
+            notice(&intent.id, reference(intent.metadata.as_ref(), None), succeeded)
         }
         "payment_intent.payment_failed" => {
             let intent = of::<Intent>(object)?;
             let reason = intent.last_payment_error.and_then(|error| error.code).unwrap_or_else(|| "unknown".to_owned());
-            told(&intent.id, reference(intent.metadata.as_ref(), None), PaymentEvent::Failed { reason })
+            notice(&intent.id, reference(intent.metadata.as_ref(), None), PaymentEvent::Failed { reason })
         }
         "charge.refunded" => {
             let charge = of::<Charge>(object)?;
-            let news = PaymentEvent::Refunded { total: money(charge.amount_refunded, &charge.currency)? };
-            told(
+            let refunded = PaymentEvent::Refunded { total: money(charge.amount_refunded, &charge.currency)? };
+            notice(
                 charge.payment_intent.as_ref().map_or(&charge.id, Expandable::id),
                 reference(charge.metadata.as_ref(), None),
-                news,
+                refunded,
             )
         }
         "charge.dispute.funds_withdrawn" => {
             let dispute = of::<Dispute>(object)?;
             let (payment, money) = (dispute.payment()?, money(dispute.amount, &dispute.currency)?);
-            // A dispute does not say what the payment was for: its receipt does.
+            // A dispute does not name the quote. The payment's receipt does.
             Ok(StripeEvent::Notice(PaymentNotice {
                 payment,
                 at,
@@ -278,7 +278,7 @@ fn of<T: serde::de::DeserializeOwned>(object: serde_json::Value) -> Result<T, Re
     serde_json::from_value(object).map_err(|error| unreadable(&error))
 }
 
-/// Names the place of the fault, and no value: an event carries people's names.
+/// The refusal of an event that cannot be read. It contains no value of the event, because an event contains people's names.
 fn unreadable(error: &serde_json::Error) -> Refusal {
     let category = match error.classify() {
         serde_json::error::Category::Data => "a member is missing or has another type than Stripe documents",
@@ -290,7 +290,7 @@ fn unreadable(error: &serde_json::Error) -> Refusal {
     )
 }
 
-/// `metadata.quote_number`, or `client_reference_id` where Stripe's checkout has no metadata.
+/// The quote that the payment is for: `metadata.quote_number`, or `client_reference_id` if a checkout has no metadata.
 fn reference(metadata: Option<&Metadata>, client_reference_id: Option<&str>) -> Option<Reference> {
     let number = |text: &str| text.parse::<QuoteNumber>().ok();
     let named = metadata.and_then(|metadata| metadata.quote_number.as_deref()).and_then(number);
@@ -299,7 +299,8 @@ fn reference(metadata: Option<&Metadata>, client_reference_id: Option<&str>) -> 
     Some(Reference { quote, revision })
 }
 
-/// Stripe's amount in ISO 4217's minor units: for a few currencies Stripe counts other decimals than ISO does.
+/// Stripe's amount in the minor units of ISO 4217. For a few currencies, Stripe uses another number of decimals (Stripe
+/// documentation, "Supported currencies").
 fn money(amount: i64, currency: &str) -> Result<Money, Refusal> {
     let code = currency.to_ascii_uppercase();
     let currency: Currency =
@@ -316,7 +317,7 @@ fn money(amount: i64, currency: &str) -> Result<Money, Refusal> {
     Ok(Money::new(minor, currency))
 }
 
-/// The methods that were possible: the events do not say which of them was used. Wallets and links are cards.
+/// The methods that the payment allowed. The events do not state which of them was used. Wallets and Link count as cards.
 fn methods(types: &[String]) -> Vec<Method> {
     let method = |kind: &String| match &**kind {
         "paypal" => Method::Paypal,
@@ -333,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_translated_to_iso_minor_units() {
+    fn amounts_are_converted_to_iso_minor_units() {
         let minor = |amount, code| money(amount, code).map(|money| money.minor).map_err(|refusal| refusal.code());
         assert_eq!(minor(4_200_000, "usd"), Ok(4_200_000));
         assert_eq!(minor(5_040_000, "jpy"), Ok(5_040_000));
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_completed_session_without_its_money_pays_nothing() {
+    fn a_completed_session_that_is_unpaid_pays_nothing() {
         let event = |status: &str| {
             serde_json::json!({
                 "id": "evt_1", "type": "checkout.session.completed", "created": 1_780_000_000, "livemode": true,
@@ -357,7 +358,7 @@ mod tests {
         };
         assert_eq!(read(event("unpaid").as_bytes(), false), Ok(StripeEvent::Ignored));
         assert!(
-            matches!(read(event("paid").as_bytes(), false), Ok(StripeEvent::Notice(told)) if told.payment.as_str() == "stripe:pi_1")
+            matches!(read(event("paid").as_bytes(), false), Ok(StripeEvent::Notice(notice)) if notice.payment.as_str() == "stripe:pi_1")
         );
     }
 

@@ -145,7 +145,7 @@ fn references(wanted: &Wanted) -> usize {
     wanted.evidence.len() + wanted.government_subscriptions.len() + certificates.count()
 }
 
-/// Where a request comes from. Whoever has one address of IPv6 has all of its network.
+/// The source of a request. An IPv6 customer has a whole /64 network, so its addresses are counted together.
 fn network(ip: IpAddr) -> String {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.to_string(),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn r28_only_what_an_address_proves_is_counted_by_name_and_a_vat_id_not_at_all() {
+    fn r28_entitlements_and_sites_are_counted_by_name_and_a_vat_id_not_at_all() {
         let minter = Minter::new(b"test");
         let sen = minter.sen(&minter.quote_from_seed("one"), 1, 0);
         let wanted = Wanted {
@@ -223,11 +223,15 @@ mod tests {
         let mailbox = |text: &str| mailbox(&Email::parse(text).expect("an address"));
         assert_eq!(mailbox("Rita+Quotes+1@Reseller.Example"), mailbox("rita@reseller.example"));
         assert_ne!(mailbox("rita@reseller.example"), mailbox("rita@another.example"));
-        assert_ne!(mailbox("rita.b@reseller.example"), mailbox("ritab@reseller.example"), "dots matter to most");
+        assert_ne!(
+            mailbox("rita.b@reseller.example"),
+            mailbox("ritab@reseller.example"),
+            "most mail services treat dots as part of the name"
+        );
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_place_and_an_address_of_ipv4_is() {
+    fn an_ipv6_network_is_one_source_and_so_is_an_ipv4_address() {
         let network = |ip: &str| network(ip.parse().expect("an address"));
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));

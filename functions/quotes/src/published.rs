@@ -1,4 +1,4 @@
-//! What the vendor publishes, made from the policy that prices quotes (R57, R67).
+//! Public list prices and payment methods, from the policy that prices quotes (R57, R67).
 
 use std::sync::Arc;
 
@@ -15,28 +15,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::Quotes;
 
-/// `GET /v1/pricing` — R57: list prices and discounts of today.
+/// `GET /v1/pricing` — R57: today's list prices and discounts.
 pub(crate) async fn pricing(State(quotes): State<Arc<Quotes>>) -> Reply {
     let policy = quotes.policies.current().await?;
     let today = day_of(quotes.clock.now(), &policy.timezone);
     Ok(public(&PricingView::of(&policy, today)))
 }
 
-/// The language that names are wanted in.
+/// The language of the names in the response.
 #[derive(Deserialize)]
 pub(crate) struct Language {
     #[serde(default)]
     locale: String,
 }
 
-/// `GET /v1/payment-methods` — R67: every method in every currency, with `?locale=` in a language of the vendor's.
+/// `GET /v1/payment-methods` — R67: every method in every currency. `?locale=` selects one of the vendor's languages.
 pub(crate) async fn payment_methods(State(quotes): State<Arc<Quotes>>, Query(language): Query<Language>) -> Reply {
     let policy = quotes.policies.current().await?;
     let language = policy.wording.negotiate(&language.locale);
     Ok(public(&PaymentMethodsView::of(&policy, language)))
 }
 
-/// Anyone may keep it for a minute: as long as a policy is kept here.
+/// A response that caches may store for a minute, as long as this process caches the policy.
 fn public(view: &impl Serialize) -> Response {
     let mut response = Json(view).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));

@@ -39,11 +39,11 @@ impl Tally {
 /// The decision about a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is one of the few that are always admitted.
+    /// It is one of the first few, which are always admitted.
     Admit,
-    /// The counter of all processes decides.
+    /// The counter of all processes, in the table, decides.
     Ask,
-    /// This process alone has counted too many.
+    /// The count of this process alone exceeds the limit.
     Refuse,
 }
 
@@ -63,28 +63,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_bucket_counts_for_itself_and_each_window_anew() {
+    fn each_bucket_has_its_own_count_and_each_window_starts_at_zero() {
         let mut tally = Tally::default();
         assert_eq!([("a", 7), ("a", 7), ("b", 7), ("a", 7)].map(|(bucket, at)| tally.count(bucket, at)), [1, 2, 1, 3].map(Some));
         assert_eq!(tally.count("a", 8), Some(1));
-        assert_eq!(tally.count("a", 7), Some(1), "a clock that was set back begins anew as well");
+        assert_eq!(tally.count("a", 7), Some(1), "a clock that was set back starts at zero as well");
     }
 
     #[test]
-    fn no_more_is_kept_than_there_is_room_for_and_the_rest_is_asked_about() {
+    fn at_most_the_capacity_is_counted_and_the_table_decides_about_the_others() {
         let mut tally = Tally::default();
         for n in 0..CAPACITY {
             assert_eq!(tally.count(&n.to_string(), 1), Some(1));
         }
         let another = tally.count("another", 1);
         assert_eq!((another, tally.uses.len()), (None, CAPACITY));
-        assert_eq!(Verdict::of(another, 5, 30), Verdict::Ask, "who fills the memory does not get past the limit");
-        assert_eq!(tally.count("0", 1), Some(2), "what is counted goes on");
-        assert_eq!(tally.count("another", 2), Some(1), "and there is room again in the next window");
+        assert_eq!(Verdict::of(another, 5, 30), Verdict::Ask, "a caller who fills the counters does not bypass the limit");
+        assert_eq!(tally.count("0", 1), Some(2), "counted buckets are still counted");
+        assert_eq!(tally.count("another", 2), Some(1), "the next window has free capacity");
     }
 
     #[test]
-    fn few_are_admitted_without_asking_and_too_many_are_refused_without_asking() {
+    fn the_first_few_and_those_above_the_limit_are_decided_without_the_table() {
         let verdicts = [1, 5, 6, 30, 31].map(|count| Verdict::of(Some(count), 5, 30));
         assert_eq!(verdicts, [Verdict::Admit, Verdict::Admit, Verdict::Ask, Verdict::Ask, Verdict::Refuse]);
     }
