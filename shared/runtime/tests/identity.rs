@@ -1,4 +1,4 @@
-//! Tokens of a small issuer on this machine: who is let in, and who is not.
+//! Which tokens are accepted and which are refused. A small issuer on the loopback interface signs them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ impl Key {
         let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
         let public = json!({ "kty": "RSA", "kid": id, "n": BASE64URL.encode(n), "e": BASE64URL.encode(e) });
         let pkcs8 = pair.as_der().expect("PKCS #8");
-        // The library wants the key inside PKCS #8, which for this kind of key begins after 26 bytes.
+        // The library expects the key without the PKCS #8 header, which has 26 bytes for this kind of key.
         Self { id, algorithm: Algorithm::RS256, private: EncodingKey::from_rsa_der(&pkcs8.as_ref()[26..]), public }
     }
 
@@ -71,7 +71,7 @@ impl Key {
         self.sign_with(&self.header(), claims)
     }
 
-    /// As it is sent.
+    /// The value of the `Authorization` header with a token that has this header and these claims.
     fn sign_with(&self, header: &Header, claims: &Value) -> String {
         format!("Bearer {}", jsonwebtoken::encode(header, claims, &self.private).expect("a token"))
     }
@@ -131,7 +131,7 @@ impl Issuer {
         Configuration::from_pairs(settings.into_iter().chain(more)).read(|c| Verifier::read(c, clock())).expect("sound settings")
     }
 
-    /// What a good token of this issuer says.
+    /// The claims of a valid token of this issuer.
     fn claims(&self) -> Value {
         json!({ "iss": self.url, "aud": AUDIENCE, "sub": "user-1", "exp": NOW + 300 })
     }
@@ -149,7 +149,7 @@ fn clock() -> Clock {
     Clock::fixed_at(Timestamp::from_second(NOW).expect("a date"))
 }
 
-/// Lets the verifier's pauses pass; the paused clock runs again before anything waits for the network.
+/// Moves the verifier's timers forward. The clock runs again before a request is sent, because the network needs real time.
 async fn let_pass(duration: Duration) {
     tokio::time::pause();
     tokio::time::advance(duration).await;
@@ -164,7 +164,7 @@ fn refused(result: Result<Caller, IdentityError>) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_good_token_tells_who_calls_whatever_it_is_signed_with() {
+async fn a_valid_token_identifies_the_caller_with_every_supported_algorithm() {
     let keys = [Key::es256("a"), Key::eddsa("b"), Key::rs256("c")];
     let issuer = Issuer::publishing(&keys.each_ref()).await;
     let verifier = issuer.verifier();
@@ -206,7 +206,7 @@ async fn keys_are_fetched_once_for_many_callers_at_once_and_can_be_fetched_ahead
 }
 
 #[tokio::test]
-async fn a_request_without_a_readable_bearer_token_says_so() {
+async fn a_request_without_a_readable_bearer_token_is_refused_with_the_reason() {
     let key = Key::es256("a");
     let issuer = Issuer::publishing(&[&key]).await;
     let verifier = issuer.verifier();
@@ -226,7 +226,7 @@ async fn a_request_without_a_readable_bearer_token_says_so() {
 }
 
 #[tokio::test]
-async fn whoever_sends_no_token_is_nobody_and_whoever_sends_a_bad_one_is_refused() {
+async fn a_request_without_a_token_is_anonymous_and_an_invalid_token_is_refused() {
     let key = Key::es256("a");
     let issuer = Issuer::publishing(&[&key]).await;
     let verifier = issuer.verifier();
@@ -237,7 +237,7 @@ async fn whoever_sends_no_token_is_nobody_and_whoever_sends_a_bad_one_is_refused
     let good = key.sign(&issuer.claims_with(json!({ "groups": ["vendor-staff"] })));
 
     assert_eq!(verifier.optional_caller(&HeaderMap::new()).await, Ok(None));
-    assert_eq!(issuer.fetches(), 0, "and the issuer is not asked");
+    assert_eq!(issuer.fetches(), 0, "the issuer gets no request");
     assert_eq!(verifier.required_caller(&HeaderMap::new()).await, Err(IdentityError::Missing));
 
     let caller = verifier.optional_caller(&headers(&[&good])).await.expect("a good token").expect("a caller");
@@ -254,7 +254,7 @@ async fn whoever_sends_no_token_is_nobody_and_whoever_sends_a_bad_one_is_refused
 }
 
 #[tokio::test]
-async fn a_token_is_good_from_nbf_to_exp_by_our_clock_give_or_take_a_minute() {
+async fn a_token_is_valid_from_nbf_to_exp_by_our_clock_with_a_minute_of_tolerance() {
     let key = Key::eddsa("a");
     let issuer = Issuer::publishing(&[&key]).await;
     let hand = MovableClock::at(Timestamp::from_second(NOW).expect("a date"));
@@ -279,7 +279,7 @@ async fn a_token_is_good_from_nbf_to_exp_by_our_clock_give_or_take_a_minute() {
 }
 
 #[tokio::test]
-async fn claims_that_do_not_fit_are_refused() {
+async fn invalid_claims_are_refused() {
     let key = Key::es256("a");
     let issuer = Issuer::publishing(&[&key]).await;
     let verifier = issuer.verifier();
@@ -307,7 +307,7 @@ async fn claims_that_do_not_fit_are_refused() {
 }
 
 #[tokio::test]
-async fn a_signature_must_be_the_issuers_and_made_as_the_key_says() {
+async fn a_signature_must_be_by_a_key_of_the_issuer_and_with_the_algorithm_of_that_key() {
     let (key, impostor) = (Key::es256("a"), Key::es256("a"));
     let issuer = Issuer::publishing(&[&key]).await;
     let verifier = issuer.verifier();
@@ -319,7 +319,7 @@ async fn a_signature_must_be_the_issuers_and_made_as_the_key_says() {
     altered[1] = BASE64URL.encode(issuer.claims_with(json!({ "sub": "admin" })).to_string());
     assert_eq!(refused(verifier.caller(Some(&altered.join("."))).await), "its signature is wrong");
 
-    // The published key taken for a shared secret (RFC 8725, section 2.1), in the forms in which it is at hand.
+    // The published key, used as a shared secret (RFC 8725, section 2.1), in every form in which it is available.
     let point = [b"\x04".as_slice(), &decoded(&key.public["x"]), &decoded(&key.public["y"])].concat();
     for secret in [point, key.public.to_string().into_bytes(), decoded(&key.public["x"])] {
         let header = Header { kid: Some("a".to_owned()), ..Header::new(Algorithm::HS256) };
@@ -334,7 +334,7 @@ async fn a_signature_must_be_the_issuers_and_made_as_the_key_says() {
         assert_eq!(verifier.caller(Some(&token)).await, Err(IdentityError::Malformed), "{none}");
     }
 
-    // An algorithm that is fine in itself, with the id of a key that is not for it.
+    // A supported algorithm, with the id of a key for another algorithm.
     let other_kind = Key::eddsa("a");
     let reason = "its issuer does not publish the key that signed it";
     assert_eq!(refused(verifier.caller(Some(&other_kind.sign(&claims))).await), reason);
@@ -345,7 +345,7 @@ fn decoded(text: &Value) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_header_that_asks_for_something_else_is_refused() {
+async fn a_token_of_another_type_or_with_an_unknown_extension_is_refused() {
     let key = Key::es256("a");
     let issuer = Issuer::publishing(&[&key]).await;
     let verifier = issuer.verifier();
@@ -363,7 +363,7 @@ async fn a_header_that_asks_for_something_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_without_key_id_is_good_only_where_there_is_no_choice() {
+async fn a_token_without_a_key_id_is_accepted_only_if_one_key_fits() {
     let (one, two, other) = (Key::es256("a"), Key::es256("b"), Key::eddsa("c"));
     let issuer = Issuer::publishing(&[&one, &other]).await;
     let token = one.sign_with(&Header::new(Algorithm::ES256), &issuer.claims());
@@ -375,7 +375,7 @@ async fn a_token_without_key_id_is_good_only_where_there_is_no_choice() {
 }
 
 #[tokio::test]
-async fn keys_that_are_not_understood_or_not_for_this_are_passed_over() {
+async fn keys_of_unknown_kinds_or_for_other_purposes_are_ignored() {
     let (key, encryption, other) = (Key::es256("a"), Key::rs256("enc"), Key::rs256("other"));
     let issuer = Issuer::publishing(&[&key]).await;
     {
@@ -415,7 +415,7 @@ async fn an_unknown_key_id_fetches_the_keys_again_at_most_once_a_minute() {
     let_pass(Duration::from_secs(61)).await;
     assert!(verifier.caller(Some(&new.sign(&issuer.claims()))).await.is_ok());
     assert_eq!(issuer.fetches(), 2);
-    assert!(verifier.caller(Some(&old.sign(&issuer.claims()))).await.is_err(), "what is no longer published is void");
+    assert!(verifier.caller(Some(&old.sign(&issuer.claims()))).await.is_err(), "a key that is no longer published is invalid");
     assert_eq!(issuer.fetches(), 2);
 }
 
@@ -447,11 +447,11 @@ async fn an_issuer_that_is_down_is_not_the_callers_fault() {
     assert!(issuer.server.await.expect_err("it was stopped").is_cancelled());
 
     assert_eq!(fresh.caller(Some(&token)).await, Err(IdentityError::IssuerUnavailable));
-    assert!(known.caller(Some(&token)).await.is_ok(), "keys at hand still serve");
+    assert!(known.caller(Some(&token)).await.is_ok(), "cached keys are still used");
 }
 
 #[tokio::test]
-async fn an_issuer_that_comes_back_is_asked_again_after_a_few_seconds() {
+async fn an_issuer_that_is_back_gets_another_request_after_a_few_seconds() {
     let key = Key::es256("a");
     let down = Issuer::publishing(&[]).await;
     let issuer_url = down.url.clone();
@@ -502,7 +502,7 @@ async fn documents_that_are_not_the_issuers_are_not_used() {
     for (what, document, expected) in [
         ("its own", good.clone(), Ok("user-1")),
         ("endless", with("padding", json!("x".repeat(300 * 1024))), unavailable),
-        // The unspecified address reaches this machine, but it is not one that is known to stay on it.
+        // The unspecified address reaches this host, but it is not a loopback address.
         ("keys in the clear", with("jwks_uri", json!(format!("http://0.0.0.0:{port}/keys"))), unavailable),
         ("keys nowhere", with("jwks_uri", json!("/keys")), unavailable),
     ] {
@@ -514,7 +514,7 @@ async fn documents_that_are_not_the_issuers_are_not_used() {
 }
 
 #[tokio::test]
-async fn only_an_address_that_the_issuer_verified_counts() {
+async fn only_an_email_address_that_the_issuer_verified_is_used() {
     let key = Key::es256("a");
     let issuer = Issuer::publishing(&[&key]).await;
     let verifier = issuer.verifier();

@@ -1,4 +1,4 @@
-//! Which policy counts for a function that may not write any, as all but those that price quotes.
+//! Which policy a function uses that has no permission to write policies. Only the functions that price quotes have it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use store::Store;
 use tokio::net::TcpListener;
 
-/// A table in which a policy is in force that nobody here can read, or none, and which answers a code to every write.
+/// A table in which no policy, or one without files, is in force, and which responds to every write with an error code.
 struct Table {
     in_force: Option<&'static str>,
     to_writes: &'static str,
@@ -28,7 +28,7 @@ impl Table {
         let table = Arc::new(Self { in_force, to_writes, writes: AtomicUsize::new(0) });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let served = Router::new().fallback(answer).with_state(table.clone());
+        let served = Router::new().fallback(respond).with_state(table.clone());
         tokio::spawn(async { axum::serve(listener, served).await.unwrap() });
         let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local"));
         let config = runtime::aws::builder().unwrap().region(Region::new("local")).endpoint_url(endpoint);
@@ -37,9 +37,9 @@ impl Table {
     }
 }
 
-async fn answer(State(table): State<Arc<Table>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
-    let asked = headers["x-amz-target"].to_str().unwrap().rsplit_once('.').unwrap().1;
-    match (asked, table.in_force) {
+async fn respond(State(table): State<Arc<Table>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+    let operation = headers["x-amz-target"].to_str().unwrap().rsplit_once('.').unwrap().1;
+    match (operation, table.in_force) {
         ("GetItem", None) => (StatusCode::OK, Json(json!({}))),
         ("GetItem", Some(version)) => {
             let body = json!({"by": "staff-1", "published_at": "2026-11-22T10:00:00Z", "sequence": 2, "version": version});
@@ -66,19 +66,23 @@ fn policies(store: Store) -> (String, Policies) {
 }
 
 #[tokio::test]
-async fn who_may_not_write_policies_goes_on_with_that_of_the_folder() {
+async fn a_function_without_permission_to_write_uses_the_policy_of_the_folder() {
     for in_force in [Some("0123456789abcdef"), None] {
         let (table, store) = Table::with(in_force, "AccessDeniedException").await;
         let (folder, policies) = policies(store);
         assert_eq!(policies.current().await.unwrap().version, folder, "in force: {in_force:?}");
         assert_eq!(policies.pinned("fedcba9876543210").await.unwrap().version, folder, "for a quote of a lost policy");
-        assert_eq!(table.writes.load(Ordering::SeqCst), 1, "it is tried, for nobody knows who may, and not again for a minute");
+        assert_eq!(
+            table.writes.load(Ordering::SeqCst),
+            1,
+            "a write shows whether it is permitted, and there is no second one for a minute"
+        );
     }
 }
 
-/// A quote that is priced with a policy pins it, so that one that could not be stored must not be used.
+/// A quote pins the policy that priced it, so a policy that could not be stored must not be used.
 #[tokio::test]
-async fn a_policy_that_could_not_be_stored_for_any_other_reason_prices_nothing() {
+async fn a_policy_that_could_not_be_stored_for_another_reason_is_not_used() {
     for in_force in [Some("0123456789abcdef"), None] {
         let (_, store) = Table::with(in_force, "ProvisionedThroughputExceededException").await;
         let (_, policies) = policies(store);

@@ -1,4 +1,4 @@
-//! The table, as DynamoDB is told to make it where no template does.
+//! Creation of the table in a deployment that has no CloudFormation template.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
     limits::EXPIRES,
 };
 
-/// AWS takes some seconds to make a table.
+/// How long to wait for a new table. AWS needs some seconds to create one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The keys of the table.
@@ -32,8 +32,12 @@ const INDEXES: [(&str, [(&str, KeyType); 2]); 2] = [
 ];
 
 impl Store {
-    /// Makes the table with its indexes and its stream, unless they are there, waits until it can be used, and lets what
-    /// expires expire.
+    /// Creates the table with its indexes and its stream, unless they exist, and enables Time to Live. Returns when the table is
+    /// active.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed, or the table is not active after a minute. Retrying is safe.
     pub async fn create_table(&self) -> Result<(), Error> {
         const OPERATION: &str = "CreateTable";
         let keys = elements(TABLE_KEYS).map_err(invalid(OPERATION))?;
@@ -67,20 +71,20 @@ impl Store {
         let usable = self.client.wait_until_table_exists().table_name(&self.table).wait(PATIENCE).await;
         usable.map_err(|error| match error {
             WaitUntilTableExistsError::OperationFailed(failed) => Error::of("DescribeTable", failed.error()),
-            _ => Error::Unavailable { operation: OPERATION, reason: "the table is still not active".to_owned() },
+            _ => Error::Unavailable { operation: OPERATION, reason: "the table is not active after a minute".to_owned() },
         })?;
-        let told = self.client.describe_table().table_name(&self.table).send().await;
-        let told = told.map_err(|error| Error::of("DescribeTable", &error))?;
-        let there = told.table().map(|table| table.global_secondary_indexes()).unwrap_or_default();
+        let described = self.client.describe_table().table_name(&self.table).send().await;
+        let described = described.map_err(|error| Error::of("DescribeTable", &error))?;
+        let existing = described.table().map(|table| table.global_secondary_indexes()).unwrap_or_default();
         for (name, keys) in INDEXES {
-            if !there.iter().any(|index| index.index_name() == Some(name)) {
+            if !existing.iter().any(|index| index.index_name() == Some(name)) {
                 self.add_index(name, keys).await?;
             }
         }
-        self.let_expire().await
+        self.enable_expiry().await
     }
 
-    /// Gives an index to a table that was made without it.
+    /// Adds an index to a table that was created without it.
     async fn add_index(&self, name: &str, keys: [(&'static str, KeyType); 2]) -> Result<(), Error> {
         const OPERATION: &str = "UpdateTable";
         let create = CreateGlobalSecondaryIndexAction::builder()
@@ -98,23 +102,23 @@ impl Store {
         update.send().await.map(drop).map_err(|error| Error::of(OPERATION, &error))
     }
 
-    /// DynamoDB refuses to be told twice, so it is asked first.
-    async fn let_expire(&self) -> Result<(), Error> {
+    /// Enables Time to Live. DynamoDB refuses to enable it twice, so the state is read first.
+    async fn enable_expiry(&self) -> Result<(), Error> {
         const OPERATION: &str = "UpdateTimeToLive";
-        let told = self.client.describe_time_to_live().table_name(&self.table).send().await;
-        let told = told.map_err(|error| Error::of("DescribeTimeToLive", &error))?;
-        let status = told.time_to_live_description().and_then(TimeToLiveDescription::time_to_live_status);
+        let described = self.client.describe_time_to_live().table_name(&self.table).send().await;
+        let described = described.map_err(|error| Error::of("DescribeTimeToLive", &error))?;
+        let status = described.time_to_live_description().and_then(TimeToLiveDescription::time_to_live_status);
         if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
             return Ok(());
         }
-        let wish = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES).build();
-        let wish = wish.map_err(invalid(OPERATION))?;
-        let update = self.client.update_time_to_live().table_name(&self.table).time_to_live_specification(wish);
+        let enabled = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES).build();
+        let enabled = enabled.map_err(invalid(OPERATION))?;
+        let update = self.client.update_time_to_live().table_name(&self.table).time_to_live_specification(enabled);
         update.send().await.map(drop).map_err(|error| Error::of(OPERATION, &error))
     }
 }
 
-/// The attributes of keys: all are texts.
+/// The definitions of key attributes, which all have the type string.
 fn texts(keys: impl IntoIterator<Item = (&'static str, KeyType)>) -> Result<Vec<AttributeDefinition>, BuildError> {
     let text = |(name, _)| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
     keys.into_iter().map(text).collect()

@@ -16,33 +16,33 @@ use tokio::net::TcpListener;
 const TABLE: &str = "sellthrough";
 
 /// The number of keys in each call.
-type Asked = Arc<Mutex<Vec<usize>>>;
+type KeyCounts = Arc<Mutex<Vec<usize>>>;
 
 /// A DynamoDB that has every requested site, and returns `at_once` items per call.
-async fn answering(at_once: usize) -> (Store, Asked) {
-    let asked = Asked::default();
-    let calls = asked.clone();
-    let answer = async move |body: String| {
+async fn returning(at_once: usize) -> (Store, KeyCounts) {
+    let counts = KeyCounts::default();
+    let calls = counts.clone();
+    let respond = async move |body: String| {
         let request: Value = serde_json::from_str(&body).unwrap();
         let wanted = &request["RequestItems"][TABLE];
         let keys = wanted["Keys"].as_array().unwrap();
         assert_eq!(wanted["ConsistentRead"], true);
         calls.lock().unwrap().push(keys.len());
-        let (answered, left) = keys.split_at(at_once.min(keys.len()));
+        let (returned, left) = keys.split_at(at_once.min(keys.len()));
         let left = if left.is_empty() { json!({}) } else { json!({ TABLE: { "Keys": left, "ConsistentRead": true } }) };
-        let found: Vec<_> = answered.iter().map(site).collect();
+        let found: Vec<_> = returned.iter().map(site).collect();
         Json(json!({ "Responses": { TABLE: found }, "UnprocessedKeys": left }))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await.unwrap() });
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(respond))).await.unwrap() });
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))
         .credentials_provider(Credentials::new("local", "local", None, None, "local"))
         .endpoint_url(endpoint)
         .build();
-    (Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE), asked)
+    (Store::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE), counts)
 }
 
 /// The item under a site's key.
@@ -63,36 +63,36 @@ fn sites(count: usize) -> Wanted {
     Wanted { sites: (0..count).map(|n| format!("s{n}.example")).collect(), ..Wanted::default() }
 }
 
-fn calls(asked: &Asked) -> Vec<usize> {
-    asked.lock().unwrap().clone()
+fn calls(counts: &KeyCounts) -> Vec<usize> {
+    counts.lock().unwrap().clone()
 }
 
 #[tokio::test]
 async fn no_record_takes_no_call_and_a_hundred_records_take_one() {
-    let (store, asked) = answering(100).await;
+    let (store, counts) = returning(100).await;
     assert!(store.facts(&Wanted::default(), None).await.unwrap().sites.is_empty());
-    assert_eq!(calls(&asked), [0; 0]);
+    assert_eq!(calls(&counts), [0; 0]);
 
     assert_eq!(store.facts(&sites(100), None).await.unwrap().sites.len(), 100);
-    assert_eq!(calls(&asked), [100]);
+    assert_eq!(calls(&counts), [100]);
 
     assert_eq!(store.facts(&sites(101), None).await.unwrap().sites.len(), 101);
-    assert_eq!(calls(&asked), [100, 100, 1], "DynamoDB refuses more than a hundred");
+    assert_eq!(calls(&counts), [100, 100, 1], "DynamoDB refuses more than a hundred");
 }
 
 #[tokio::test]
 async fn only_the_keys_that_were_left_out_are_requested_again() {
-    let (store, asked) = answering(4).await;
+    let (store, counts) = returning(4).await;
     let wanted = sites(10);
     let facts = store.facts(&wanted, None).await.unwrap();
     assert_eq!(facts.sites.into_keys().collect::<BTreeSet<_>>(), wanted.sites);
-    assert_eq!(calls(&asked), [10, 6, 2]);
+    assert_eq!(calls(&counts), [10, 6, 2]);
 }
 
 #[tokio::test]
 async fn keys_that_stay_left_out_are_an_error() {
-    let (store, asked) = answering(0).await;
+    let (store, counts) = returning(0).await;
     let error = store.facts(&sites(1), None).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
-    assert_eq!(calls(&asked), [1; 5], "five attempts, and then an error");
+    assert_eq!(calls(&counts), [1; 5], "five attempts, and then an error");
 }
