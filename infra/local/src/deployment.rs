@@ -150,7 +150,7 @@ impl Deployment {
         let routes = shell(routes.layer(middleware::from_fn_with_state(gauge.clone(), guard::admit)));
         let http = tokio::spawn(serve(listener, routes, stop.subscribe()));
         let deadlines = Deadlines::new(store.clone(), clock.clock());
-        let upkeep = Arc::new(Upkeep { engine: engine.clone(), gauge: gauge.clone(), deadlines });
+        let upkeep = Arc::new(Upkeep { engine: engine.clone(), table: TABLE, gauge: gauge.clone(), deadlines });
         let mut timers = JoinSet::new();
         for timer in Timer::ALL {
             timers.spawn(upkeep.clone().repeat(timer));

@@ -6,7 +6,7 @@ use deadlines::Deadlines;
 use jiff::SignedDuration;
 use runtime::StartError;
 
-use crate::{deployment::TABLE, engine::Engine, pump::Gauge};
+use crate::{engine::Engine, pump::Gauge};
 
 /// How long stream records stay, as on AWS.
 const STREAM_RETENTION: SignedDuration = SignedDuration::from_hours(24);
@@ -37,6 +37,8 @@ impl Timer {
 pub(crate) struct Upkeep {
     /// The embedded engine. Another engine is tidied by its owner.
     pub(crate) engine: Option<Arc<Engine>>,
+    /// The table whose stream records are trimmed.
+    pub(crate) table: &'static str,
     pub(crate) gauge: Gauge,
     pub(crate) deadlines: Deadlines,
 }
@@ -65,7 +67,7 @@ impl Upkeep {
         let (Some(engine), Some(consumed)) = (&self.engine, self.gauge.consumed()) else { return Ok(()) };
         let before = runtime::Clock::system().now() - STREAM_RETENTION;
         engine.sweep_expired().await?;
-        engine.trim_consumed(TABLE, &consumed, before).await?;
+        engine.trim_consumed(self.table, &consumed, before).await?;
         Ok(())
     }
 }
