@@ -42,13 +42,13 @@ export class Deployment {
     });
     let said = '';
     deployment.url = await new Promise((found, failed) => {
-      const hear = (chunk) => {
+      const collect = (chunk) => {
         said += chunk;
         const url = said.match(/Sellthrough is at (http:\/\/[\d.:]+)/)?.[1];
         if (url) found(url);
       };
-      deployment.#process.stdout.on('data', hear);
-      deployment.#process.stderr.on('data', hear);
+      deployment.#process.stdout.on('data', collect);
+      deployment.#process.stderr.on('data', collect);
       deployment.#process.once('error', failed);
       deployment.#process.once('exit', (code) => failed(new Error(`the deployment ended with ${code}:\n${said}`)));
     });
@@ -106,7 +106,7 @@ export class Deployment {
     }
   }
 
-  /** Puts a letter from anybody into the mail directory. */
+  /** Puts a letter from any sender into the mail directory. */
   async deliver(id, message) {
     await writeFile(join(this.#data, 'mail', `${id}.eml`), message.replaceAll('\n', '\r\n'));
   }

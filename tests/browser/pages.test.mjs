@@ -23,12 +23,12 @@ after(async () => {
 /** Whether a fault is the expected one: in these words, or of this form where the browser words it. */
 const says = (fault, expected) => (expected instanceof RegExp ? expected.test(fault) : fault === expected);
 
-/** A story told in one window. It fails for whatever its pages should not do, unless it `expects` just that, sorted. */
-function story(name, tell, { expects = [], ...options } = {}) {
+/** A story in one window. The story fails if its pages report faults other than those that it `expects`, sorted. */
+function story(name, run, { expects = [], ...options } = {}) {
   test(name, { timeout: 60_000 }, async () => {
     const { context, faults } = await watched(browser, deployment, options);
     try {
-      await tell(await context.newPage());
+      await run(await context.newPage());
       const unexpected = faults.sort().filter((fault, i) => !says(fault, expects[i]));
       assert.deepEqual([unexpected, faults.length], [[], expects.length]);
     } finally {
@@ -210,7 +210,7 @@ describe('the payment form', () => {
         await paysNothing(page);
         bodies.push(await answer.text());
       }
-      assert.equal(new Set(bodies).size, 1, 'nobody learns which quotes there are');
+      assert.equal(new Set(bodies).size, 1, 'the pages do not reveal which quotes exist');
       assert.deepEqual(await barriers(page), []);
     },
     { expects: Array(4).fill('console error: Failed to load resource: the server responded with a status of 404 (Not Found)') },
@@ -329,7 +329,7 @@ Content-Type: text/html
       }
       assert.deepEqual(asked, []);
       assert.deepEqual(faults.filter((fault) => /^(dialog|error):/.test(fault)), []);
-      assert.ok(faults.length > 0, 'what was refused is told in the console');
+      assert.ok(faults.length > 0, 'refused resources are reported in the console');
     } finally {
       await context.close();
     }

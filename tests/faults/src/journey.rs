@@ -9,7 +9,7 @@ use local::Deployment;
 use tokio::time::timeout;
 
 use crate::{
-    fault::{self, Fault},
+    injection::{self, Injection},
     microburst::Fired,
     scene::{Ground, Scene, Setting},
     state::State,
@@ -38,10 +38,10 @@ impl Calm {
     pub(crate) async fn live(setting: Setting) -> Self {
         let begun = Instant::now();
         let scene = Scene::open(Ground::new("calm", &setting, None).await, None).await;
-        let started = State::of(&scene, story::Told::new()).await;
-        let told = story::live(&scene).await;
-        let ended = State::of(&scene, told).await;
-        assert_eq!(scene.refusals(), 0, "nobody is refused without faults");
+        let started = State::of(&scene, story::Responses::new()).await;
+        let reported = story::live(&scene).await;
+        let ended = State::of(&scene, reported).await;
+        assert_eq!(scene.refusals(), 0, "no caller is refused without faults");
         assert_eq!(scene.ground.microburst.fired().await, Fired::new(), "and there are none");
         let ground = scene.close().await;
         Self { started, ended, took: begun.elapsed(), ground }
@@ -70,19 +70,19 @@ impl fmt::Display for Report {
 }
 
 /// Lives it with one kind of faults. It must end as without.
-pub(crate) async fn live(fault: Fault, setting: Setting, calm: &Calm) -> Report {
+pub(crate) async fn live(fault: Injection, setting: Setting, calm: &Calm) -> Report {
     let begun = Instant::now();
     let ground = Ground::new(fault.name(), &setting, Some(&calm.ground)).await;
     let scene = match fault {
-        Fault::WhileStarting => start(ground, fault, calm).await,
+        Injection::WhileStarting => start(ground, fault, calm).await,
         _ => Scene::open(ground, Some(fault)).await,
     };
     let refusals = match fault {
-        Fault::WhileStarting => 0,
+        Injection::WhileStarting => 0,
         _ => {
-            let told = story::live(&scene).await;
+            let reported = story::live(&scene).await;
             scene.end().await;
-            assert_same(&State::of(&scene, told).await, &calm.ended);
+            assert_same(&State::of(&scene, reported).await, &calm.ended);
             assert!(!fault.is_noticed() || scene.refusals() > 0, "no caller was ever refused, which proves too little");
             scene.refusals()
         }
@@ -96,32 +96,33 @@ pub(crate) async fn live(fault: Fault, setting: Setting, calm: &Calm) -> Report 
     Report { fired, refusals, took: begun.elapsed() }
 }
 
-/// Starts a deployment with faults, again and again until it is there. Each start that fails says what it asked of DynamoDB and
-/// what it was told; in the end there is what one start leaves.
-async fn start(ground: Ground, fault: Fault, calm: &Calm) -> Scene {
+/// Starts a deployment with faults until a start succeeds. Each failed start reports the operation and DynamoDB's response; in
+/// the end the table is as after one start.
+async fn start(ground: Ground, fault: Injection, calm: &Calm) -> Scene {
     let mut unclear = Vec::new();
-    for (operation, rule) in fault::of_a_start() {
+    for (operation, rule) in injection::of_a_start() {
         ground.microburst.play(&[rule]).await;
-        let told = started(&ground, operation).await.err();
-        let told = told.unwrap_or_else(|| panic!("a deployment starts, and every {operation} is refused"));
-        let clear = told.contains("DynamoDB did not") && told.contains(operation) && told.contains("ThrottlingException");
-        unclear.extend((!clear).then(|| format!("without {operation}: {told}")));
+        let reported = started(&ground, operation).await.err();
+        let reported = reported.unwrap_or_else(|| panic!("a deployment starts, and every {operation} is refused"));
+        let clear =
+            reported.contains("DynamoDB did not") && reported.contains(operation) && reported.contains("ThrottlingException");
+        unclear.extend((!clear).then(|| format!("without {operation}: {reported}")));
     }
-    assert!(unclear.is_empty(), "whoever starts it is not told what is wrong:\n  {}", unclear.join("\n  "));
+    assert!(unclear.is_empty(), "the error of a failed start is unclear:\n  {}", unclear.join("\n  "));
 
     ground.microburst.play(&fault.rules()).await;
     let mut failures = Vec::new();
     let deployment = loop {
         match started(&ground, fault.name()).await {
             Ok(deployment) => break deployment,
-            Err(told) => failures.push(told),
+            Err(reported) => failures.push(reported),
         }
         assert!(failures.len() < STARTS, "{failures:#?}");
     };
     let scene = Scene::of(ground, deployment, None);
     scene.end().await;
     scene.rest().await;
-    assert_same(&State::of(&scene, story::Told::new()).await, &calm.started);
+    assert_same(&State::of(&scene, story::Responses::new()).await, &calm.started);
     scene
 }
 

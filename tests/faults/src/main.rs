@@ -1,7 +1,7 @@
 //! Whole journeys with faults between the functions and DynamoDB. microburst stands before the embedded engine; whatever it
 //! plays, callers see nothing but successes and "not now", and in the end everything is as it would have been without.
 
-mod fault;
+mod injection;
 mod journey;
 mod microburst;
 mod scene;
@@ -18,7 +18,7 @@ use std::{
 
 use clap::{Parser, builder::PossibleValuesParser};
 
-use crate::{fault::Fault, journey::Calm, scene::Setting};
+use crate::{injection::Injection, journey::Calm, scene::Setting};
 
 /// Lives whole journeys with microburst between the deployment and its engine, all kinds of faults at the same time.
 #[derive(Parser)]
@@ -30,7 +30,7 @@ struct Arguments {
     #[arg(long, default_value_t = 4)]
     seed: u64,
     /// The kinds of faults; all of them, unless any is named.
-    #[arg(value_parser = PossibleValuesParser::new(Fault::ALL.map(Fault::name)))]
+    #[arg(value_parser = PossibleValuesParser::new(Injection::ALL.map(Injection::name)))]
     kinds: Vec<String>,
 }
 
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
     let Ok(calm) = apart("calm", async move || Calm::live(calm).await).join() else { return ExitCode::FAILURE };
     println!("without faults: {calm}");
     let calm = Arc::new(calm);
-    let wanted = |fault: &Fault| kinds.is_empty() || kinds.iter().any(|kind| kind == fault.name());
-    let running: Vec<_> = Fault::ALL
+    let wanted = |fault: &Injection| kinds.is_empty() || kinds.iter().any(|kind| kind == fault.name());
+    let running: Vec<_> = Injection::ALL
         .into_iter()
         .filter(wanted)
         .map(|fault| {

@@ -56,7 +56,7 @@ impl Microburst {
         panic!("microburst does not start: does `{} {SEEDED} 1 --help` work?", python.display())
     }
 
-    /// Whether it answers, and is the one before `engine`: somebody else may have been faster to take the port.
+    /// Whether it answers, and is the one before `engine`: another process may have taken the port.
     async fn is_before(&mut self, engine: &str) -> bool {
         let asked = Instant::now();
         while asked.elapsed() < PATIENCE && self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
@@ -92,7 +92,7 @@ impl Microburst {
     }
 }
 
-/// A port that nobody has just now.
+/// A port that is free now.
 async fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     listener.local_addr().expect("its address").port()

@@ -1,5 +1,5 @@
-//! One deployment before one engine with microburst between them, and a caller who does what callers should: whoever is told
-//! "not now" sends the same request again.
+//! One deployment and one engine with microburst between them, and a caller who follows the rules for callers: after 429 or 503
+//! the caller sends the same request again.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use tests::{Answer, NOW, Quote, stripe};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    fault::{Fault, Lasting},
+    injection::{Injection, Lasting},
     microburst::Microburst,
 };
 
@@ -56,7 +56,7 @@ pub(crate) struct Ground {
     pub(crate) engine: Engine,
     pub(crate) microburst: Microburst,
     vendor: PathBuf,
-    /// The region that its clients are told: in one region of one process they share what they may repeat.
+    /// The region of its clients: clients in one region of one process share one limit of retries.
     region: String,
     data: TempDir,
     _engine_data: TempDir,
@@ -109,18 +109,18 @@ fn copy_keys(from: &Path, to: &Path) -> io::Result<()> {
     KEYS.iter().try_for_each(|key| fs::copy(from.join(key), to.join(key)).map(drop))
 }
 
-/// A deployment, and whoever calls it.
+/// A deployment and its callers.
 pub(crate) struct Scene {
     pub(crate) ground: Ground,
     pub(crate) deployment: Deployment,
-    fault: Option<Fault>,
+    fault: Option<Injection>,
     http: reqwest::Client,
     refusals: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Scene {
     /// A deployment that has started without faults, with `fault` from now on.
-    pub(crate) async fn open(ground: Ground, fault: Option<Fault>) -> Self {
+    pub(crate) async fn open(ground: Ground, fault: Option<Injection>) -> Self {
         let deployment = ground.start().await.expect("the deployment starts");
         let scene = Self::of(ground, deployment, fault);
         if scene.lasting() == Some(Lasting::Always) {
@@ -130,17 +130,17 @@ impl Scene {
     }
 
     /// A deployment that has started on `ground`.
-    pub(crate) fn of(ground: Ground, deployment: Deployment, fault: Option<Fault>) -> Self {
+    pub(crate) fn of(ground: Ground, deployment: Deployment, fault: Option<Injection>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("an HTTP client");
         Self { ground, deployment, fault, http, refusals: Mutex::default() }
     }
 
     fn lasting(&self) -> Option<Lasting> {
-        self.fault.map(Fault::lasting)
+        self.fault.map(Injection::lasting)
     }
 
     async fn begin(&self) {
-        let rules = self.fault.map(Fault::rules).unwrap_or_default();
+        let rules = self.fault.map(Injection::rules).unwrap_or_default();
         self.ground.microburst.play(&rules).await;
     }
 
@@ -174,9 +174,9 @@ impl Scene {
                 503 => drop(answer.problem(503, "unavailable")),
                 _ => return (asked, answer),
             }
-            let wait: u64 = answer.header("retry-after").parse().expect("how long to wait is told in seconds");
+            let wait: u64 = answer.header("retry-after").parse().expect("`Retry-After` is in seconds");
             assert!((1..=60).contains(&wait), "{asked}: Retry-After: {wait}");
-            *self.refusals.lock().expect("nobody panics here").entry(asked).or_default() += 1;
+            *self.refusals.lock().expect("no thread panics here").entry(asked).or_default() += 1;
             sleep(PAUSE).await;
         }
         panic!("still refused after {REPEATS} repeats");
@@ -191,12 +191,12 @@ impl Scene {
 
     /// How often a path was answered "not now".
     pub(crate) fn refused(&self, path: &str) -> usize {
-        self.refusals.lock().expect("nobody panics here").get(path).copied().unwrap_or_default()
+        self.refusals.lock().expect("no thread panics here").get(path).copied().unwrap_or_default()
     }
 
     /// How often anything was.
     pub(crate) fn refusals(&self) -> usize {
-        self.refusals.lock().expect("nobody panics here").values().sum()
+        self.refusals.lock().expect("no thread panics here").values().sum()
     }
 
     /// `GET` of a path or link, as JSON.
@@ -219,7 +219,7 @@ impl Scene {
         Quote(self.get(quote.link()).await)
     }
 
-    /// Stripe tells an event, and tells it again until it is acknowledged.
+    /// Stripe delivers an event, and repeats the delivery until it is acknowledged.
     pub(crate) async fn stripe(&self, event: &Value) -> Value {
         let body = event.to_string();
         let signature = stripe::signature(self.deployment.webhook_secret(), now(), &body);

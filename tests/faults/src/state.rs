@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     scene::Scene,
-    story::{Told, reveal},
+    story::{Responses, reveal},
 };
 
-/// What callers were told, what is stored and what was sent.
+/// The responses to callers, the stored items and the sent letters.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct State {
-    told: BTreeMap<String, Value>,
+    responses: BTreeMap<String, Value>,
     items: BTreeMap<String, Value>,
     /// One entry for each letter, under its Message-ID and recipient.
     letters: Vec<(String, Value)>,
@@ -23,15 +23,15 @@ pub(crate) struct State {
 
 impl State {
     /// What has come of a story.
-    pub(crate) async fn of(scene: &Scene, told: Told) -> Self {
-        let own = Own::of(scene, &told);
+    pub(crate) async fn of(scene: &Scene, responses: Responses) -> Self {
+        let own = Own::of(scene, &responses);
         let anyone = |(what, value): (String, Value)| (own.anyone_s(&what), own.anyone_s_value(&value));
         let mut letters: Vec<_> = letters(scene).await.into_iter().map(anyone).collect();
         letters.sort_by(|one, other| one.0.cmp(&other.0));
-        // A policy's files, which say what numbers look like, are everybody's.
+        // A policy's files contain patterns that look like numbers. They are the same in every run and stay.
         let stored = |(key, value): (String, Value)| if key.starts_with("POLICY#") { (key, value) } else { anyone((key, value)) };
         let items = items(scene).await.into_iter().map(stored).collect();
-        Self { told: told.into_iter().map(anyone).collect(), items, letters }
+        Self { responses: responses.into_iter().map(anyone).collect(), items, letters }
     }
 
     /// How many items and letters there are.
@@ -42,7 +42,7 @@ impl State {
     /// Everything in which `self` is not as `expected`.
     pub(crate) fn differences(&self, expected: &Self) -> Vec<String> {
         let mut found = Vec::new();
-        for (what, is, should) in [("told", &self.told, &expected.told), ("stored", &self.items, &expected.items)] {
+        for (what, is, should) in [("returned", &self.responses, &expected.responses), ("stored", &self.items, &expected.items)] {
             for key in is.keys().chain(should.keys()).collect::<BTreeSet<_>>() {
                 let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
                 found.extend(difference(&format!("{what}: {key}"), &text(is.get(key)), &text(should.get(key))));
@@ -67,13 +67,13 @@ struct Own(Vec<(String, String)>);
 
 impl Own {
     /// Its address; and which quote has which invoice's number, for who is delivered first has the first.
-    fn of(scene: &Scene, told: &Told) -> Self {
+    fn of(scene: &Scene, responses: &Responses) -> Self {
         let address = scene.deployment.url().trim_start_matches("http://").to_owned();
         let invoice = |quote: &Value| {
             let (number, invoice) = (quote["number"].as_str()?, quote["invoice"].as_str()?);
             Some((invoice.to_owned(), format!("the invoice of {number}")))
         };
-        Self(told.iter().filter_map(|(_, value)| invoice(value)).chain([(address, "deployment".to_owned())]).collect())
+        Self(responses.iter().filter_map(|(_, value)| invoice(value)).chain([(address, "deployment".to_owned())]).collect())
     }
 
     fn anyone_s(&self, text: &str) -> String {
@@ -112,7 +112,7 @@ async fn items(scene: &Scene) -> BTreeMap<String, Value> {
         if item.contains_key("accepted_as") {
             item.insert("accepted_as".to_owned(), json!("by the post office"));
         }
-        // Entries of one instant are told apart by chance.
+        // Entries of one instant are distinguished by a random part.
         match sk.strip_prefix("AUDIT#").and_then(|sk| sk.split_once('#')) {
             Some((at, _)) => {
                 item.remove("sk");
@@ -136,8 +136,8 @@ async fn items(scene: &Scene) -> BTreeMap<String, Value> {
     kept
 }
 
-/// Who saw a licence's key. It is noted before it is shown, so whoever was answered 503 may have been noted and has seen
-/// nothing: at most once more for each time that this happened.
+/// The record of who saw a licence's key. It is written before the key is shown, so a caller who received 503 may be recorded
+/// without having seen the key: at most once for each 503.
 fn revealed(scene: &Scene, compact: &str, notes: &[Value]) -> Value {
     let sen = format!("SEN-{}-{}", &compact[..5], &compact[5..]);
     let people: BTreeSet<_> = notes.iter().map(|note| note["subject"].as_str().expect("who it was")).collect();

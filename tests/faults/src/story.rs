@@ -1,4 +1,4 @@
-//! What callers live through: the desk, buyers, a payment provider, and whoever installs what was bought.
+//! The story of all callers: the desk, buyers, a payment provider, and technical contacts.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,17 +9,17 @@ use crate::scene::Scene;
 const RITA: &str = "rita@reseller.example";
 const TINA: &str = "tina@customer.example";
 
-/// What callers were told in the end, by what they asked for.
-pub(crate) type Told = Vec<(String, Value)>;
+/// The final responses to callers, by request.
+pub(crate) type Responses = Vec<(String, Value)>;
 
 /// The whole of it. What it answers is the same in every run; so is what is stored and sent once it has come to rest.
-pub(crate) async fn live(scene: &Scene) -> Told {
-    let mut told = Told::new();
-    let mut tell = |what: &str, value: Value| told.push((what.to_owned(), value));
+pub(crate) async fn live(scene: &Scene) -> Responses {
+    let mut responses = Responses::new();
+    let mut record = |what: &str, value: Value| responses.push((what.to_owned(), value));
     records(scene).await;
     let renewed = publish_and_import(scene).await;
     for (what, value) in before_buying(scene, &renewed).await {
-        tell(what, value);
+        record(what, value);
     }
 
     // Everything is asked for and paid. What cannot be delivered yet holds up nothing else.
@@ -32,7 +32,7 @@ pub(crate) async fn live(scene: &Scene) -> Told {
     let refunded = pay(scene, "refunded", &example_of("tracker-server", 50)).await;
     scene.rest().await;
 
-    // Money that goes back in two parts, the first told once more at the end.
+    // Money that is returned in two parts, the first reported once more at the end.
     let payment = Payment::of(&refunded, NOW);
     for total in [1_000, payment.amount, 1_000] {
         scene.stripe(&payment.refunded(total)).await;
@@ -44,16 +44,16 @@ pub(crate) async fn live(scene: &Scene) -> Told {
     for quote in quotes {
         let shown = scene.see(quote).await;
         invoices.extend(shown.0["invoice"].as_str().map(str::to_owned));
-        tell(&format!("quote {}", shown.number()), shown.0);
+        record(&format!("quote {}", shown.number()), shown.0);
     }
     invoices.sort();
     let expected: Vec<_> = (1..=invoices.len()).map(|n| format!("IN-{n:06}")).collect();
     assert_eq!(invoices, expected, "the series of invoices has no gap and no number twice");
     assert!(invoices.len() >= 5, "{invoices:?}");
     for (what, value) in after_buying(scene, &bought).await {
-        tell(&what, value);
+        record(&what, value);
     }
-    told
+    responses
 }
 
 /// The desk brings in what orders are judged by, and changes one of them.
@@ -120,7 +120,7 @@ async fn pay(scene: &Scene, key: &str, request: &Value) -> Quote {
     quote
 }
 
-/// A quote, asked for twice under one key; its payment told three times by two events, two of them at once.
+/// A quote, asked for twice under one key; its payment reported three times by two events, two of them at once.
 async fn pay_in_every_way(scene: &Scene, key: &str, request: &Value) -> Quote {
     let quote = scene.quote(key, request).await;
     assert_eq!(scene.quote(key, request).await.0, quote.0, "the same request is answered the same");
@@ -175,11 +175,11 @@ async fn return_before_paying(scene: &Scene) -> Quote {
 }
 
 /// What the buyer of `quote` and the vendor look at when all is done.
-async fn after_buying(scene: &Scene, quote: &Quote) -> Told {
+async fn after_buying(scene: &Scene, quote: &Quote) -> Responses {
     let paid = scene.see(quote).await;
     let licences: Vec<_> = paid.0["licenses"].as_array().expect("licences").iter().map(|it| it["sen"].clone()).collect();
     assert_eq!(licences.len(), 2, "{:#}", paid.0);
-    let mut told = Told::new();
+    let mut responses = Responses::new();
     let [first, second] = [0, 1].map(|n: usize| licences[n].as_str().expect("a number"));
     for (email, method, path) in [
         (TINA, Method::GET, format!("/v1/licenses/{first}")),
@@ -189,7 +189,7 @@ async fn after_buying(scene: &Scene, quote: &Quote) -> Told {
     ] {
         let token = scene.token(email, &[]).await;
         let shown = scene.ask(scene.request(method, &path).bearer_auth(&token)).await.json();
-        told.push((format!("{path} to {email}"), shown));
+        responses.push((format!("{path} to {email}"), shown));
     }
     for path in ["audit/partners/Example Reseller GmbH", "audit/policy/current"] {
         let mut shown = scene.desk(Method::GET, path, None).await;
@@ -197,16 +197,16 @@ async fn after_buying(scene: &Scene, quote: &Quote) -> Told {
             // Of one instant, they are in any order.
             entries.sort_by_key(|entry| entry.to_string());
         }
-        told.push((path.to_owned(), shown));
+        responses.push((path.to_owned(), shown));
     }
-    told.push(("keys".to_owned(), scene.get("/.well-known/license-keys.json").await));
+    responses.push(("keys".to_owned(), scene.get("/.well-known/license-keys.json").await));
     for document in [paid.document().to_owned(), paid.document().replace("document.pdf", "invoice.pdf")] {
         let pdf = scene.ask(scene.request(Method::GET, &document)).await;
         let pages = tests::pdf::pages(&pdf.body);
         assert!(!pages.is_empty());
-        told.push((document, pages.into()));
+        responses.push((document, pages.into()));
     }
-    told
+    responses
 }
 
 /// Where a licence's key is shown.

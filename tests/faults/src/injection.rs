@@ -1,29 +1,29 @@
-//! The kinds of faults, as microburst is told to play them.
+//! The kinds of faults that microburst injects, and its rules for each.
 
 use serde_json::{Value, json};
 
-/// What goes wrong between the deployment and its engine.
+/// A kind of fault between the deployment and its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum Injection {
     /// Half of all requests are refused as too many.
     Throttling,
     /// Half of all requests fail inside DynamoDB.
     InternalErrors,
     /// Three of ten connections are reset before the request has reached the engine.
     Resets,
-    /// Three of ten answers are cut: what was asked is done, and nobody hears of it.
-    CutAnswers,
-    /// Half of all transactions, and three of ten writes besides, meet a transaction of somebody else's.
+    /// Three of ten responses are cut: the request is executed, and the caller gets no response.
+    CutResponses,
+    /// Half of all transactions, and three of ten other writes, conflict with a transaction of another process.
     Conflicts,
-    /// No request gets through at first: whoever asks is refused once, after all that the SDK tries.
+    /// No request succeeds at first: the caller is refused once, after all retries of the SDK.
     Outage,
-    /// No answer to a write is heard at first, however often the SDK asks: it is done all the same.
-    Unheard,
+    /// No response to a write arrives at first, in spite of the SDK's retries: the write is executed.
+    LostResponses,
     /// Half of all requests are refused as too many while a deployment starts.
     WhileStarting,
 }
 
-/// For how long a fault is there.
+/// How long a fault lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lasting {
     /// All the time, for some of the requests.
@@ -32,28 +32,28 @@ pub(crate) enum Lasting {
     UntilRefused,
 }
 
-impl Fault {
+impl Injection {
     pub(crate) const ALL: [Self; 8] = [
         Self::Throttling,
         Self::InternalErrors,
         Self::Resets,
-        Self::CutAnswers,
+        Self::CutResponses,
         Self::Conflicts,
         Self::Outage,
-        Self::Unheard,
+        Self::LostResponses,
         Self::WhileStarting,
     ];
 
-    /// What it is called on the command line and in reports.
+    /// Its name on the command line and in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Throttling => "throttling",
             Self::InternalErrors => "internal-errors",
             Self::Resets => "resets",
-            Self::CutAnswers => "cut-answers",
+            Self::CutResponses => "cut-responses",
             Self::Conflicts => "conflicts",
             Self::Outage => "outage",
-            Self::Unheard => "unheard",
+            Self::LostResponses => "lost-responses",
             Self::WhileStarting => "while-starting",
         }
     }
@@ -61,7 +61,7 @@ impl Fault {
     /// For how long it is there.
     pub(crate) fn lasting(self) -> Lasting {
         match self {
-            Self::Outage | Self::Unheard => Lasting::UntilRefused,
+            Self::Outage | Self::LostResponses => Lasting::UntilRefused,
             _ => Lasting::Always,
         }
     }
@@ -72,18 +72,18 @@ impl Fault {
         match self {
             Self::Throttling | Self::InternalErrors => &[("PutItem", 15), ("TransactWriteItems", 6), ("GetRecords", 20)],
             // Of some twenty transactions three of ten: two would be missed once in a hundred runs.
-            Self::Resets | Self::CutAnswers => &[("PutItem", 5), ("TransactWriteItems", 1), ("GetRecords", 10)],
+            Self::Resets | Self::CutResponses => &[("PutItem", 5), ("TransactWriteItems", 1), ("GetRecords", 10)],
             Self::Conflicts => &[("PutItem", 4), ("TransactWriteItems", 5)],
             // Most requests begin with reading something, and get no further.
             Self::Outage => &[("GetItem", 40), ("BatchGetItem", 15), ("PutItem", 6)],
-            Self::Unheard => &[("PutItem", 30), ("UpdateItem", 10), ("TransactWriteItems", 15)],
+            Self::LostResponses => &[("PutItem", 30), ("UpdateItem", 10), ("TransactWriteItems", 15)],
             Self::WhileStarting => &[("CreateTable", 3), ("DescribeTable", 3), ("PutItem", 3), ("TransactWriteItems", 3)],
         }
     }
 
     /// Whether callers must have noticed: the SDK's three attempts hide most of what happens to three of ten requests.
     pub(crate) fn is_noticed(self) -> bool {
-        !matches!(self, Self::Resets | Self::CutAnswers | Self::WhileStarting)
+        !matches!(self, Self::Resets | Self::CutResponses | Self::WhileStarting)
     }
 
     /// microburst's rules for it. The first that applies to a request counts.
@@ -99,7 +99,7 @@ impl Fault {
             Self::InternalErrors => everywhere(0.5, &json!({"error": {"code": "InternalServerError", "status": 500}})),
             Self::Resets => everywhere(0.3, &json!({"reset": true})),
             // The status comes through, and nothing of the body.
-            Self::CutAnswers => everywhere(0.3, &json!({"response": {"abort_bytes": 0}})),
+            Self::CutResponses => everywhere(0.3, &json!({"response": {"abort_bytes": 0}})),
             Self::Conflicts => {
                 let reasons = json!([{"Code": "TransactionConflict", "Message": "Transaction is ongoing"}, {"Code": "None"}]);
                 let canceled =
@@ -113,7 +113,7 @@ impl Fault {
             }
             Self::WhileStarting => everywhere(0.5, &throttled()),
             Self::Outage => everywhere(1.0, &throttled()),
-            Self::Unheard => {
+            Self::LostResponses => {
                 let cut = json!({"response": {"abort_bytes": 0}});
                 ["PutItem", "UpdateItem", "TransactWriteItems"].map(|write| of(write, rule("dynamodb", 1.0, &cut))).into()
             }
