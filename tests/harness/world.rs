@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::quote::Owed;
+use domain::pending::Work;
 use jiff::Timestamp;
 use local::{
     Deployment, Settings, TABLE,
@@ -303,9 +303,9 @@ impl World {
     /// Ends the test: nothing may be left to do, by the table's own account, and every letter must have been looked at.
     pub async fn close(mut self) {
         self.letters().await.none();
-        for owed in Owed::ALL {
-            let waiting = self.deployment().store().waiting(owed, Timestamp::MAX, 10).await.expect("the table answers");
-            assert!(waiting.is_empty(), "{owed:?} still owed: {waiting:?}");
+        for work in Work::ALL {
+            let waiting = self.deployment().store().waiting(work, Timestamp::MAX, 10).await.expect("the table answers");
+            assert!(waiting.is_empty(), "{work:?} still pending: {waiting:?}");
         }
         self.stop().await;
     }

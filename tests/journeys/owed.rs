@@ -9,6 +9,7 @@ use domain::{
     settlement::settle,
 };
 use jiff::{SignedDuration, Timestamp};
+use store::keys::Key;
 use tests::{NOW, World, example, plain_vendor, with};
 
 fn now() -> Timestamp {
@@ -77,23 +78,33 @@ async fn a_reminder_of_what_is_being_done_or_done_already_does_nothing_twice() {
     let number: QuoteNumber = quote.number().parse().unwrap();
     // As many reminders as there is time for, while the letter is written.
     let mut reminded = 0;
-    while world.deployment().store().remind(&number, now(), Timestamp::MAX).await.unwrap() == store::Commit::Committed {
+    while world.deployment().store().remind(&Key::quote(&number), now(), Timestamp::MAX).await.unwrap()
+        == store::Commit::Committed
+    {
         reminded += 1;
     }
     assert!(reminded > 0, "the letter takes longer than a reminder");
     world.letters().await.only("rita@reseller.example");
 
     world.pay(&quote).await;
-    let _ = world.deployment().store().remind(&number, now(), Timestamp::MAX).await.unwrap();
+    let _ = world.deployment().store().remind(&Key::quote(&number), now(), Timestamp::MAX).await.unwrap();
     let mut letters = world.letters().await;
     letters.take("rita@reseller.example");
     letters.only("tina@customer.example");
     assert_eq!(world.see(&quote).await.0["licenses"].as_array().unwrap().len(), 2);
 
     let stored = world.stored().await;
-    assert_eq!(world.deployment().store().remind(&number, now(), Timestamp::MAX).await.unwrap(), store::Commit::Conflict);
     assert_eq!(
-        world.deployment().store().remind(&Minter::new(b"x").quote_from_seed("x"), now(), Timestamp::MAX).await.unwrap(),
+        world.deployment().store().remind(&Key::quote(&number), now(), Timestamp::MAX).await.unwrap(),
+        store::Commit::Conflict
+    );
+    assert_eq!(
+        world
+            .deployment()
+            .store()
+            .remind(&Key::quote(&Minter::new(b"x").quote_from_seed("x")), now(), Timestamp::MAX)
+            .await
+            .unwrap(),
         store::Commit::Conflict
     );
     assert_eq!(world.stored().await, stored, "nothing to be done is nothing to be reminded of");

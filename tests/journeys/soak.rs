@@ -1,6 +1,6 @@
 //! The deployment on one machine keeps delivering while its timers fire (finding A1).
 
-use domain::quote::Owed;
+use domain::pending::Work;
 use jiff::{SignedDuration, Timestamp};
 use local::Timer;
 use serde_json::json;
@@ -41,8 +41,8 @@ async fn after_thirty_minutes_of_timers_a_quote_is_delivered_and_paid_for_and_it
 
     world.restart().await;
     assert_eq!(world.see(&quote).await.0["invoice"], "IN-000001");
-    for owed in Owed::ALL {
-        assert!(world.deployment().store().waiting(owed, Timestamp::MAX, 1).await.unwrap().is_empty());
+    for work in Work::ALL {
+        assert!(world.deployment().store().waiting(work, Timestamp::MAX, 1).await.unwrap().is_empty());
     }
     world.close().await;
 }

@@ -27,6 +27,7 @@ const LAYERS: &[&str] = &[
     "money",
     "number",
     "party",
+    "pending",
     "place",
     "wording",
     "evidence",

@@ -31,8 +31,8 @@ use tests::{Stored, World, golden::assert_golden};
 
 use super::given::{self, at, minter, notice, number, sen};
 
-/// What a quote's item has besides, as long as something about it is to be done, or a person is to look at it.
-const OWED_OF_QUOTES: [&str; 4] = [item::OWED, item::OWED_SINCE, item::REVIEW, item::REVIEW_DUE];
+/// Attributes that a quote's item has only while work is pending or a person reviews it.
+const INDEXED: [&str; 4] = [item::NEXT_WORK, item::PENDING_SINCE, item::REVIEW, item::REVIEW_DUE];
 
 /// Items that hold an aggregate.
 const ITEMS: &str = "items";
@@ -82,7 +82,7 @@ fn assert_shape<T: Item>(name: &str, aggregate: &T) {
     let attributes = item::attributes(aggregate).expect("an item");
     let mut names: Vec<_> = attributes.keys().map(String::as_str).collect();
     names.sort_unstable();
-    names.retain(|name| !(T::KIND == Quote::KIND && OWED_OF_QUOTES.contains(name)));
+    names.retain(|name| !(T::KIND == Quote::KIND && INDEXED.contains(name)));
     assert_eq!(names, ["body", "kind", "pk", "sk", "version"]);
     assert_golden(&format!("{ITEMS}/{name}.json"), &shown(&attributes));
 }
@@ -239,7 +239,7 @@ fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
         let mut again: Value = serde_json::from_str(&shown(&again)).expect("JSON");
         // Nothing is to be done about most quotes; about one that is written, something is.
         let members = again.as_object_mut().expect("an object");
-        members.retain(|name, _| !OWED_OF_QUOTES.contains(&&**name) || golden.get(name).is_some());
+        members.retain(|name, _| !INDEXED.contains(&&**name) || golden.get(name).is_some());
         assert_eq!(again, golden, "{}", file.display());
         *seen.entry(kind.to_owned()).or_default() += 1;
     }
@@ -278,7 +278,7 @@ async fn note_everything(store: &Store, world: &World) -> Vec<(&'static str, Str
     assert!(store.allow(BUCKET, 3, 3, at(15)).await.expect("a counter"));
     store.keep_policy(given::POLICY_VERSION, &files()).await.expect("a policy");
     for (role, note) in letters() {
-        store.note_letter(&number(), 1, role, at(1), &note).await.expect("a note");
+        store.note_letter(&Key::letter(&Key::quote(&number()), 1, role), at(1), &note).await.expect("a note");
     }
     store.audit_reveal(&sen("server"), at(2), "u1", "user-1").await.expect("a note");
     store.publish_key("golden", JWK).await.expect("a key");
@@ -332,7 +332,7 @@ async fn counters_notes_and_parts_of_yesterday_still_count() {
     assert!(store.allow(BUCKET, 1, 4, at(15)).await.expect("a counter"));
     assert_eq!(store.policy_files(given::POLICY_VERSION).await.expect("a policy"), Some(files()));
     for (role, _) in letters() {
-        assert!(store.letter_done(&number(), 1, role).await.expect("a note"), "{role}");
+        assert!(store.letter_done(&Key::letter(&Key::quote(&number()), 1, role)).await.expect("a note"), "{role}");
     }
     assert_eq!(store.reveals(&sen("server")).await.expect("notes"), ["user-1"]);
     assert!(store.published_keys().await.expect("keys").contains(&JWK.to_owned()));
@@ -351,7 +351,7 @@ fn keys_are_built_as_the_table_says() {
     let audit = "AUDIT#2026-11-22T10:00:00Z#u1";
     let keys = [
         (Key::quote(&number), &*quote, "QUOTE"),
-        (Key::letter(&number, 1, "quote"), &quote, "LETTER#1#quote"),
+        (Key::letter(&Key::quote(&number), 1, "quote"), &quote, "LETTER#1#quote"),
         (Key::receipt(&given::payment()), "PAYMENT#stripe:pi_golden", "PAYMENT"),
         (Key::entitlement(&sen), &license, "LICENSE"),
         (Key::audit(&sen, at(0), "u1"), &license, audit),

@@ -6,7 +6,7 @@ mod mapping;
 mod world;
 
 use deadlines::{GRACE, Round};
-use domain::quote::Owed;
+use domain::pending::Work;
 use jiff::SignedDuration;
 use proptest::{
     collection::vec,
@@ -31,12 +31,12 @@ async fn a_failing_letter_delays_no_other_and_is_sent_when_its_dead_letter_is_re
     assert_eq!(batch.records.len(), 3, "AWS gives up what stands behind the failure with it");
     let sent = |number: usize| format!("{}.1.quote", quotes[number].compact());
     assert_eq!(world.letters(), [0, 1, 3, 4].map(sent), "but those were sent");
-    assert_eq!(world.waiting(Owed::Letters).await, [quotes[2].clone()], "and what was not is known");
+    assert_eq!(world.waiting(Work::Letters).await, [quotes[2].clone()], "and what was not is known");
 
     world.take_all_mail();
     world.replay(&given_up).await;
     assert_eq!(world.letters(), [0, 1, 3, 4, 2].map(sent), "each once");
-    assert_eq!(world.waiting(Owed::Letters).await, []);
+    assert_eq!(world.waiting(Work::Letters).await, []);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_letter_whose_record_was_discarded_is_sent_with_the_next_record_of_its
     world.payment_fails(&quotes[0]).await;
     world.drain(Mapping { retries: 0 }, &[], &[]).await;
     assert_eq!(world.letters(), [format!("{}.1.quote", quotes[0].compact())]);
-    assert_eq!(world.waiting(Owed::Letters).await, []);
+    assert_eq!(world.waiting(Work::Letters).await, []);
 }
 
 /// SES says `MessageRejected` of every message for as long as the vendor's domain is not verified or the account is in its
@@ -61,14 +61,14 @@ async fn a_rejected_letter_is_pending_and_is_sent_once_the_mail_service_accepts_
     world.refuse_mail_to("rita0@reseller.example", "MessageRejected");
     world.drain(Mapping { retries: 1 }, &[], &[]).await;
     assert_eq!(world.letters(), [""; 0]);
-    assert_eq!(world.waiting(Owed::Letters).await, quotes, "it is not given up");
+    assert_eq!(world.waiting(Work::Letters).await, quotes, "it is not given up");
 
     world.take_all_mail();
     world.later(SignedDuration::from_hours(48)).await;
     world.remind().await;
     world.drain(Mapping { retries: 0 }, &[], &[]).await;
     assert_eq!(world.letters(), [format!("{}.1.quote", quotes[0].compact())]);
-    assert_eq!(world.waiting(Owed::Letters).await, []);
+    assert_eq!(world.waiting(Work::Letters).await, []);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_letter_that_can_never_be_sent_is_set_aside_and_delays_no_other() {
     let given_up = world.drain(Mapping { retries: 0 }, &[], &[]).await;
     assert!(given_up.letters.is_empty(), "{given_up:?}");
     assert_eq!(world.letters(), [format!("{}.1.quote", quotes[1].compact())]);
-    assert_eq!(world.waiting(Owed::Letters).await, []);
+    assert_eq!(world.waiting(Work::Letters).await, []);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn licences_that_could_not_be_signed_for_hours_are_delivered_after_a_remin
     }
     let given_up = world.drain(Mapping { retries: 1 }, &[], &[]).await;
     assert_eq!(given_up.fulfilments.len(), 1);
-    assert_eq!(world.waiting(Owed::Fulfilment).await.len(), 3);
+    assert_eq!(world.waiting(Work::Fulfilment).await.len(), 3);
     assert_eq!(world.letters().len(), 3, "no letter is about an entitlement that does not exist");
 
     world.signs(u32::MAX);
@@ -134,8 +134,8 @@ async fn what_was_begun_is_taken_back_when_the_money_goes_back_before_all_is_del
     world.signs(u32::MAX);
     world.replay(&given_up).await;
     assert_eq!(world.entitlements().await, (1, 1), "what was given up before delivers nothing any more");
-    for owed in Owed::ALL {
-        assert_eq!(world.waiting(owed).await, [], "{owed:?}");
+    for work in Work::ALL {
+        assert_eq!(world.waiting(work).await, [], "{work:?}");
     }
 }
 

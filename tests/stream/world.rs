@@ -20,7 +20,7 @@ use domain::{
     QuoteNumber,
     license::Entitlement,
     payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Reference},
-    quote::Owed,
+    pending::Work,
     settlement::settle,
 };
 use http_body_util::BodyExt;
@@ -37,7 +37,7 @@ use notifications::Notifications;
 use quotes::Quotes;
 use runtime::{Configuration, clock::MovableClock};
 use serde_json::Value;
-use store::{Commit, Item, Store};
+use store::{Commit, Item, Store, keys::Key};
 use tempfile::TempDir;
 use tests::{NOW, example, plain_vendor, with};
 use tokio::net::TcpListener;
@@ -326,14 +326,20 @@ impl World {
         files.iter().map(id).collect()
     }
 
-    pub(crate) async fn waiting(&self, owed: Owed) -> Vec<QuoteNumber> {
-        self.store.waiting(owed, Timestamp::MAX, 100).await.unwrap().into_iter().map(|waiting| waiting.number).collect()
+    pub(crate) async fn waiting(&self, work: Work) -> Vec<QuoteNumber> {
+        self.store
+            .waiting(work, Timestamp::MAX, 100)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|waiting| Key::quote_number(&waiting.key.partition).unwrap())
+            .collect()
     }
 
     /// Everything that these quotes ask for was done, once, and the first `paid` of them are delivered.
     pub(crate) async fn assert_all_done(&self, quotes: &[QuoteNumber], paid: usize) {
-        for owed in Owed::ALL {
-            assert_eq!(self.waiting(owed).await, [], "{owed:?}");
+        for work in Work::ALL {
+            assert_eq!(self.waiting(work).await, [], "{work:?}");
         }
         let mut invoices = Vec::new();
         let mut letters = Vec::new();

@@ -1,21 +1,21 @@
-//! Work that has been owed for too long is brought to mind again. The stream tells of every change sooner, and is the only
-//! way in which licences and letters are ordinarily made; but what its consumers gave up, or never heard of, stands in the
-//! table's index of what is owed until it is done.
+//! Work that has been pending for too long is retried. The stream reports every change sooner, and is the ordinary way in which
+//! licences and letters are made. Work that a consumer gave up, or that the stream lost, stays in the table's index of pending
+//! work until it is done, whatever aggregate it belongs to.
 
-use domain::quote::Owed;
+use domain::pending::Work;
 use jiff::SignedDuration;
 use runtime::Clock;
 use serde::Serialize;
 use store::{Commit, Store, Waiting};
 
-/// For how long work may be on its way before anybody is reminded.
+/// How long work may be pending before a reminder is sent.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many quotes one round looks at, of each kind of work: those that wait longest.
+/// How many aggregates one round reads for each kind of work: the longest pending first.
 const SEEN: i32 = 5_000;
 
-/// How many of them it reminds of. A round takes some seconds. Those that can never be done are reminded of ever less often,
-/// and leave room for the others.
+/// How many reminders one round sends for each kind of work. A round takes some seconds. Work that can never be done is reminded
+/// of at growing intervals, and leaves room for the rest.
 const REMINDED: u64 = 500;
 
 /// What the handler works with.
@@ -24,58 +24,59 @@ pub struct Deadlines {
     clock: Clock,
 }
 
-/// What a round found.
+/// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Round {
-    /// Quotes that were reminded of.
+    /// How many reminders were sent.
     pub reminded: u64,
-    /// Seconds for which the oldest work of all has been owed; 0 when none has been for long.
+    /// The age of the oldest pending work, in seconds; 0 when no work has been pending for longer than [`GRACE`].
     pub oldest_owed_seconds: i64,
 }
 
 impl Deadlines {
-    /// Reads nothing: the table is all it needs.
+    /// Needs the table and the time, and no configuration.
     pub fn new(store: Store, clock: Clock) -> Self {
         Self { store, clock }
     }
 
-    /// Asks ahead of the first round who waits: the connection is open then. A failure is logged, and the round asks again.
+    /// Queries the index ahead of the first round, so that the connection is open. A failure is logged, and the round queries
+    /// again.
     pub async fn prepare(&self) {
-        runtime::aws::ahead(self.store.waiting(Owed::Letters, self.clock.now() - GRACE, 1)).await;
+        runtime::aws::ahead(self.store.waiting(Work::Letters, self.clock.now() - GRACE, 1)).await;
     }
 
-    /// Reminds of whatever has been owed for longer than [`GRACE`]: its quote gets a stream record, by which those who
-    /// fulfil and write letters look at all of it again. What is done by then is done; reminding twice is the same. What
-    /// waits for long is reminded of ever less often.
+    /// Sends a reminder to each aggregate whose work has been pending for longer than [`GRACE`]: a stream record, by which the
+    /// consumers look at the aggregate again. A second reminder has no further effect. Reminders of work that stays pending are
+    /// sent at growing intervals.
     ///
     /// # Errors
     ///
-    /// The first time that the table did not answer. All others were reminded of; what was not is in the next round.
+    /// The first failure of the table. The other reminders were sent; the next round includes what failed.
     pub async fn round(&self) -> Result<Round, store::Error> {
         let now = self.clock.now();
         let mut round = Round::default();
         let mut failure = None;
-        for owed in Owed::ALL {
-            let waiting = self.store.waiting(owed, now - GRACE, SEEN).await.unwrap_or_else(|error| {
+        for work in Work::ALL {
+            let waiting = self.store.waiting(work, now - GRACE, SEEN).await.unwrap_or_else(|error| {
                 failure.get_or_insert(error);
                 Vec::new()
             });
             let enough = round.reminded + REMINDED;
-            for Waiting { number, since } in waiting {
+            for Waiting { key, since } in waiting {
                 let waited = now.duration_since(since);
                 round.oldest_owed_seconds = round.oldest_owed_seconds.max(waited.as_secs());
                 if round.reminded == enough {
                     break;
                 }
-                // A record that fails holds up its shard, so nobody is reminded at every round for ever.
-                match self.store.remind(&number, now, now - GRACE.max(waited / 4)).await {
+                // A record that fails holds up its shard, so the intervals grow.
+                match self.store.remind(&key, now, now - GRACE.max(waited / 4)).await {
                     Ok(Commit::Committed) => {
-                        tracing::warn!(quote = %number, owed = owed.as_str(), %since, "reminded");
+                        tracing::warn!(item = key.partition, work = work.as_str(), %since, "reminded");
                         round.reminded += 1;
                     }
                     Ok(Commit::Conflict) => {}
                     Err(error) => {
-                        tracing::error!(quote = %number, %error, "not reminded; the next round will do it");
+                        tracing::error!(item = key.partition, %error, "the reminder failed; the next round sends it");
                         failure.get_or_insert(error);
                     }
                 }

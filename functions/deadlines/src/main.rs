@@ -11,7 +11,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let store = aws::store(&Configuration::from_env(), &aws::config().await?)?;
     let deadlines = &Deadlines::new(store, Clock::system());
     deadlines.prepare().await;
-    // Whoever calls says nothing but that it is time.
+    // The event has no content: it only states that it is time.
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| Ok::<Round, lambda_runtime::Error>(deadlines.round().await?)))
         .await
 }

@@ -1,7 +1,7 @@
 //! Paid quotes become licences and subscriptions, each at most once (R78).
 //!
-//! A stream record is only a reason to look: what is owed is decided from the quote as it is stored now, so that a
-//! record may come late, twice, or after a refund.
+//! A stream record is only a reason to look. What to deliver is decided from the quote as it is stored now, so a record may
+//! come late, twice, or after a refund.
 
 pub mod key;
 pub mod kms;
@@ -19,12 +19,13 @@ use domain::{
     government::GovernmentSubscription,
     license::{self, Entitlement, LicenseKey},
     number::{InvoiceNumber, Minter},
-    quote::{self, Delivered, Delivery, Owed, Withheld},
+    pending::Work,
+    quote::{self, Delivered, Delivery, Withheld},
 };
 use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
-use store::{Changed, Commit, Created, Store, item::QuoteRecord};
+use store::{Changed, Commit, Created, OutboxRecord, Store};
 
 const ATTEMPTS: u32 = 8;
 
@@ -36,10 +37,10 @@ pub struct Issuance {
     policies: Policies,
 }
 
-/// Why something that is owed was not delivered yet. It stays owed, and the record is tried again.
+/// Why a fulfilment is not complete. It stays pending, and the record is retried.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The record is not what we write.
+    /// The record is not one that the store writes.
     #[error(transparent)]
     Record(#[from] store::RecordError),
     /// The table.
@@ -48,11 +49,11 @@ pub enum Failure {
     /// The signature.
     #[error("the licence could not be signed: {0}")]
     Signing(#[from] SigningError),
-    /// A paid line is about an entitlement that is not there: somebody must look.
-    #[error("{0} is not there any more")]
+    /// A paid line names an entitlement that does not exist. A retry does not help: an operator must look.
+    #[error("the entitlement {0} does not exist")]
     Gone(Sen),
-    /// Others kept changing the quote, or the series of invoices.
-    #[error("{0} was changed by others at the same time")]
+    /// Concurrent writes kept changing the quote, or the series of invoices. A retry is safe.
+    #[error("{0} was changed by concurrent writes")]
     Contended(QuoteNumber),
 }
 
@@ -74,19 +75,19 @@ impl Issuance {
 
     /// Handles a batch of the table's stream.
     pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
-        // Boxed, for the SDK nests its futures deeper than the compiler likes to look.
+        // Boxed: the futures of the SDK are nested deeper than the compiler's limit for one type.
         stream::each(event, |record| Box::pin(self.record(record))).await
     }
 
-    /// `Ok`: nothing is owed for this record any more. `Err`: try it again.
+    /// `Ok`: no fulfilment is pending for this record any more. `Err`: retry the record.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
-        match QuoteRecord::read(&record)? {
-            Some(QuoteRecord { new, owed: Owed::Fulfilment, .. }) => self.fulfil(&new.number).await,
+        match OutboxRecord::<Quote>::read(&record)? {
+            Some(record) if record.next() == Some(Work::Fulfilment) => self.fulfil(&record.new.number).await,
             _ => Ok(()),
         }
     }
 
-    /// Does what is owed for what a quote sold, as the quote is now: delivers it, or takes it back.
+    /// Fulfils a quote as it is stored now: delivers what it sold, or takes it back.
     async fn fulfil(&self, number: &QuoteNumber) -> Result<(), Failure> {
         let policy = self.policies.current().await?;
         for _ in 0..ATTEMPTS {
@@ -96,8 +97,8 @@ impl Issuance {
                 if matches!(quote.stage, quote::Stage::Paid { .. }) {
                     tracing::error!(must_decide = "quote_withheld", quote = %number, "withheld: a part of its money went back");
                 }
-                // A quote that has moved on has a record of its own.
-                return self.store.fulfilment_done(&quote).await.map(drop).map_err(Failure::from);
+                // A quote that has changed meanwhile has a record of its own.
+                return self.store.work_done(&quote, Work::Fulfilment).await.map(drop).map_err(Failure::from);
             }
             let (Some(on), Some(paid_at)) = (quote.deliverable_since(), paid_at(&quote)) else { return Ok(()) };
             if self.deliver(&quote, on, paid_at, &policy).await? == Commit::Committed {
@@ -234,10 +235,10 @@ impl Issuance {
         Err(Failure::Contended(quote.number.clone()))
     }
 
-    async fn sign(&self, owed: &mut Entitlement) -> Result<(), Failure> {
-        if let Some(license) = license_of(owed, self.signer.key().id().as_str()) {
+    async fn sign(&self, entitlement: &mut Entitlement) -> Result<(), Failure> {
+        if let Some(license) = license_of(entitlement, self.signer.key().id().as_str()) {
             let text = LicenseFile::issue(&license, self.signer.as_ref()).await?.as_str().to_owned();
-            owed.statement.file = Some(LicenseKey { key_id: license.key_id, text });
+            entitlement.statement.file = Some(LicenseKey { key_id: license.key_id, text });
         }
         Ok(())
     }
@@ -250,26 +251,26 @@ fn paid_at(quote: &Quote) -> Option<Timestamp> {
 }
 
 /// The statement to sign; a subscription has none (R53).
-fn license_of(owed: &Entitlement, key_id: &str) -> Option<License> {
-    let kind = match owed.kind {
+fn license_of(entitlement: &Entitlement, key_id: &str) -> Option<License> {
+    let kind = match entitlement.kind {
         license::Kind::Perpetual => licensing::Kind::Perpetual,
         license::Kind::Term => licensing::Kind::Term,
         license::Kind::Subscription => return None,
     };
     // A key for a lower grade to come says what comes; the one for what still runs stays good to its end.
-    let (edition, tier) = owed.grade(Date::MAX);
+    let (edition, tier) = entitlement.grade(Date::MAX);
     Some(License {
-        sen: owed.sen.to_string(),
-        product: owed.product.clone(),
-        product_name: owed.product_name.clone(),
+        sen: entitlement.sen.to_string(),
+        product: entitlement.product.clone(),
+        product_name: entitlement.product_name.clone(),
         edition: edition.map(str::to_owned),
         tier: Some(tier),
-        licensee: owed.licensee.clone(),
+        licensee: entitlement.licensee.clone(),
         kind,
-        purchased: owed.statement.purchased,
-        maintenance_end: owed.statement.maintenance_end,
-        term_end: owed.statement.term_end,
-        issued_at: owed.statement.issued_at,
+        purchased: entitlement.statement.purchased,
+        maintenance_end: entitlement.statement.maintenance_end,
+        term_end: entitlement.statement.term_end,
+        issued_at: entitlement.statement.issued_at,
         key_id: key_id.to_owned(),
     })
 }

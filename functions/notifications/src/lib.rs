@@ -1,8 +1,8 @@
-//! What happened to a quote becomes letters: one per event and recipient, in the quote's language.
+//! Events in the history of a quote become letters: one per event and recipient, in the quote's language.
 //!
-//! A letter is noted as sent after the mail service took it. A record that comes again finds the note, or, if the note
-//! could not be written, this process still knows. Only when it dies between the service's answer and the note is a letter
-//! sent twice — with the same Message-ID.
+//! A letter is noted as sent after the mail service accepted it. A record that is delivered again finds the note, or, if the
+//! note could not be written, the entry in this process's memory. A letter is sent twice only when the process ends between the
+//! service's response and the note; both copies have the same Message-ID.
 
 mod compose;
 mod letter;
@@ -20,13 +20,10 @@ use aws_lambda_events::{
 };
 use aws_sdk_ses::{primitives::Blob, types::RawMessage};
 use contract::Links;
-use domain::{
-    Quote, QuoteNumber,
-    policy::Seller,
-    quote::{Entry, Owed},
-};
+use domain::{Quote, pending::Work, policy::Seller};
+use jiff::Timestamp;
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
-use store::{LetterNote, Store, item::QuoteRecord};
+use store::{Item, LetterNote, OutboxRecord, Store, keys::Key};
 use typesetting::Typesetter;
 
 use crate::{
@@ -44,34 +41,53 @@ pub struct Notifications {
     links: Links,
     templates: Templates,
     typesetter: Arc<Typesetter>,
-    /// The letters that the mail service took and that are not noted yet, with the service's ids for them.
-    unnoted: Mutex<HashMap<LetterKey, String>>,
+    /// The letters that the mail service accepted and that have no note yet, with the service's ids of the messages.
+    unnoted: Mutex<HashMap<Key, String>>,
 }
 
-/// Which letter: of which quote, about which entry of its history, to whom in which role.
-type LetterKey = (QuoteNumber, u32, String);
+/// What a letter is about: an entry in the history of an aggregate, whatever its kind.
+struct Cause<'a> {
+    /// The aggregate's item.
+    aggregate: Key,
+    /// The aggregate's number, as people write it: for log lines.
+    number: String,
+    /// The number without separators: part of the Message-ID.
+    compact: &'a str,
+    /// The entry of its history.
+    seq: u32,
+    /// The date of the letter.
+    at: Timestamp,
+    seller: &'a Seller,
+}
 
-/// Why a letter was not sent, or not noted. It stays owed, and the record is tried again.
+impl Cause<'_> {
+    /// The note about this letter to a recipient.
+    fn letter(&self, role: &str) -> Key {
+        Key::letter(&self.aggregate, self.seq, role)
+    }
+}
+
+/// Why a letter was not sent, or not noted. The letter stays pending, and the record is retried.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The record is not what we write.
+    /// The record is not one that the store writes.
     #[error(transparent)]
     Record(#[from] store::RecordError),
     /// The table.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The vendor's template, or what it was given.
+    /// The vendor's template, or its data.
     #[error("letter {0} cannot be written: {1}")]
     Letter(String, Box<dyn Error + Send + Sync>),
-    /// The mail service did not take it, with its error code.
-    #[error("the mail service did not take the letter: {0}")]
+    /// The mail service did not accept the letter. The text is its error code.
+    #[error("the mail service did not accept the letter: {0}")]
     Mail(String),
 }
 
 impl Failure {
-    /// Whether trying the same again can only fail again: the letter cannot be written, or the mail service cannot read it.
+    /// Whether a retry can only fail again: the letter cannot be composed, or the mail service cannot read it.
     ///
-    /// `MessageRejected` is none of these: SES answers it also for what the account lacks, such as a verified domain.
+    /// `MessageRejected` is not final: SES returns it also while the domain is not verified.
     fn is_final(&self) -> bool {
         match self {
             Self::Letter(..) => true,
@@ -103,70 +119,94 @@ impl Notifications {
 
     /// Handles a batch of the table's stream.
     pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
-        // Boxed, for the SDK nests its futures deeper than the compiler likes to look.
+        // Boxed: the futures of the SDK are nested deeper than the compiler's limit for one type.
         stream::each(event, |record| Box::pin(self.record(record))).await
     }
 
-    /// `Ok`: every letter that this record asks for is sent and noted, and so is that all are. `Err`: try it again; what is
-    /// noted is not sent again.
+    /// `Ok`: every letter of this record is sent or set aside, and no letter is pending. `Err`: retry the record; a letter with
+    /// a note is not sent again.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
-        // What is fulfilled first has its letters afterwards.
-        let Some(QuoteRecord { new, old, owed: Owed::Letters }) = QuoteRecord::read(&record)? else { return Ok(()) };
-        // A document that was issued says for ever what it said.
+        // Each kind of aggregate with letters has a line here. A record of another kind is none of its business.
+        if let Some(record) = OutboxRecord::<Quote>::read(&record)? {
+            self.quote(record).await?;
+        }
+        Ok(())
+    }
+
+    async fn quote(&self, record: OutboxRecord<Quote>) -> Result<(), Failure> {
+        // Letters about a delivery follow the delivery.
+        if record.next() != Some(Work::Letters) {
+            return Ok(());
+        }
+        let OutboxRecord { new, old, .. } = record;
+        // A document is composed with the policy that it was issued under.
         let policy = self.policies.pinned(&new.offer.policy_version).await?;
         for entry in new.news_since(old.as_ref()) {
+            let cause = Cause {
+                aggregate: new.key(),
+                number: new.number.to_string(),
+                compact: new.number.compact(),
+                seq: entry.seq,
+                at: entry.at,
+                seller: &policy.seller,
+            };
             for outgoing in compose(&new, entry, &policy, &self.links) {
-                let role = outgoing.role.clone();
-                match self.send_once(&new, entry, &policy.seller, outgoing).await {
-                    Err(failure) if failure.is_final() => self.set_aside(&new, entry, &role, &failure).await?,
-                    sent => sent?,
-                }
+                self.deliver(&cause, outgoing).await?;
             }
         }
-        // A quote that has moved on has a record of its own.
-        self.store.letters_done(&new).await.map(drop).map_err(Failure::from)
+        // A quote that has changed meanwhile has a record of its own.
+        self.store.work_done(&new, Work::Letters).await.map(drop).map_err(Failure::from)
     }
 
-    /// One letter that can never be sent must not hold up everybody else's. Its note says why it was not.
-    async fn set_aside(&self, quote: &Quote, entry: &Entry, role: &str, failure: &Failure) -> Result<(), Failure> {
-        tracing::error!(must_decide = "letter_set_aside", quote = %quote.number, role, %failure, "set aside: it can never be sent");
+    /// Sends a letter once, or sets it aside when it can never be sent: it must not hold up the letters behind it.
+    async fn deliver(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<(), Failure> {
+        let role = outgoing.role.clone();
+        match self.send_once(cause, outgoing).await {
+            Err(failure) if failure.is_final() => self.set_aside(cause, &role, &failure).await,
+            sent => sent,
+        }
+    }
+
+    /// Notes why a letter can never be sent.
+    async fn set_aside(&self, cause: &Cause<'_>, role: &str, failure: &Failure) -> Result<(), Failure> {
+        tracing::error!(must_decide = "letter_set_aside", number = %cause.number, role, %failure, "set aside: it can never be sent");
         let note = LetterNote::SetAside { reason: failure.to_string() };
-        Ok(self.store.note_letter(&quote.number, entry.seq, role, entry.at, &note).await?)
+        Ok(self.store.note_letter(&cause.letter(role), cause.at, &note).await?)
     }
 
-    /// Sends a letter and notes it. What was sent before, and could not be noted, is only noted now.
-    async fn send_once(&self, quote: &Quote, entry: &Entry, seller: &Seller, outgoing: Outgoing) -> Result<(), Failure> {
-        let letter = (quote.number.clone(), entry.seq, outgoing.role.clone());
+    /// Sends a letter and notes that it was sent. A letter that was sent before and could not be noted is only noted.
+    async fn send_once(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<(), Failure> {
+        let role = outgoing.role.clone();
+        let letter = cause.letter(&role);
         let taken = self.of_unnoted(|unnoted| unnoted.get(&letter).cloned());
         let accepted_as = match taken {
             Some(accepted_as) => accepted_as,
             None => {
-                let Some(accepted_as) = self.send(quote, entry, seller, outgoing).await? else { return Ok(()) };
+                let Some(accepted_as) = self.send(cause, outgoing).await? else { return Ok(()) };
                 self.of_unnoted(|unnoted| unnoted.insert(letter.clone(), accepted_as.clone()));
                 accepted_as
             }
         };
-        let (number, seq, role) = &letter;
-        self.store.note_letter(number, *seq, role, entry.at, &LetterNote::Sent { accepted_as }).await?;
+        self.store.note_letter(&letter, cause.at, &LetterNote::Sent { accepted_as }).await?;
         self.of_unnoted(|unnoted| unnoted.remove(&letter));
-        tracing::info!(quote = %number, role, "letter sent");
+        tracing::info!(number = %cause.number, role, "letter sent");
         Ok(())
     }
 
-    fn of_unnoted<T>(&self, look: impl FnOnce(&mut HashMap<LetterKey, String>) -> T) -> T {
+    fn of_unnoted<T>(&self, look: impl FnOnce(&mut HashMap<Key, String>) -> T) -> T {
         look(&mut self.unnoted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sends a letter unless it is done with, and answers the mail service's id for it.
-    async fn send(&self, quote: &Quote, entry: &Entry, seller: &Seller, outgoing: Outgoing) -> Result<Option<String>, Failure> {
+    /// Sends a letter unless it has a note, and returns the mail service's id of the message.
+    async fn send(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<Option<String>, Failure> {
         let role = outgoing.role.as_str();
-        if self.store.letter_done(&quote.number, entry.seq, role).await? {
+        if self.store.letter_done(&cause.letter(role)).await? {
             return Ok(None);
         }
         let attachment = match outgoing.document {
             Some(document) => {
                 let (typesetter, name) = (self.typesetter.clone(), format!("{}.pdf", document.number));
-                // Typesetting takes a while and waits for nothing: it must not hold up who shares the thread.
+                // Typesetting is computation: it must not block the other tasks of this thread.
                 let pdf = tokio::task::spawn_blocking(move || typesetter.pdf(&document)).await;
                 let bytes = pdf
                     .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?
@@ -175,10 +215,10 @@ impl Notifications {
             }
             None => None,
         };
-        let id = format!("<{}.{}.{role}@{}>", quote.number.compact(), entry.seq, seller.email.domain());
+        let id = format!("<{}.{}.{role}@{}>", cause.compact, cause.seq, cause.seller.email.domain());
         let message = self
             .templates
-            .message(&outgoing.letter, &outgoing.to, seller, attachment, &id, entry.at)
+            .message(&outgoing.letter, &outgoing.to, cause.seller, attachment, &id, cause.at)
             .map_err(|error| Failure::Letter(role.to_owned(), error))?;
         let raw = RawMessage::builder()
             .data(Blob::new(message))

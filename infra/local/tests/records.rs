@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
     StreamViewType,
 };
-use domain::{channel::Partner, quote::Owed, request::Wanted};
+use domain::{channel::Partner, pending::Work, request::Wanted};
 use jiff::{SignedDuration, Timestamp};
 use local::engine::{self, Engine};
 use serde_json::json;
@@ -127,13 +127,17 @@ async fn missing_indexes_are_added_to_an_existing_table() {
         let owed = put.item("owed", AttributeValue::S("letters".to_owned()));
         owed.item("owed_since", AttributeValue::S(since.to_string())).send().await.unwrap();
     }
-    let waiting = async |owed, minutes, most| {
-        let found = store.waiting(owed, noon() + SignedDuration::from_mins(minutes), most).await.unwrap();
-        found.into_iter().map(|waiting| waiting.number).collect::<Vec<_>>()
+    let waiting = async |work, minutes, most| {
+        let found = store.waiting(work, noon() + SignedDuration::from_mins(minutes), most).await.unwrap();
+        found.into_iter().map(|waiting| waiting.key).collect::<Vec<_>>()
     };
-    assert_eq!(waiting(Owed::Letters, 2, 10).await, [numbers[1].clone(), numbers[2].clone()], "the longest waiting first");
-    assert_eq!(waiting(Owed::Letters, 9, 1).await, [numbers[1].clone()]);
-    assert_eq!(waiting(Owed::Fulfilment, 9, 10).await, []);
+    assert_eq!(
+        waiting(Work::Letters, 2, 10).await,
+        [Key::quote(&numbers[1]), Key::quote(&numbers[2])],
+        "the longest waiting first"
+    );
+    assert_eq!(waiting(Work::Letters, 9, 1).await, [Key::quote(&numbers[1])]);
+    assert_eq!(waiting(Work::Fulfilment, 9, 10).await, []);
     assert_eq!(store.in_review(10).await.unwrap(), (Vec::new(), false));
     engine.shutdown().await.unwrap();
 }

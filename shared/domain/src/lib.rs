@@ -14,6 +14,7 @@ pub mod money;
 pub mod number;
 pub mod party;
 pub mod payment;
+pub mod pending;
 mod place;
 pub mod wording;
 

@@ -3,7 +3,7 @@
 //! | what is asked | partition | sort |
 //! |---|---|---|
 //! | a quote by its number | `QUOTE#7KQ4M9XTC` | `QUOTE` |
-//! | whether a quote's letter was sent | `QUOTE#7KQ4M9XTC` | `LETTER#1#quote` |
+//! | whether a letter about an aggregate was sent | the aggregate's own: `QUOTE#7KQ4M9XTC` | `LETTER#1#quote` |
 //! | where a payment went | `PAYMENT#stripe:pi_…` | `PAYMENT` |
 //! | an entitlement by its SEN | `LICENSE#4MRX7PQ2HVW` | `LICENSE` |
 //! | who saw its key, and what the desk did to it | `LICENSE#4MRX7PQ2HVW` | `AUDIT#2026-11-22T10:00:00Z#…` |
@@ -20,14 +20,15 @@
 //! | all public verification keys | `KEYS` | `KEY#…` |
 //! | the last number of a series | `SERIES#IN` | `SERIES` |
 //!
-//! Two indexes, of keys alone. In one of them a quote stands as long as something about it is to be done:
+//! Two sparse indexes project keys only. The index `owed` contains every aggregate with pending work, of whatever kind, by the
+//! work to do next:
 //!
 //! | what is asked | partition `owed` | sort `owed_since` |
 //! |---|---|---|
-//! | what is to be delivered or closed, the longest waiting first | `fulfilment` | `2026-11-22T10:00:00Z` |
+//! | what is to be delivered or taken back, the longest pending first | `fulfilment` | `2026-11-22T10:00:00Z` |
 //! | about what letters are to be sent | `letters` | `2026-11-22T10:00:00Z` |
 //!
-//! In the other, as long as a person is to look at it:
+//! The index `reviews` contains the quotes that wait for a review:
 //!
 //! | what is asked | partition `review` | sort `review_due` |
 //! |---|---|---|
@@ -41,10 +42,10 @@ pub const PARTITION: &str = "pk";
 /// The name of the sort key.
 pub const SORT: &str = "sk";
 
-/// The name of the index of what is to be done.
-pub const OWED_INDEX: &str = "owed";
+/// The name of the index of pending work.
+pub const PENDING_INDEX: &str = "owed";
 
-/// The name of the index of what a person is to look at.
+/// The name of the index of quotes that wait for a review.
 pub const REVIEWS_INDEX: &str = "reviews";
 
 /// What the partition keys of quotes begin with.
@@ -78,14 +79,15 @@ impl Key {
         Self::new(format!("{QUOTE}{}", number.compact()), "QUOTE")
     }
 
-    /// The quote in a partition.
-    pub(crate) fn quote_number(partition: &str) -> Option<QuoteNumber> {
+    /// The number of the quote in a partition; `None` for another kind of partition.
+    pub fn quote_number(partition: &str) -> Option<QuoteNumber> {
         partition.strip_prefix(QUOTE)?.parse().ok()
     }
 
-    /// The note that a quote's letter was sent: which entry of its history it is about, and to whom in which role.
-    pub fn letter(number: &QuoteNumber, seq: u32, role: &str) -> Self {
-        Self::new(format!("{QUOTE}{}", number.compact()), format!("LETTER#{seq}#{role}"))
+    /// The note about a letter, in the partition of the aggregate that the letter is about: `seq` is the entry of the
+    /// aggregate's history, `role` the recipient's.
+    pub fn letter(aggregate: &Self, seq: u32, role: &str) -> Self {
+        Self::new(aggregate.partition.clone(), format!("LETTER#{seq}#{role}"))
     }
 
     /// A payment's receipt.
@@ -170,7 +172,7 @@ impl Key {
         format!("POLICY#{version}")
     }
 
-    /// Whether anything can be stored here: a text that somebody sent may be too long for any key.
+    /// Whether an item can be stored here: a text of a request may be too long for any key.
     pub(crate) fn is_possible(&self) -> bool {
         self.partition.len() <= MAX_PARTITION_BYTES
     }
@@ -194,8 +196,8 @@ mod tests {
         // One text stands for every name, so that only the kind of thing tells the keys apart.
         let keys = [
             Key::quote(&quote),
-            Key::letter(&quote, 1, "quote"),
-            Key::letter(&quote, 11, "quote"),
+            Key::letter(&Key::quote(&quote), 1, "quote"),
+            Key::letter(&Key::quote(&quote), 11, "quote"),
             Key::receipt(&payment),
             Key::entitlement(&sen),
             Key::audit(&sen, now, "x"),

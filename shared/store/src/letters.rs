@@ -1,7 +1,6 @@
-//! Which letters were sent, and which can never be sent.
+//! Which letters were sent, and which can never be sent. A letter is named by [`Key::letter`], whatever aggregate it is about.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::QuoteNumber;
 use jiff::Timestamp;
 
 use crate::{
@@ -27,20 +26,13 @@ pub enum LetterNote {
 
 impl Store {
     /// Whether a letter needs no further attempt: it was sent or set aside.
-    pub async fn letter_done(&self, number: &QuoteNumber, seq: u32, role: &str) -> Result<bool, Error> {
-        let got = self.get(&Key::letter(number, seq, role), "GetItem of a letter's note").await?;
+    pub async fn letter_done(&self, letter: &Key) -> Result<bool, Error> {
+        let got = self.get(letter, "GetItem of a letter's note").await?;
         Ok(got.is_some())
     }
 
     /// Records the result of a letter. Recording it again changes nothing.
-    pub async fn note_letter(
-        &self,
-        number: &QuoteNumber,
-        seq: u32,
-        role: &str,
-        at: Timestamp,
-        note: &LetterNote,
-    ) -> Result<(), Error> {
+    pub async fn note_letter(&self, letter: &Key, at: Timestamp, note: &LetterNote) -> Result<(), Error> {
         let (name, value) = match note {
             LetterNote::Sent { accepted_as } => ("accepted_as", accepted_as),
             LetterNote::SetAside { reason } => ("set_aside", reason),
@@ -49,7 +41,7 @@ impl Store {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item::of_key(&Key::letter(number, seq, role))))
+            .set_item(Some(item::of_key(letter)))
             .item(KIND, AttributeValue::S("letter".to_owned()))
             .item("at", AttributeValue::S(at.to_string()))
             .item(name, AttributeValue::S(value.clone()));

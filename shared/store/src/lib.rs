@@ -13,7 +13,8 @@ pub mod item;
 pub mod keys;
 mod letters;
 mod limits;
-mod owed;
+mod outbox;
+mod pending;
 mod policies;
 mod public_keys;
 mod quotes;
@@ -30,9 +31,10 @@ use aws_sdk_dynamodb::{
 
 pub use audit::AuditEntry;
 pub use entitlements::Changed;
-pub use item::{Item, RecordError};
+pub use item::Item;
 pub use letters::LetterNote;
-pub use owed::Waiting;
+pub use outbox::{OutboxRecord, RecordError};
+pub use pending::Waiting;
 pub use policies::PolicyInForce;
 
 /// The table. Every operation is a request to DynamoDB through the SDK's client, which retries throttled and failed requests.

@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::{
 
 use crate::{
     Error, Store,
-    item::{OWED, OWED_SINCE, REVIEW, REVIEW_DUE},
-    keys::{OWED_INDEX, PARTITION, REVIEWS_INDEX, SORT},
+    item::{NEXT_WORK, PENDING_SINCE, REVIEW, REVIEW_DUE},
+    keys::{PARTITION, PENDING_INDEX, REVIEWS_INDEX, SORT},
     limits::EXPIRES,
 };
 
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TABLE_KEYS: [(&str, KeyType); 2] = [(PARTITION, KeyType::Hash), (SORT, KeyType::Range)];
 /// The indexes, each with its keys: of what is to be done, and of what a person is to look at.
 const INDEXES: [(&str, [(&str, KeyType); 2]); 2] = [
-    (OWED_INDEX, [(OWED, KeyType::Hash), (OWED_SINCE, KeyType::Range)]),
+    (PENDING_INDEX, [(NEXT_WORK, KeyType::Hash), (PENDING_SINCE, KeyType::Range)]),
     (REVIEWS_INDEX, [(REVIEW, KeyType::Hash), (REVIEW_DUE, KeyType::Range)]),
 ];
 

@@ -90,14 +90,20 @@ mod tests {
     }
 
     #[test]
-    fn each_function_is_started_for_quotes_about_which_it_has_something_to_do() {
-        let passes = |function: &str, event: &str, kind: &str, owed: &str| {
-            let image = json!({"kind": {"S": kind}, "owed": {"S": owed}, "version": {"N": "1"}});
+    fn each_function_is_started_for_items_whose_next_work_is_its_own() {
+        let passes = |function: &str, event: &str, kind: &str, next: &str| {
+            let image = json!({"kind": {"S": kind}, "owed": {"S": next}, "version": {"N": "1"}});
             let record = json!({"eventName": event, "dynamodb": {"NewImage": image, "OldImage": {}}});
             Filter::of(function).expect("a filter").passes(&record)
         };
         assert!(passes("issuance", "MODIFY", "quote", "fulfilment") && passes("notifications", "INSERT", "quote", "letters"));
         assert!(!passes("issuance", "MODIFY", "quote", "letters") && !passes("notifications", "MODIFY", "quote", "fulfilment"));
-        assert!(!passes("issuance", "MODIFY", "receipt", "fulfilment") && !passes("issuance", "REMOVE", "quote", "fulfilment"));
+        assert!(passes("notifications", "INSERT", "invoice", "letters"), "of whatever kind");
+        assert!(!passes("issuance", "REMOVE", "quote", "fulfilment"));
+        for function in ["issuance", "notifications"] {
+            let image = json!({"kind": {"S": "receipt"}, "version": {"N": "1"}});
+            let record = json!({"eventName": "MODIFY", "dynamodb": {"NewImage": image, "OldImage": {}}});
+            assert!(!Filter::of(function).expect("a filter").passes(&record), "an item without pending work");
+        }
     }
 }

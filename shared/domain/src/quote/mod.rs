@@ -19,6 +19,7 @@ use crate::{
     fault::{Code, Refusal},
     number::InvoiceNumber,
     payment::{Payment, PaymentId},
+    pending::{Pending, Work},
 };
 
 /// Superseded offers are kept whole, in the quote's item: this many still fit (DynamoDB's limit is 400 KB).
@@ -103,30 +104,6 @@ pub struct Delivered {
     /// The first day that it no longer covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Date>,
-}
-
-/// What is still to be done about a quote's last change. It is computed with every change and stored beside the quote, where
-/// who has done it takes it off; what stays is found and done again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Owed {
-    /// What was paid is to be delivered, or what was delivered to be closed because its money went back. Letters come after
-    /// that.
-    Fulfilment,
-    /// Whoever is concerned is to be told.
-    Letters,
-}
-
-impl Owed {
-    /// Everything that can be owed.
-    pub const ALL: [Self; 2] = [Self::Fulfilment, Self::Letters];
-
-    /// Its name, as it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fulfilment => "fulfilment",
-            Self::Letters => "letters",
-        }
-    }
 }
 
 /// A decision, complete: the quote as it shall be. It may be written only over the version before.
@@ -287,10 +264,15 @@ impl Quote {
         }
     }
 
-    /// What is to be done about the change that made this version, and since when.
-    pub fn owed(&self) -> (Owed, Timestamp) {
-        let owed = if self.is_void() || self.deliverable_since().is_some() { Owed::Fulfilment } else { Owed::Letters };
-        (owed, self.history.last().map_or(self.offer.issued_at, |entry| entry.at))
+    /// The work that the change to this version leaves: letters, and before them the delivery or the taking back of what was
+    /// sold.
+    pub fn pending(&self) -> Pending {
+        let since = self.history.last().map_or(self.offer.issued_at, |entry| entry.at);
+        if self.is_void() || self.deliverable_since().is_some() {
+            Pending::new([Work::Fulfilment, Work::Letters], since)
+        } else {
+            Pending::new([Work::Letters], since)
+        }
     }
 
     /// Notes that a line cannot be delivered as it was sold; nothing of the quote is owed any more until a person decides.
