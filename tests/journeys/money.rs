@@ -188,7 +188,7 @@ async fn r32_the_payment_form_of_an_order_in_review_promises_no_quote_and_a_reje
     let says_too_much = |form: &str| ["Valid through", "first page", "<form"].into_iter().find(|text| form.contains(text));
 
     let form = payment_form(&world, &order).await;
-    assert!(form.contains("reviews this order") && form.contains("2026-06-04"), "{form}");
+    assert!(form.contains("We review this order") && form.contains("2026-06-04"), "{form}");
     assert_eq!(says_too_much(&form), None, "{form}");
 
     let decision = json!({"reason": "We do not sell to <nobody>.", "revision": 1});
