@@ -1,5 +1,5 @@
-//! Turns the lists of ISO 3166 into their bare codes. As the library's tables of names they are forty thousand pointers,
-//! which the dynamic loader would relocate at every cold start of every function.
+//! Writes the codes of ISO 3166 as plain bytes. The library's tables of names contain forty thousand pointers, which the
+//! dynamic loader would relocate at every cold start of every function.
 
 use std::{fs, io, path::PathBuf};
 
@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
     fs::write(folder.join("subdivisions"), in_order(SUBDIVISION_MAP.keys().copied(), 6))
 }
 
-/// The codes one after the other, each filled up with spaces to `width` bytes.
+/// The sorted codes, each padded with spaces to `width` bytes.
 fn in_order<'c>(codes: impl Iterator<Item = &'c str>, width: usize) -> String {
     let mut codes: Vec<_> = codes.collect();
     codes.sort_unstable();

@@ -29,7 +29,7 @@ pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, head
     let policy = quotes.policies.current().await?;
     if !policy.currencies().contains(&body.currency) {
         let offered: Vec<_> = policy.currencies().iter().map(|currency| currency.code()).collect();
-        let detail = format!("Prices are in {}. Choose one of these.", offered.join(", "));
+        let detail = format!("There are no prices in this currency. Choose one of: {}.", offered.join(", "));
         return Err(Refusal::at(Code::CurrencyNotOffered, "/currency", detail).into());
     }
     let mut wanted = Wanted::default();

@@ -248,7 +248,7 @@ fn identity(body: &Value) -> Result<Identity, Refusal> {
     let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
     let email = match given("email") {
         None => {
-            faults.add(Code::Required, "/email", "This is required.");
+            faults.add(Code::Required, "/email", "This member is required: add it.");
             None
         }
         Some(email) => {

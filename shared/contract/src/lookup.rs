@@ -70,7 +70,7 @@ impl LookupBody {
         let address = match email.as_deref().map(Email::parse) {
             Some(Some(email)) => Some(email),
             Some(None) => {
-                refused(&mut faults, Code::EmailInvalid, "/email", "This is not an e-mail address such as name@example.com.")
+                refused(&mut faults, Code::EmailInvalid, "/email", "This is not an e-mail address. Write it as name@example.com.")
             }
             None => refused(&mut faults, Code::Required, "/email", "Give the e-mail address of a contact."),
         };

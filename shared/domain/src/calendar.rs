@@ -1,31 +1,32 @@
-//! Days: in the vendor's time zone, counted as contracts count them.
+//! Days in the vendor's time zone, counted as contracts count them.
 
 use jiff::{Timestamp, ToSpan, civil::Date, civil::Weekday, tz::TimeZone};
 
-/// The day on which something that happened at `at` counts, in the vendor's time zone (R81).
+/// The day of an instant in the vendor's time zone (R81).
 pub fn day_of(at: Timestamp, zone: &TimeZone) -> Date {
     at.to_zoned(zone.clone()).date()
 }
 
 /// The first instant of a day.
 pub fn start_of_day(day: Date, zone: &TimeZone) -> Timestamp {
-    // Where a zone skips midnight, `compatible` gives the first instant there is.
+    // When a zone skips midnight, `compatible` gives the first instant of the day.
     zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().unwrap_or(Timestamp::MAX)
 }
 
-/// So many months later. The day of the month is kept, or clamped to the month's end: from 29 February, twelve months
-/// end on 28 February (R95).
+/// The day `months` months after `start`. The day of the month is kept, or clamped to the month's end: twelve months from 29
+/// February end on 28 February (R95).
 pub fn months_after(start: Date, months: u32) -> Date {
     start.saturating_add(i64::from(months).months())
 }
 
-/// So many days later, or earlier.
+/// The day `days` days after `start`, or before it when `days` is negative.
 pub fn days_after(start: Date, days: i32) -> Date {
     start.saturating_add(i64::from(days).days())
 }
 
-/// The days of a term `[start, end)`, none if it ends before it starts. A term of whole years counts 365 days for each,
-/// even across 29 February, and so does one that ends the day after; any other counts its calendar days (facts 2.5).
+/// The days of a term `[start, end)`; 0 when it ends before it starts. A term of whole years counts 365 days for each year,
+/// even across 29 February. A term that ends one day after whole years counts the same. Any other term counts its calendar days
+/// (facts 2.5).
 pub fn term_days(start: Date, end: Date) -> i32 {
     if end <= start {
         return 0;
@@ -39,12 +40,12 @@ pub fn term_days(start: Date, end: Date) -> i32 {
     }
 }
 
-/// Calendar days from one day to another; negative if the other is earlier.
+/// The calendar days from `start` to `end`; negative when `end` is earlier.
 pub fn days_between(start: Date, end: Date) -> i32 {
     start.duration_until(end).as_hours().saturating_div(24).try_into().unwrap_or(i32::MAX)
 }
 
-/// So many business days later: Monday to Friday (R33).
+/// The day `days` business days (Monday to Friday) after `start` (R33).
 pub fn business_days_after(start: Date, days: u32) -> Date {
     let mut day = start;
     let mut left = days;
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!(term_days(date(2027, 1, 2), date(2027, 1, 1)), 0);
     }
 
-    /// Terms are bounded at 48 months where they are counted by days: there, a day more never counts less.
+    /// Terms that are counted by days are limited to 48 months. Within these, one more day never counts less.
     #[test]
     fn within_four_years_a_longer_term_never_counts_fewer_days() {
         let mut start = date(2023, 1, 1);

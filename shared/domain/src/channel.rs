@@ -1,4 +1,5 @@
-//! Resellers and their standing with the vendor: anyone may buy for anyone, and members of a programme pay less (R1–R4).
+//! Resellers and their standing in the vendor's channel. Anyone may buy for anyone; members of a programme get a discount
+//! (R1–R4).
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use crate::policy::Period;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelStatus {
-    /// No programme: no discount (R2, R55).
+    /// Not in a programme: no discount (R2, R55).
     #[default]
     Unaffiliated,
     /// A member of a programme.
@@ -18,14 +19,14 @@ pub enum ChannelStatus {
         organization: String,
         /// The programme's id.
         programme: String,
-        /// Its tier in the programme, if that has tiers.
+        /// The tier in the programme, if the programme has tiers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tier: Option<String>,
     },
 }
 
 impl ChannelStatus {
-    /// The name on the wire: `unaffiliated`, or the programme's id.
+    /// The name in the API: `unaffiliated`, or the programme's id.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Unaffiliated => "unaffiliated",
@@ -33,7 +34,7 @@ impl ChannelStatus {
         }
     }
 
-    /// The member organisation.
+    /// The member organisation; `None` when unaffiliated.
     pub fn organization(&self) -> Option<&str> {
         match self {
             Self::Unaffiliated => None,
@@ -45,13 +46,13 @@ impl ChannelStatus {
 /// An organisation that the vendor has enrolled (R4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partner {
-    /// The organisation, as the issuer of its tokens names it; compared without regard to case.
+    /// The organisation, as the issuer of its tokens names it; compared without case.
     pub organization: String,
-    /// Of the stored record.
+    /// The version of the stored record.
     pub version: u64,
     /// Its legal name.
     pub name: String,
-    /// Its memberships, never two on one day.
+    /// Its memberships: at most one on any day.
     pub memberships: Vec<Membership>,
 }
 
@@ -65,20 +66,20 @@ pub struct Membership {
     pub tier: Option<String>,
     /// The first day.
     pub from: Date,
-    /// The first day on which it no longer counts.
+    /// The first day after the membership; `None` when it has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
 }
 
 impl Membership {
-    /// When it counts.
+    /// The days of the membership.
     pub fn period(&self) -> Period {
         Period { from: self.from, until: self.until }
     }
 }
 
 impl Partner {
-    /// Its standing on a day.
+    /// The standing on a day.
     pub fn status(&self, day: Date) -> ChannelStatus {
         match self.memberships.iter().find(|membership| membership.period().holds(day)) {
             None => ChannelStatus::Unaffiliated,

@@ -1,5 +1,5 @@
-//! What the desk has verified about end customers and buyers: proof of a segment (R58–R60), freedom from tax (R91), the
-//! contacts of cloud sites (R12, R31).
+//! Records that the desk has verified: evidence of a segment (R58–R60), exemption from tax (R91), the contacts of cloud sites
+//! (R12, R31).
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -12,33 +12,33 @@ use crate::{
 /// Verified evidence that an end customer belongs to a segment (R58).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentEvidence {
-    /// The reference that claims name it by.
+    /// The reference, which claims name.
     pub id: String,
-    /// Of the stored record.
+    /// The version of the stored record.
     pub version: u64,
     /// The segment's id.
     pub segment: String,
-    /// The end customer's legal name: a claim for another one does not count (R60).
+    /// The end customer's legal name. The evidence proves no claim of another organisation (R60).
     pub organization: String,
-    /// The number under which it is registered (R59).
+    /// The organisation's registration number (R59).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registration_number: Option<String>,
-    /// Whose register that is: ISO 3166-1 (R59).
+    /// The country of that register: ISO 3166-1 (R59).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// Where the document is kept that was looked at.
+    /// Where the verified document is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// Who verified it: the subject of their token.
+    /// The staff member who verified it: the subject of the token.
     pub verified_by: String,
-    /// The first day on which it counts.
+    /// The first day on which the evidence is valid.
     pub verified_on: Date,
-    /// The first day on which it no longer does.
+    /// The first day on which the evidence is no longer valid.
     pub expires: Date,
 }
 
 impl SegmentEvidence {
-    /// Whether it proves a claim of `segment` for `organization` on a day.
+    /// Whether the evidence proves a claim of `segment` for `organization` on a day.
     pub fn proves(&self, segment: &str, organization: &str, day: Date) -> bool {
         self.segment == segment
             && LegalName::new(&self.organization) == LegalName::new(organization)
@@ -47,32 +47,32 @@ impl SegmentEvidence {
     }
 }
 
-/// A verified certificate that frees a buyer from tax, or makes the buyer owe it (R91, facts 2.10).
+/// A verified certificate that exempts a buyer from tax, or makes the buyer liable for it by reverse charge (R91, facts 2.10).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxCertificate {
-    /// The reference that requests name it by; for a VAT id, the id itself.
+    /// The reference, which requests name; for a VAT id, the id itself.
     pub id: String,
-    /// Of the stored record.
+    /// The version of the stored record.
     pub version: u64,
     /// `vat_id`, or a kind of the vendor's tax policy such as `resale`.
     pub kind: String,
     /// The holder's legal name.
     pub organization: String,
-    /// Where it counts: ISO 3166-1.
+    /// The country in which it is valid: ISO 3166-1.
     pub country: String,
-    /// Where in the country, when not everywhere: ISO 3166-2.
+    /// The subdivision, if it is not valid in the whole country: ISO 3166-2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The certificate's own number, as documents must show it.
     pub number: String,
-    /// Where the document, or the answer of the validation service, is kept.
+    /// Where the document, or the response of the validation service, is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// Who verified it: the subject of their token.
+    /// The staff member who verified it: the subject of the token.
     pub verified_by: String,
-    /// The first day on which it counts.
+    /// The first day on which the certificate is valid.
     pub from: Date,
-    /// The first day on which it no longer does.
+    /// The first day on which the certificate is no longer valid.
     pub expires: Date,
 }
 
@@ -80,7 +80,7 @@ pub struct TaxCertificate {
 pub const VAT_ID: &str = "vat_id";
 
 impl TaxCertificate {
-    /// Whether it counts for `organization` in a place on a day.
+    /// Whether the certificate is valid for `organization` in a place on a day.
     pub fn counts(&self, organization: &str, country: &str, region: Option<&str>, day: Date) -> bool {
         LegalName::new(&self.organization) == LegalName::new(organization)
             && self.country == country
@@ -90,12 +90,12 @@ impl TaxCertificate {
     }
 }
 
-/// A cloud site, with the people who may speak for it (R12, R31).
+/// A cloud site, with its authorized contacts (R12, R31).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// Its host name, in lower case.
     pub host: String,
-    /// Of the stored record.
+    /// The version of the stored record.
     pub version: u64,
     /// The end customer's legal name.
     pub organization: String,
@@ -105,17 +105,17 @@ pub struct Site {
     pub entitlements: Vec<Sen>,
 }
 
-/// Somebody who may speak for a site.
+/// An authorized contact of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteContact {
-    /// What makes them one who may.
+    /// The contact's role.
     pub role: SiteRole,
-    /// The person to write to, known by their address (R31).
+    /// The person, identified by the e-mail address (R31).
     #[serde(flatten)]
     pub contact: Contact,
 }
 
-/// The three roles of an authorized contact, and no other (R31).
+/// The role of an authorized contact. There are only these three (R31).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SiteRole {
@@ -128,13 +128,13 @@ pub enum SiteRole {
 }
 
 impl Site {
-    /// Whether this person is an authorized contact (R31).
+    /// Whether this address is an authorized contact's (R31).
     pub fn authorizes(&self, email: &Email) -> bool {
         self.contacts.iter().any(|known| known.contact.email == *email)
     }
 }
 
-/// The host of a site as people write it: with or without a scheme, a path, or capitals. `None` when it is no host.
+/// The host name of a site, in lower case. The text may have a scheme, a path or capitals. `None` when it has no valid host.
 pub fn site_host(text: &str) -> Option<String> {
     let text = text.trim();
     let bare = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
@@ -148,8 +148,8 @@ pub fn site_host(text: &str) -> Option<String> {
     (host.len() <= 253 && host.contains('.') && host.split('.').all(label)).then_some(host)
 }
 
-/// A VAT id of the European Union in its canonical spelling; `None` when form or check digit is wrong. Whether it is
-/// registered is another question, which the desk answers.
+/// A VAT id of the European Union in its canonical spelling; `None` when its form or check digit is wrong. The check does not
+/// cover registration, which the desk verifies.
 pub fn vat_id(text: &str) -> Option<String> {
     eu_vat::Vat::parse(text).ok().map(|vat| vat.to_string())
 }
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_site_is_known_by_its_host_however_it_is_written() {
+    fn every_spelling_of_a_site_gives_its_host() {
         for text in ["acme.cloud.example", "https://ACME.cloud.example/", " http://acme.cloud.example/browse?x=1 "] {
             assert_eq!(site_host(text).as_deref(), Some("acme.cloud.example"), "{text}");
         }

@@ -1,5 +1,6 @@
-//! The domain's no. A [`Refusal`] says everything that is wrong, where, and what to do; it changes nothing and is
-//! never worth retrying as it is. The shell's own codes are in the same list, so that there is one.
+//! Refusals. A [`Refusal`] lists everything that is wrong with a request, where it is, and what to do. A refused request
+//! changes nothing, and the same request is refused again, so a caller must not retry it unchanged. The codes of the other
+//! crates (sign-in, limits, failures) are in the same list, so that each code is defined once.
 
 use std::fmt::{self, Display};
 
@@ -7,15 +8,15 @@ use serde::Serialize;
 
 macro_rules! codes {
     ($($(#[$doc:meta])+ $name:ident = $text:literal,)+) => {
-        /// The stable name of a refusal. Callers branch on it; the words beside it may change.
+        /// The stable code of a refusal. Callers branch on the code; the text beside the code may change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code { $($(#[$doc])+ $name,)+ }
 
         impl Code {
-            /// Every code there is, in the order of this file.
+            /// Every code, in the order of this file.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
-            /// As it is written on the wire.
+            /// The code as the API writes it: `snake_case`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }
             }
@@ -24,31 +25,31 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Several faults of different codes; each is listed.
+    /// The request has several faults with different codes. Each fault is listed.
     RequestInvalid = "request_invalid",
     /// The body is not JSON.
     MalformedJson = "malformed_json",
-    /// The path or the query cannot be read, or has a parameter twice.
+    /// The path or the query string cannot be read, or repeats a parameter.
     UrlMalformed = "url_malformed",
     /// A required member is missing or empty.
     Required = "required",
-    /// A member has another JSON type than it should.
+    /// A member has the wrong JSON type.
     WrongType = "wrong_type",
-    /// The member is not part of this request. Nothing that is sent is silently ignored.
+    /// The member is not part of this request. No member is silently ignored.
     UnknownMember = "unknown_member",
-    /// The value is too long, has control characters, or is otherwise not of the form.
+    /// The value is too long, has control characters, or does not have the required form.
     ValueInvalid = "value_invalid",
-    /// The member is known, but must not be sent in this combination.
+    /// The member exists, but must not be sent together with the others.
     NotExpected = "not_expected",
-    /// Not an e-mail address.
+    /// The value is not an e-mail address.
     EmailInvalid = "email_invalid",
-    /// Not an ISO 3166-1 country.
+    /// The value is not an ISO 3166-1 country.
     CountryUnknown = "country_unknown",
-    /// Not an ISO 3166-2 subdivision of the country.
+    /// The value is not an ISO 3166-2 subdivision of the country.
     RegionUnknown = "region_unknown",
     /// The vendor has no price book in this currency.
     CurrencyNotOffered = "currency_not_offered",
-    /// No product of this name is sold.
+    /// The catalogue has no product with this id.
     ProductUnknown = "product_unknown",
     /// The product is not sold in this currency.
     NotPricedInCurrency = "not_priced_in_currency",
@@ -64,86 +65,87 @@ codes! {
     NotOnSale = "not_on_sale",
     /// The product has no such edition.
     EditionUnknown = "edition_unknown",
-    /// Number and contact do not belong together, or one of them is unknown: nobody can tell which (R28).
+    /// The number and the contact do not belong together, or one of them is unknown. The response does not reveal which (R28).
     EntitlementNotMatched = "entitlement_not_matched",
-    /// The entitlement is licensed to another organisation than the customer of the order.
+    /// The entitlement is licensed to an organisation other than the customer of the order.
     LicenseeDiffers = "licensee_differs",
-    /// The entitlement has ended: it must be renewed first.
+    /// The entitlement has ended and must be renewed first, or it is closed and nothing can be ordered for it.
     EntitlementEnded = "entitlement_ended",
-    /// A renewal and a co-term keep tier and edition.
+    /// A renewal or a co-term has another tier or edition than the entitlement.
     GradeDiffers = "grade_differs",
-    /// An upgrade is to more than there is.
+    /// The tier and edition of an upgrade are the ones that the entitlement has.
     UpgradeNotHigher = "upgrade_not_higher",
-    /// There is no credit for less in the middle of a term (E18).
+    /// An upgrade has a lower tier or edition. There is no credit for a lower one in the middle of a term (E18).
     MidtermDowngradeNoCredit = "midterm_downgrade_no_credit",
-    /// A downgrade is to less than there is.
+    /// A downgrade does not have a lower tier or edition than the entitlement.
     DowngradeNotLower = "downgrade_not_lower",
-    /// A downgrade can be ordered shortly before the end only (E18).
+    /// A downgrade can be ordered only in the last days before the end (E18).
     DowngradeTooEarly = "downgrade_too_early",
-    /// A downgrade is ordered, and has not begun: what is paid for in two grades is not changed meanwhile (E18).
+    /// A downgrade is ordered and has not begun. Until then the entitlement cannot be changed, because its time is paid for in
+    /// two grades (E18).
     DowngradePending = "downgrade_pending",
-    /// It would be covered further ahead than the vendor sells (E16).
+    /// The cover would end later than the vendor sells ahead (E16).
     MaintenanceCapExceeded = "maintenance_cap_exceeded",
-    /// It ended too long ago to be renewed from there (facts 2.7).
+    /// The entitlement ended too long ago to be renewed from its end (facts 2.7).
     RenewalTooLate = "renewal_too_late",
-    /// The date is not one to co-term to (R44).
+    /// The date cannot be the end of a co-term (R44).
     CotermDateInvalid = "coterm_date_invalid",
     /// Resellers cannot buy monthly cloud (R45).
     MonthlyCloudNotResellable = "monthly_cloud_not_resellable",
-    /// Monthly cloud is not ordered together with anything else (R77).
+    /// Monthly cloud cannot be on one order with other products (R77).
     MixedBillingPeriods = "mixed_billing_periods",
-    /// Government products are not sold without a conversation (R105).
+    /// Government products are sold only by an appointed aggregator (R105).
     GovFamilyNotSelfService = "gov_family_not_self_service",
-    /// One subscription to a government product covers all its instances (R106).
+    /// The customer has a subscription to this government product. One subscription covers all its instances (R106).
     SubscriptionExists = "subscription_exists",
-    /// There is no such segment to claim.
+    /// The policy has no such segment that a request can claim.
     SegmentUnknown = "segment_unknown",
     /// The order has no line, or more than a document can hold.
     LineCount = "line_count",
-    /// The current terms, or the current reseller agreement, were not accepted (R6, R21).
+    /// The current terms or the current reseller agreement were not accepted (R6, R21).
     TermsNotAccepted = "terms_not_accepted",
-    /// The `Idempotency-Key` header is not a key.
+    /// The `Idempotency-Key` header does not have the required form.
     IdempotencyKeyMalformed = "idempotency_key_malformed",
-    /// The key was used before, for another request.
+    /// The idempotency key was used before for another request.
     IdempotencyKeyReused = "idempotency_key_reused",
-    /// There is no such thing, or it is not yours to see: nobody can tell which.
+    /// The resource does not exist, or the caller may not see it. The response does not reveal which.
     NotFound = "not_found",
-    /// Sign in first: no bearer token, or not one that we can accept.
+    /// The request has no bearer token, or one that is not accepted.
     SignInRequired = "sign_in_required",
-    /// Signed in, but not for this: vendor staff only.
+    /// The caller is signed in, but the endpoint is for vendor staff only.
     StaffOnly = "staff_only",
-    /// Nobody approves what they asked for themselves (R34).
+    /// The reviewer requested this quote. A different person must approve it (R34).
     OwnOrder = "own_order",
-    /// Asked too often: wait.
+    /// The caller sent too many requests and must wait.
     TooManyRequests = "too_many_requests",
     /// The record was changed since it was read.
     RecordChanged = "record_changed",
-    /// Nothing of the quote waits for a decision.
+    /// The quote is not in review.
     NotInReview = "not_in_review",
-    /// A discount is claimed that nothing on record proves (R58): whoever approves says which evidence does, or that the
-    /// quote is to be without it.
+    /// The quote claims a discount that no recorded evidence proves (R58). The approval must name the evidence, or state that
+    /// the quote is issued without the discount.
     EvidencePending = "evidence_pending",
-    /// The vendor's policy has mistakes: nothing was published.
+    /// The vendor's policy has mistakes. It was not published.
     PolicyUnsound = "policy_unsound",
-    /// The quote is paid: it can no longer be revised.
+    /// The quote is paid and can no longer be revised.
     QuotePaid = "quote_paid",
-    /// The quote has too many revisions to keep them all: start a new one.
+    /// The quote cannot store another revision. The buyer must request a new quote.
     RevisionLimit = "revision_limit_reached",
-    /// The document is not there yet: a person looks at the quote first.
+    /// The document does not exist yet, because the quote is in review.
     NotYetIssued = "not_yet_issued",
-    /// The document is not there yet: the quote is not paid.
+    /// The document does not exist yet, because the quote is not paid.
     NotYetInvoiced = "not_yet_invoiced",
     /// A cloud subscription has no key (R53).
     NoLicenseKey = "no_license_key",
     /// The webhook's signature is missing, forged or too old.
     SignatureInvalid = "signature_invalid",
-    /// The request's body is larger than we read.
+    /// The request's body is larger than the limit.
     BodyTooLarge = "body_too_large",
-    /// The path is served, but not with this method.
+    /// The path exists, but not with this HTTP method.
     MethodNotAllowed = "method_not_allowed",
-    /// Something of ours failed. Trying again later is right.
+    /// The service failed temporarily. The caller may retry later.
     Unavailable = "unavailable",
-    /// Something of ours is broken.
+    /// The service has a defect. A retry does not help.
     Internal = "internal",
 }
 
@@ -162,47 +164,47 @@ impl Serialize for Code {
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// What kind of wrong, for programs.
+    /// The kind of fault, for programs.
     pub code: Code,
-    /// Where, as an RFC 6901 JSON pointer into the request's body.
+    /// The place, as an RFC 6901 JSON pointer into the request's body.
     pub pointer: String,
-    /// What is wrong and what to do, for people. Never repeats a value that may be personal.
+    /// What is wrong and what to do, for people. The text never repeats a value that may be personal.
     pub detail: String,
 }
 
-/// As many faults as anybody mends at once: a request of a hundred lines may have one in each.
+/// The most faults of one refusal. A request of a hundred lines may have one in each.
 const MAX_FAULTS: usize = 200;
 
-/// A collector of faults: rules run on to the end, so that the caller is told everything at once.
+/// Collects faults. All rules are checked to the end, so that a refusal reports every fault at once.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Notes a fault at `pointer`.
+    /// Adds a fault at `pointer`.
     pub fn add(&mut self, code: Code, pointer: impl Display, detail: impl Into<String>) {
         self.push(Fault { code, pointer: pointer.to_string(), detail: detail.into() });
     }
 
-    /// An answer must stay readable, however much is wrong: the last place says that there is more.
+    /// Adds a fault up to the limit. One more fault then states that there are others, so that a response stays readable.
     fn push(&mut self, fault: Fault) {
         match self.0.len() {
             0..MAX_FAULTS => self.0.push(fault),
             MAX_FAULTS => self.0.push(Fault {
                 code: Code::RequestInvalid,
                 pointer: String::new(),
-                detail: "There is more. Mend these first.".to_owned(),
+                detail: "There are more faults. Correct these, then send the request again.".to_owned(),
             }),
             _ => {}
         }
     }
 
-    /// Whether nothing is wrong so far.
+    /// Whether no fault was added so far.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes over `others`, but for those at or below a place that is already faulted: a member that could not be
-    /// read is not also missing.
+    /// Adds `others`, except for faults at or below a place that already has a fault: a member that could not be read is not
+    /// reported as missing too.
     pub fn absorb(&mut self, others: Faults) {
         let news: Vec<_> = others.0.into_iter().filter(|new| !self.0.iter().any(|old| covers(old, new))).collect();
         for new in news {
@@ -210,12 +212,13 @@ impl Faults {
         }
     }
 
-    /// `Ok(value)` when nothing is wrong. Whoever has no value must have noted why.
+    /// `Ok(value)` when there is no fault, else the refusal. A caller that passes `None` must have added the fault that
+    /// explains why.
     pub fn into_result<T>(self, value: Option<T>) -> Result<T, Refusal> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
             _ => {
-                debug_assert!(!self.0.is_empty(), "whoever has no value notes why");
+                debug_assert!(!self.0.is_empty(), "a missing value has a fault that explains it");
                 Err(Refusal { faults: self.0 })
             }
         }
@@ -226,33 +229,33 @@ fn covers(old: &Fault, new: &Fault) -> bool {
     new.pointer.strip_prefix(&old.pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Why a request is refused: everything that is wrong with it. Nothing was changed.
+/// Why a request is refused: every fault of the request. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What is wrong: never empty.
+    /// The faults, at least one.
     pub faults: Vec<Fault>,
 }
 
 impl Refusal {
-    /// A refusal of the request as a whole.
+    /// A refusal of the whole request: its one fault has an empty pointer.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self::at(code, "", detail)
     }
 
-    /// A refusal because of one member.
+    /// A refusal because of the member at `pointer`.
     pub fn at(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { faults: vec![Fault { code, pointer: pointer.into(), detail: detail.into() }] }
     }
 
-    /// The one answer to everything that is missing or not the caller's to see (design: what somebody may not see
-    /// does not exist).
+    /// The same refusal for what does not exist and for what the caller may not see, so that the response reveals nothing about
+    /// the latter.
     pub fn not_found() -> Self {
         let detail =
-            "There is nothing at this address, or it is not yours to see. Check it for typing errors, and take all of a link.";
+            "There is nothing at this address, or you may not see it. Check it for typing errors, and use the whole link.";
         Self::new(Code::NotFound, detail)
     }
 
-    /// The code that stands for the whole: the one that all faults share, or [`Code::RequestInvalid`].
+    /// The code of the whole refusal: the code that all faults share, or [`Code::RequestInvalid`].
     pub fn code(&self) -> Code {
         match &self.faults[..] {
             [first, rest @ ..] if rest.iter().all(|fault| fault.code == first.code) => first.code,
@@ -274,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_that_could_not_be_read_is_not_also_missing() {
+    fn a_member_that_could_not_be_read_is_not_reported_as_missing_too() {
         let mut shape = Faults::default();
         shape.add(Code::WrongType, "/customer", "an object, please");
         let mut rules = Faults::default();

@@ -1,5 +1,5 @@
-//! Members as they are sent, one by one: what every form asks of a text, a day, a country, a person. A member that is not
-//! as it should be is noted, and is `None`. Where it is, its JSON pointer, is only written down then.
+//! Reads single members of a request: texts, days, countries, persons. A member that is not valid adds a fault and is `None`.
+//! Its JSON pointer is formatted only when there is a fault.
 
 use std::{fmt::Display, ops::RangeInclusive};
 
@@ -12,7 +12,7 @@ use crate::{
     place,
 };
 
-/// A person as sent.
+/// A person, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct ContactRequest {
@@ -20,13 +20,13 @@ pub struct ContactRequest {
     pub email: Option<String>,
 }
 
-/// Something that must be there and is not.
+/// Adds the fault of a required member that is missing.
 pub(crate) fn required<T>(faults: &mut Faults, pointer: impl Display) -> Option<T> {
-    faults.add(Code::Required, pointer, "This is required.");
+    faults.add(Code::Required, pointer, "This member is required: add it.");
     None
 }
 
-/// A choice that there is not, with those that there are.
+/// Adds the fault of an unknown choice, and lists the known ones.
 pub(crate) fn unknown<'k>(
     faults: &mut Faults,
     code: Code,
@@ -34,15 +34,15 @@ pub(crate) fn unknown<'k>(
     what: &str,
     known: impl Iterator<Item = &'k str>,
 ) {
-    faults.add(code, pointer, format!("There is no such {what}. There are: {}.", list(known)));
+    faults.add(code, pointer, format!("There is no such {what}. Choose one of: {}.", list(known)));
 }
 
-/// Items for people, one after the other.
+/// Items for people, separated by commas.
 pub(crate) fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// A text on one line.
+/// A required text on one line, of at most `longest` characters.
 pub(crate) fn text(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>, longest: usize) -> Option<String> {
     match optional_text(faults, pointer, given, longest)? {
         Some(text) => Some(text),
@@ -50,18 +50,18 @@ pub(crate) fn text(faults: &mut Faults, pointer: impl Display + Copy, given: Opt
     }
 }
 
-/// A text on one line. The outer `None` is a fault; the inner, a text that was not given.
+/// An optional text on one line. The outer `None` is a fault, the inner one an absent text.
 pub(crate) fn optional_text(
     faults: &mut Faults,
     pointer: impl Display + Copy,
     given: Option<&str>,
     longest: usize,
 ) -> Option<Option<String>> {
-    let unprintable = "This has a line break or another character that cannot be printed. Write it on one plain line.";
+    let unprintable = "This text has a line break or another character that cannot be printed. Write it on one line.";
     bounded(faults, pointer, given, longest, is_plain, unprintable)
 }
 
-/// A text of any lines. The outer `None` is a fault; the inner, a text that was not given.
+/// An optional text of several lines. The outer `None` is a fault, the inner one an absent text.
 pub(crate) fn optional_lines(
     faults: &mut Faults,
     pointer: impl Display + Copy,
@@ -69,7 +69,7 @@ pub(crate) fn optional_lines(
     longest: usize,
 ) -> Option<Option<String>> {
     let plain = |c| is_plain(c) || matches!(c, '\n' | '\r' | '\t');
-    bounded(faults, pointer, given, longest, plain, "This has a character that cannot be printed: remove it.")
+    bounded(faults, pointer, given, longest, plain, "This text has a character that cannot be printed. Remove the character.")
 }
 
 fn bounded(
@@ -82,7 +82,7 @@ fn bounded(
 ) -> Option<Option<String>> {
     let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else { return Some(None) };
     if given.chars().count() > longest {
-        faults.add(Code::ValueInvalid, pointer, format!("This is longer than {longest} characters."));
+        faults.add(Code::ValueInvalid, pointer, format!("This text is longer than {longest} characters. Shorten it."));
         None
     } else if !given.chars().all(plain) {
         faults.add(Code::ValueInvalid, pointer, unprintable);
@@ -92,7 +92,7 @@ fn bounded(
     }
 }
 
-/// Characters that are not seen themselves, and some of which change how others are seen.
+/// Characters that are invisible. Some of them change how other characters are shown.
 const INVISIBLE: [RangeInclusive<char>; 9] = [
     '\u{AD}'..='\u{AD}',
     '\u{61C}'..='\u{61C}',
@@ -105,14 +105,14 @@ const INVISIBLE: [RangeInclusive<char>; 9] = [
     '\u{E0000}'..='\u{E007F}',
 ];
 
-/// What can stand in a letter's header, on a document and in a log of the buyer's: no control character, and none that
-/// makes a text look other than it is, or makes nothing look like something: zero-width spaces, soft hyphens, direction
-/// marks, overrides and isolates, separators, annotations, tags. Joiners belong to words in some scripts, and stay.
+/// Whether a character may appear in a letter's header, on a document and in a buyer's log. Control characters may not, and
+/// neither may characters that make a text look different or hide it: zero-width spaces, soft hyphens, direction marks,
+/// overrides and isolates, separators, annotations, tags. Joiners belong to words in some scripts, so they are allowed.
 pub(crate) fn is_plain(c: char) -> bool {
     !c.is_control() && !INVISIBLE.iter().any(|range| range.contains(&c))
 }
 
-/// A day.
+/// A required day.
 pub(crate) fn date(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>) -> Option<Date> {
     match optional_date(faults, pointer, given)? {
         Some(date) => Some(date),
@@ -120,17 +120,17 @@ pub(crate) fn date(faults: &mut Faults, pointer: impl Display + Copy, given: Opt
     }
 }
 
-/// A day. The outer `None` is a fault; the inner, a day that was not given.
+/// An optional day. The outer `None` is a fault, the inner one an absent day.
 pub(crate) fn optional_date(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>) -> Option<Option<Date>> {
     let Some(given) = given else { return Some(None) };
     let date = given.trim().parse().ok();
     if date.is_none() {
-        faults.add(Code::ValueInvalid, pointer, "Write the date as 2027-06-30.");
+        faults.add(Code::ValueInvalid, pointer, "This is not a date. Write it as 2027-06-30.");
     }
     date.map(Some)
 }
 
-/// A country of ISO 3166-1.
+/// A required country, as an ISO 3166-1 alpha-2 code.
 pub(crate) fn country(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>) -> Option<String> {
     match optional_country(faults, pointer, given)? {
         Some(country) => Some(country),
@@ -138,19 +138,19 @@ pub(crate) fn country(faults: &mut Faults, pointer: impl Display + Copy, given: 
     }
 }
 
-/// A country. The outer `None` is a fault; the inner, a country that was not given.
+/// An optional country. The outer `None` is a fault, the inner one an absent country.
 pub(crate) fn optional_country(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>) -> Option<Option<String>> {
     let Some(code) = given else { return Some(None) };
     if !place::is_country(code) {
-        let detail = "Give the country as two capital letters of ISO 3166, such as `US` or `JP`.";
+        let detail = "This is not a country. Write its ISO 3166 code of two capital letters, such as `US` or `JP`.";
         faults.add(Code::CountryUnknown, pointer, detail);
         return None;
     }
     Some(Some(code.to_owned()))
 }
 
-/// A subdivision of a country by ISO 3166-2, with or without its country: `CA` and `US-CA` are the same. The outer `None`
-/// is a fault; the inner, a region that was not given.
+/// An optional subdivision of a country (ISO 3166-2), with or without the country: `CA` and `US-CA` are the same. The outer
+/// `None` is a fault, the inner one an absent region.
 pub(crate) fn optional_region(
     faults: &mut Faults,
     pointer: impl Display + Copy,
@@ -167,7 +167,7 @@ pub(crate) fn optional_region(
     Some(Some(code))
 }
 
-/// A person, at `at`.
+/// A required person with name and e-mail address, at the pointer `at`.
 pub(crate) fn contact(faults: &mut Faults, at: impl Display + Copy, given: &ContactRequest) -> Option<Contact> {
     let name = text(faults, format_args!("{at}/name"), given.name.as_deref(), 120);
     let email = match given.email.as_deref().map(str::trim).filter(|email| !email.is_empty()) {
@@ -178,7 +178,7 @@ pub(crate) fn contact(faults: &mut Faults, at: impl Display + Copy, given: &Cont
                 faults.add(
                     Code::EmailInvalid,
                     format_args!("{at}/email"),
-                    "This is not an e-mail address such as name@example.com.",
+                    "This is not an e-mail address. Write it as name@example.com.",
                 );
             }
             email

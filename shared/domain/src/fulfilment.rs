@@ -1,5 +1,5 @@
-//! What a paid quote makes of what its customer has: decided as a whole, from everything as it is now, before anything of it
-//! is written (R62, R78, R106).
+//! The fulfilment of a paid quote: the new and changed entitlements. It is decided as a whole, from all entitlements as they
+//! are now, before any of them is written (R62, R78, R106).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,36 +16,36 @@ use crate::{
     quote::{Delivered, Withheld},
 };
 
-/// Everything that a paid quote makes.
+/// The entitlements that a paid quote creates and changes.
 ///
-/// What existed before is changed together or not at all: `migrated`, every [`Made::Changed`] and `government_subscriptions`.
-/// A line that is refused then leaves nothing of the other lines behind. What is new cannot be refused after that.
+/// Existing records are written together or not at all: `migrated`, every [`Made::Changed`] and `government_subscriptions`. A
+/// refused line therefore leaves no effect of the other lines. New entitlements cannot be refused after that.
 #[derive(Debug)]
 pub struct Fulfilment {
-    /// What becomes of each line, in their order.
+    /// The result of each line, in the order of the quote.
     pub lines: Vec<(u32, Made)>,
-    /// The licences that move to the cloud, closed, and otherwise as they were.
+    /// The licences that move to the cloud: closed, otherwise unchanged.
     pub migrated: Vec<Entitlement>,
-    /// The subscriptions of which a customer has one only, each with its line (R106). One that is new cannot be had beside
-    /// another; one that they have is theirs to renew, and noted where it is the only one.
+    /// The government subscriptions, of which a customer may have one to each product, each with its line (R106). A new one is
+    /// refused when the customer has another. A renewed one is recorded if it is the only one.
     pub government_subscriptions: Vec<(u32, GovernmentSubscription)>,
 }
 
-/// What becomes of a line.
+/// The result of a line.
 #[derive(Debug)]
 pub enum Made {
-    /// An entitlement under a number of its own, unsigned.
+    /// A new entitlement with its own number, unsigned.
     New(Entitlement),
-    /// An entitlement that there was, changed, unsigned.
+    /// A changed entitlement, unsigned.
     Changed(Entitlement),
-    /// An entitlement that has the line already.
+    /// An entitlement that the line was delivered to before.
     Before(Entitlement),
 }
 
 impl Fulfilment {
-    /// What a quote, paid on a day, makes of the entitlements that it is [`about`]; `sen` numbers what is new, by line.
-    /// `Err` names the first line that cannot be had as it was sold. Decided again after part of it was written, it is the
-    /// rest.
+    /// Decides the fulfilment of a quote that was paid on a day. `there` has the entitlements that the quote is [`about`];
+    /// `sen` gives the number of a new one, by line. `Err` names the first line that cannot be delivered as it was sold.
+    /// Deciding again after a part was written gives the rest.
     pub fn of(
         quote: &Quote,
         on: Date,
@@ -73,13 +73,13 @@ impl Fulfilment {
                 }
             };
             if let Made::New(next) | Made::Changed(next) = &made
-                && let Some(holding) = GovernmentSubscription::of(next, policy)
+                && let Some(subscription) = GovernmentSubscription::of(next, policy)
             {
-                let taken = all.government_subscriptions.iter().any(|(_, other)| other.excludes(&holding));
+                let taken = all.government_subscriptions.iter().any(|(_, other)| other.excludes(&subscription));
                 match made {
                     Made::New(_) if taken => return Err(stop(Withheld::SubscriptionExists)),
                     _ if taken => {}
-                    _ => all.government_subscriptions.push((line.line, holding)),
+                    _ => all.government_subscriptions.push((line.line, subscription)),
                 }
             }
             all.lines.push((line.line, made));
@@ -89,36 +89,37 @@ impl Fulfilment {
 }
 
 impl Made {
-    /// Whether it is an entitlement that there was not before.
+    /// Whether the entitlement is new.
     pub fn is_new(&self) -> bool {
         matches!(self, Self::New(_))
     }
 }
 
 impl Delivered {
-    /// What is delivered for a line, once its entitlement is signed.
+    /// The delivery of a line, after its entitlement is signed.
     pub fn of(line: u32, entitlement: &Entitlement) -> Self {
         let key = entitlement.kind != Kind::Subscription;
         Self { line, sen: entitlement.sen.clone(), key, end: entitlement.end() }
     }
 }
 
-/// The entitlements that there were when a quote was priced, and that it changes.
+/// The numbers of the existing entitlements that a quote changes or replaces.
 pub fn about(quote: &Quote) -> BTreeSet<&Sen> {
     let orders = quote.offer.lines.iter().map(|line| &line.order);
     orders.flat_map(|order| [&order.held, &order.source]).flatten().map(|held| &held.sen).collect()
 }
 
-/// An entitlement that no other line of the quote is about.
+/// An existing entitlement; `None` when it does not exist or when another line of the quote used it.
 fn known<'t>(sen: &Sen, there: &'t BTreeMap<Sen, Entitlement>, touched: &mut BTreeSet<Sen>) -> Option<&'t Entitlement> {
     there.get(sen).filter(|_| touched.insert(sen.clone()))
 }
 
 impl Entitlement {
-    /// It, as it is once a paid line about it is delivered, unsigned; `Ok(None)` when it was delivered before.
+    /// The entitlement after a paid line is delivered, unsigned. `Ok(None)` when the line was delivered before; `Err` when the
+    /// entitlement changed after the line was priced.
     ///
-    /// The line was priced for what the entitlement was then, and delivers only over that. Two things add to whatever end
-    /// there is by now, for their price does not count its days: a renewal, and the upgrade of a perpetual licence.
+    /// A line was priced for the entitlement as it was, and is delivered only to that. Two kinds of lines add to the current
+    /// end instead, because their price does not count the days until it: a renewal, and the upgrade of a perpetual licence.
     pub fn granted(&self, quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Result<Option<Self>, EntitlementChanged> {
         if self.has(&quote.number, line.line) {
             return Ok(None);
@@ -151,7 +152,7 @@ impl Entitlement {
             LineKind::DowngradeAtRenewal => ((edition.map(str::to_owned), tier), Some(lower)),
             LineKind::New | LineKind::Renewal | LineKind::Coterm => ((edition.map(str::to_owned), tier), None),
         };
-        // An upgrade does not take a renewal from whoever sold the licence or renewed it last (E6).
+        // An upgrade does not change which member gets the renewal discount (E6).
         let renews = matches!(order.kind, LineKind::Renewal | LineKind::RenewAndUpgrade | LineKind::DowngradeAtRenewal);
         let sold = Statement::sold(quote, line, on, now);
         let statement = Statement {
@@ -160,7 +161,7 @@ impl Entitlement {
             next,
             maintenance_end: self.statement.maintenance_end.map(|_| end),
             term_end: self.statement.term_end.map(|_| end),
-            // Of two discounts, the larger: what is credited later was paid for at least so much.
+            // The larger of two discounts, so that a later credit never exceeds what was paid.
             discount: self.statement.discount.max(sold.discount),
             partner: if renews { sold.partner } else { self.statement.partner.clone() },
             ..sold
@@ -171,7 +172,7 @@ impl Entitlement {
 }
 
 impl Statement {
-    /// What a new licence says that a line of a paid quote sells, unsigned; it counts from `on`.
+    /// The statement of a new licence that a line of a paid quote sells, unsigned. Its cover counts from `on`.
     fn sold(quote: &Quote, line: &Line, on: Date, now: Timestamp) -> Self {
         let (bill_to, seller) = (quote.offer.bill_to(), quote.offer.channel.organization().map(str::to_owned));
         let end = Some(months_after(on, line.order.months));
@@ -196,8 +197,8 @@ impl Statement {
     }
 }
 
-/// The new entitlement that a line of a paid quote sells, unsigned, under the number `sen`; it counts from `on`. The same
-/// quote and line give the same entitlement at any time, except for `issued_at`.
+/// The new entitlement that a line of a paid quote sells, unsigned, with the number `sen`. Its cover counts from `on`. The same
+/// quote and line always give the same entitlement, except for `issued_at`.
 pub fn new_entitlement(quote: &Quote, line: &Line, on: Date, now: Timestamp, sen: Sen) -> Entitlement {
     Entitlement {
         sen,

@@ -30,19 +30,19 @@ pub struct GovernmentSubscription {
 }
 
 impl GovernmentSubscription {
-    /// The subscription that an entitlement is; `None` for any product that is not a government product.
+    /// The government subscription of an entitlement; `None` when its product is not a government product.
     pub fn of(entitlement: &Entitlement, policy: &Policy) -> Option<Self> {
         let product = policy.product(&entitlement.product).filter(|product| is_government(product))?;
         let (licensee, sen) = (entitlement.licensee.clone(), entitlement.sen.clone());
         Some(Self { product: product.id.clone(), licensee, sen, end: entitlement.end()? })
     }
 
-    /// Whether the subscription gives this licensee this product on a day.
+    /// Whether the subscription covers this product for this licensee on a day.
     pub(crate) fn covers(&self, product: &str, licensee: &str, day: Date) -> bool {
         self.product == product && self.end > day && LegalName::new(&self.licensee) == LegalName::new(licensee)
     }
 
-    /// Whether both are of the same customer and product, of which one may exist (R106).
+    /// Whether both have the same customer and product, so that only one of them may exist (R106).
     pub fn excludes(&self, other: &Self) -> bool {
         self.product == other.product && LegalName::new(&self.licensee) == LegalName::new(&other.licensee)
     }
@@ -62,7 +62,7 @@ pub(crate) fn may_be_sold_by(channel: &ChannelStatus, product: &Product, policy:
     programme.is_some_and(|programme| programme.government_families.contains(&product.family))
 }
 
-/// Whether lines contain a government product although no claim proves that the end customer is government (R102).
+/// Whether a line is for a government product, and no claim proves that the end customer is a government customer (R102).
 pub(crate) fn is_unverified(lines: &[Line], segments: &[SegmentClaim]) -> bool {
     let proven = |claim: &SegmentClaim| claim.segment == GOVERNMENT && claim.standing == ClaimStanding::Proven;
     lines.iter().any(|line| line.deployment == Deployment::GovernmentCloud) && !segments.iter().any(proven)

@@ -1,7 +1,7 @@
-//! What a paid quote entitles to: licences for what is installed, subscriptions for what is hosted.
+//! Entitlements: licences for what the customer installs, subscriptions for what the vendor hosts.
 //!
-//! An entitlement lives on under its SEN: renewals and upgrades change it, and each issues a key of its own. Whoever
-//! bought an issue keeps seeing that issue (R49).
+//! An entitlement keeps its SEN: renewals and upgrades change it, and each has a [`Statement`] and a key of its own. The
+//! purchaser of a statement keeps seeing that statement (R49).
 
 use std::borrow::Cow;
 
@@ -15,15 +15,15 @@ use crate::{
     policy::Deployment,
 };
 
-/// What an entitlement is.
+/// The kind of an entitlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// May be used for ever (R93).
+    /// A licence without an end (R93).
     Perpetual,
-    /// May be used until it ends.
+    /// A licence for a term.
     Term,
-    /// Hosted by the vendor until it ends; there is no key (R53).
+    /// A subscription that the vendor hosts for a term; there is no key (R53).
     Subscription,
 }
 
@@ -32,30 +32,30 @@ pub enum Kind {
 pub struct Entitlement {
     /// Its number.
     pub sen: Sen,
-    /// Of the stored record: one more with every change.
+    /// The version of the stored record: one more with every change.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub version: u64,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
     /// The product's id.
     pub product: String,
-    /// The product's name when it was sold.
+    /// The product's name at the time of the sale.
     pub product_name: String,
     /// The organisation that may use it.
     pub licensee: String,
     /// The person who reads the key (R78).
     pub technical_contact: Contact,
-    /// What it says now.
+    /// The current statement.
     #[serde(flatten)]
     pub statement: Statement,
-    /// The quote whose money went back after it had sold this: nothing more can be bought on it, and its key is not handed
-    /// out any more (R87).
+    /// The quote that sold the entitlement and whose money was returned. Nothing more can be ordered for the entitlement, and
+    /// its key is no longer shown (R87).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded_by: Option<QuoteNumber>,
-    /// The quote by which it moved to the cloud: its unused time is credited once (R62).
+    /// The quote that moved the entitlement to the cloud. Its unused time is credited once (R62).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<QuoteNumber>,
-    /// What was issued under this number before, oldest first.
+    /// The earlier statements under this number, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Statement>,
 }
@@ -68,75 +68,76 @@ fn is_first(version: &u64) -> bool {
     *version == first()
 }
 
-/// Why nothing more can be bought on an entitlement.
+/// Why nothing more can be ordered for an entitlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closed {
-    /// The money for it went back (R87).
+    /// Its money was returned (R87).
     Refunded,
-    /// It moved to the cloud (R62).
+    /// The entitlement moved to the cloud (R62).
     Migrated,
 }
 
-/// A grade that begins on a day.
+/// An edition and a tier that begin on a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Next {
     /// The first day.
     pub from: Date,
-    /// The edition then.
+    /// The edition; `None` for a product without editions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
-    /// The tier then.
+    /// The tier, in users.
     pub tier: u32,
 }
 
-/// The entitlement is not what it was when a line about it was priced: delivering the line would sell what nobody paid for,
-/// or take away what somebody did.
+/// The entitlement changed after a line for it was priced. Delivering the line would grant what was not paid for, or take away
+/// what was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntitlementChanged;
 
-/// What an entitlement says since a quote: the key of an earlier one stays good for what it says.
+/// What an entitlement states since a sale: grade, dates, purchaser and key. The key of an earlier statement stays valid for
+/// what that states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
-    /// The quote that sold it; none when the desk brought it in from before.
+    /// The quote of the sale; `None` for an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<QuoteNumber>,
-    /// That quote's line; 0 without a quote.
+    /// The line of that quote; 0 without a quote.
     pub line: u32,
-    /// The product's edition; none for a product without.
+    /// The product's edition; `None` for a product without editions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
-    /// The most users.
+    /// The highest number of users.
     pub tier: u32,
-    /// The company that bought it, as it called itself (R49).
+    /// The company that bought it, as named in the order (R49).
     pub purchaser: String,
     /// The person who bought it.
     pub purchaser_contact: Contact,
     /// The organisation that bought it as a member of a programme, as the issuer of its tokens names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
-    /// The member of a programme that sold the licence or renewed it last, by whose hand a renewal is cheaper (E6). An
-    /// upgrade that somebody else sells does not change it.
+    /// The member of a programme that sold the licence or its last renewal. A renewal through this member may get the
+    /// programme's discount (E6). An upgrade that another seller sells does not change this member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partner: Option<String>,
-    /// The day of the completing payment: it counts from then (R81, R95).
+    /// The day of the completing payment, from which the term or the maintenance counts (R81, R95).
     pub purchased: Date,
-    /// The first day without maintenance, for a perpetual licence (R95).
+    /// For a perpetual licence, the first day without maintenance (R95).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_end: Option<Date>,
-    /// The first day that is not covered, for a term or a subscription.
+    /// For a term licence or a subscription, the first day that is not covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term_end: Option<Date>,
-    /// The segment's discount that its present term was sold with; unknown for what the desk brought in. What is unused is
-    /// credited at what was paid for it.
+    /// The segment's discount that the current term was sold with; `None` for an import, for which the discount is unknown.
+    /// Unused time is credited at the price that was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Percent>,
-    /// What it becomes when its present term is over: a lower grade, bought for the next one (E18).
+    /// A lower grade that is ordered for the next term (E18).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Next>,
-    /// When it was issued.
+    /// When the statement was issued.
     pub issued_at: Timestamp,
-    /// The signed licence file; a subscription has none, and neither has what the desk brought in.
+    /// The signed licence file; `None` for a subscription and for an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<LicenseKey>,
 }
@@ -144,7 +145,7 @@ pub struct Statement {
 /// A signed licence file.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenseKey {
-    /// Which key signed it.
+    /// The id of the key that signed the file.
     pub key_id: String,
     /// The file's text.
     pub text: String,
@@ -156,20 +157,20 @@ impl std::fmt::Debug for LicenseKey {
     }
 }
 
-/// A caller's claims, as far as they decide who may see a licence.
+/// The claims of a caller's token that decide which licences the caller may see.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
-    /// The e-mail address, when the issuer says that it is verified.
+    /// The e-mail address, if the issuer states that it is verified.
     pub email: Option<Email>,
     /// The organisation.
     pub organization: Option<String>,
 }
 
 impl Entitlement {
-    /// What this caller may see of it: the technical contact what it is now, always (R54); who bought what it is now,
-    /// that; and who bought an issue before, what it was then (R49). A purchaser is the organisation, and the person who
-    /// bought, for many unaffiliated resellers are one person. The issuer of tokens must give organisations their names:
-    /// whoever may choose one can choose the purchaser's.
+    /// The entitlement as this caller may see it, or `None`. The technical contact sees the current statement (R54), and so
+    /// does its purchaser. A purchaser of an earlier statement sees that statement (R49). A purchaser is the organisation or
+    /// the person who bought, because many unaffiliated resellers are one person. The issuer of tokens must assign the names of
+    /// organisations: a caller that can choose a name can choose a purchaser's.
     pub fn visible_to(&self, claims: &Claims) -> Option<Cow<'_, Self>> {
         let technical = claims.email.as_ref().is_some_and(|email| self.technical_contact.email == *email);
         if technical || claims.bought(&self.statement) {
@@ -180,12 +181,12 @@ impl Entitlement {
         Some(Cow::Owned(Self { statement, earlier: Vec::new(), ..self.clone() }))
     }
 
-    /// The first day that it does not cover: of the term, or of the maintenance.
+    /// The first day that is not covered, by the term or by the maintenance.
     pub fn end(&self) -> Option<Date> {
         self.statement.end()
     }
 
-    /// Whether a line of a quote is in it already.
+    /// Whether a line of a quote is delivered to the entitlement already.
     pub fn has(&self, quote: &QuoteNumber, line: u32) -> bool {
         self.statement.is(quote, line) || self.earlier.iter().any(|statement| statement.is(quote, line))
     }
@@ -198,33 +199,34 @@ impl Entitlement {
         }
     }
 
-    /// The lower grade that it was sold from a later day on (E18). Until then nothing else can be bought on it: a price
-    /// would have to count its time in two grades.
+    /// The lower grade that begins after `day`, if one is ordered (E18). Until it begins nothing else can be ordered for the
+    /// entitlement, because a price would have to count time in two grades.
     pub fn lowered_after(&self, day: Date) -> Option<&Next> {
         self.statement.next.as_ref().filter(|next| next.from > day)
     }
 
-    /// The key for a day. While a lower grade is yet to come, that is the key issued before: what still runs was paid for
-    /// (E18, R54).
+    /// The key that is valid on a day. Before a lower grade begins, this is the earlier key, because the current term was paid
+    /// for at the higher grade (E18, R54).
     pub fn key_on(&self, day: Date) -> Option<&LicenseKey> {
         let before = self.lowered_after(day).and_then(|_| self.earlier.last()?.file.as_ref());
         before.or(self.statement.file.as_ref())
     }
 
-    /// Why nothing more can be bought on it, if so.
+    /// Why nothing more can be ordered; `None` while the entitlement is open.
     pub fn closed(&self) -> Option<Closed> {
         let refunded = self.refunded_by.as_ref().map(|_| Closed::Refunded);
         refunded.or(self.migrated_by.as_ref().map(|_| Closed::Migrated))
     }
 
-    /// Whether nothing more can be bought on it.
+    /// Whether nothing more can be ordered.
     pub fn is_closed(&self) -> bool {
         self.closed().is_some()
     }
 
-    /// It, without what a quote made of it whose money went back, or that could not be delivered: what was issued before is
-    /// back, with its key, and what moved to the cloud is here again (R87). What nothing was before is closed, and so is what
-    /// somebody has built on since: then a person decides. `None` when there is nothing of the quote in it, or it is closed.
+    /// The entitlement without the effects of a quote whose money was returned, or that could not be delivered. The earlier
+    /// statement applies again, with its key, and a migration to the cloud is undone (R87). The entitlement is closed instead
+    /// when the quote created it, or when a later quote changed it since; a person then decides about the later quote. `None`
+    /// when the quote has no effect on the entitlement, or when it is closed already.
     pub fn without(&self, quote: &QuoteNumber) -> Option<Self> {
         let of_quote = |statement: &Statement| statement.quote.as_ref() == Some(quote);
         let mut next = Self { version: self.version + 1, ..self.clone() };
@@ -242,13 +244,14 @@ impl Entitlement {
         Some(next)
     }
 
-    /// Whether others have built on what was taken back of a quote: it is closed with what they sold under its number, or it
-    /// was credited to a move to the cloud. Then a person decides.
+    /// Whether later sales depend on what was taken back of a quote: the entitlement is closed together with later statements,
+    /// or it was credited to a move to the cloud. A person then decides.
     pub fn is_built_on(&self, quote: &QuoteNumber) -> bool {
         self.migrated_by.is_some() || self.refunded_by.as_ref() == Some(quote) && !self.earlier.is_empty()
     }
 
-    /// It, closed because it moved to the cloud by a quote; `Ok(None)` when it did by that very quote.
+    /// The entitlement, closed because a quote moves it to the cloud. `Ok(None)` when this quote did so before; `Err` when the
+    /// entitlement is closed for another reason or has a lower grade ordered.
     pub fn migrated(&self, by: &QuoteNumber, on: Date) -> Result<Option<Self>, EntitlementChanged> {
         match &self.migrated_by {
             Some(known) if known == by => Ok(None),
@@ -259,7 +262,7 @@ impl Entitlement {
 }
 
 impl Statement {
-    /// The first day that it does not cover: of the term, or of the maintenance.
+    /// The first day that is not covered, by the term or by the maintenance.
     pub fn end(&self) -> Option<Date> {
         self.term_end.or(self.maintenance_end)
     }
@@ -280,7 +283,7 @@ impl Claims {
     }
 }
 
-/// What a product that is delivered so entitles to.
+/// The kind of the entitlements to products with this deployment.
 pub fn kind(deployment: Deployment) -> Kind {
     match deployment {
         Deployment::SelfManagedPerpetual { .. } => Kind::Perpetual,

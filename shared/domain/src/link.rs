@@ -1,5 +1,5 @@
-//! The secret in an e-mailed link: a keyed hash of a quote's number and revision. Nothing is stored, a
-//! repeated request answers the same link, and `notifications` writes the same one.
+//! The secret in an e-mailed link: a keyed hash of a quote's number and revision. The secret is not stored: a repeated request
+//! returns the same link, and `notifications` writes the same link.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use sha2::Sha256;
 
 use crate::{QuoteNumber, number::keyed_hash, quote::Offer};
 
-/// The vendor's link keys: the first is used for new links, all open the links that were made with them.
+/// The vendor's link keys. New links use the first key; links made with any of the keys stay valid.
 #[derive(Clone)]
 pub struct LinkKeys(Vec<(String, Vec<u8>)>);
 
-/// Why the configured keys cannot be used.
+/// Why the configured link keys cannot be used. The text never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkKeysInvalid(String);
 
@@ -25,8 +25,8 @@ impl fmt::Display for LinkKeysInvalid {
 impl std::error::Error for LinkKeysInvalid {}
 
 impl LinkKeys {
-    /// Reads `id:secret` pairs, separated by commas, the current one first. An id is letters and digits; a secret
-    /// has at least 16 characters.
+    /// Reads `id:secret` pairs, separated by commas, the current key first. An id has letters and digits; a secret has at least
+    /// 16 characters. `Err` names the first pair that is not valid.
     pub fn parse(text: &str) -> Result<Self, LinkKeysInvalid> {
         let mut keys: Vec<(String, Vec<u8>)> = Vec::new();
         for (i, pair) in text.split(',').map(str::trim).enumerate() {
@@ -47,20 +47,20 @@ impl LinkKeys {
         Ok(Self(keys))
     }
 
-    /// The id of the key that new links are made with.
+    /// The id of the key for new links.
     pub fn current(&self) -> &str {
         &self.0[0].0
     }
 
-    /// The secret of an offer's link, or `None` when its key is no longer configured: the link is dead.
+    /// The secret of an offer's link; `None` when its key is no longer configured, so that the link is invalid.
     pub fn secret(&self, number: &QuoteNumber, offer: &Offer) -> Option<String> {
         self.hash(number, offer).map(|hash| hex::encode(&hash[..16]))
     }
 
-    /// Whether `secret` opens this offer. Takes the same time wherever they differ.
+    /// Whether `secret` is the secret of this offer's link. The comparison takes the same time wherever the texts differ.
     pub fn opens(&self, number: &QuoteNumber, offer: &Offer, secret: &str) -> bool {
         let Some(right) = self.secret(number, offer) else { return false };
-        // Comparing keyed hashes of both, rather than both, leaves nothing to measure.
+        // Comparing keyed hashes of both texts reveals nothing by its duration.
         let seal = |text: &str| {
             let mut mac = Hmac::<Sha256>::new_from_slice(&self.0[0].1).expect("HMAC takes a key of any length");
             mac.update(text.as_bytes());
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_read_with_a_reason_when_they_cannot_be() {
+    fn link_keys_are_read_or_refused_with_a_reason() {
         assert_eq!(LinkKeys::parse("k2:0123456789abcdef,k1:fedcba9876543210").unwrap().current(), "k2");
         for (text, why) in [
             ("", "id:secret"),

@@ -1,4 +1,4 @@
-//! Which payment methods a quote may use: eligibility as data, with reasons (R64–R77).
+//! Which payment methods a quote may use, and the reasons against the others (R64–R77).
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::{
 pub struct MethodOffer {
     /// The method.
     pub method: Method,
-    /// Why it may not be used; absent when it may.
+    /// Why the method may not be used; absent when it may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<MethodRefusal>,
 }
@@ -23,15 +23,15 @@ pub struct MethodOffer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodRefusal {
-    /// Not in this currency (R69, R70).
+    /// The method is not offered in this currency (R69, R70).
     MethodNotAllowedForCurrency,
-    /// Not for monthly cloud (R76).
+    /// The method is not offered for monthly cloud (R76).
     MethodNotAllowedForMonthly,
-    /// Not for a product or tier of this order (facts 2.4).
+    /// The method is not offered for a product or tier of this order (facts 2.4).
     MethodNotAllowedForLine,
     /// The order is below the currency's threshold (R74).
     BelowThreshold,
-    /// No threshold is configured in this currency, so the method is not offered (R74).
+    /// The method has thresholds, but none in this currency, so it is not offered (R74).
     NoThresholdForCurrency,
 }
 
@@ -48,7 +48,8 @@ impl MethodRefusal {
     }
 }
 
-/// Every method of the vendor's, with whether an order of these lines may use it. `net` and `total` are in minor units.
+/// Every payment method of the policy, and whether an order of these lines may use it. `net` (before tax) and `total` (with
+/// tax) are in minor units of `currency`.
 pub fn methods(policy: &Policy, currency: Currency, lines: &[Line], net: i64, total: i64) -> Vec<MethodOffer> {
     let refusal = |rules: &MethodPolicy| {
         for_currency(rules, currency).or_else(|| for_lines(policy, rules.method, lines)).or_else(|| {
@@ -66,7 +67,7 @@ pub fn methods(policy: &Policy, currency: Currency, lines: &[Line], net: i64, to
     policy.methods.iter().map(|rules| MethodOffer { method: rules.method, refused: refusal(rules) }).collect()
 }
 
-/// Why a method is never used in a currency, if it is not.
+/// Why a method is not offered in a currency; `None` when it is.
 pub fn for_currency(rules: &MethodPolicy, currency: Currency) -> Option<MethodRefusal> {
     let excluded =
         rules.currencies.as_ref().is_some_and(|only| !only.contains(&currency)) || rules.except_currencies.contains(&currency);

@@ -1,5 +1,5 @@
-//! Exact money. Prices are rationals until the one rounding; amounts are integer minor units of an ISO 4217
-//! currency from there on, on the wire and in storage alike. There is no float, and no conversion of currencies.
+//! Exact money. Prices are rationals until they are rounded. After that, amounts are integer minor units of an ISO 4217
+//! currency, in the API and in storage. There are no floating-point numbers and no currency conversions.
 
 use std::{fmt, ops::Add, str::FromStr};
 
@@ -8,10 +8,10 @@ use num_traits::ToPrimitive;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-/// An exact number of minor units (or a rate): what prices are computed in until they are rounded.
+/// An exact number of minor units, or an exact rate. Prices are computed with these until they are rounded.
 pub type Rational = Ratio<i128>;
 
-/// An ISO 4217 currency. Its exponent is ISO's, whatever a payment provider makes of it.
+/// An ISO 4217 currency with the exponent of ISO 4217, which may differ from a payment provider's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
 
@@ -21,7 +21,7 @@ impl Currency {
         self.0.code()
     }
 
-    /// How many decimals the minor unit has: 2 for USD, 0 for JPY, 3 for KWD.
+    /// The number of decimals: 2 for USD, 0 for JPY, 3 for KWD.
     pub fn exponent(self) -> u32 {
         self.0.exponent().map_or(0, u32::from)
     }
@@ -35,7 +35,7 @@ impl Currency {
 impl FromStr for Currency {
     type Err = UnknownCurrency;
 
-    /// Reads an upper-case code. Lower case is somebody else's spelling, translated where it comes in.
+    /// Reads an upper-case code. The lower-case codes of a payment provider are translated where its messages are read.
     fn from_str(code: &str) -> Result<Self, UnknownCurrency> {
         iso_currency::Currency::from_code(code).map(Self).ok_or(UnknownCurrency)
     }
@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for Currency {
 pub struct Money {
     /// Minor units: cents for USD, yen for JPY.
     pub minor: i64,
-    /// The currency that they are units of.
+    /// The currency.
     pub currency: Currency,
 }
 
@@ -112,7 +112,8 @@ impl Money {
 }
 
 impl fmt::Display for Money {
-    /// For people: `USD 42,000.00`, `JPY 5,040,000`, `−USD 30.00` (with a minus sign, where a hyphen could end a line).
+    /// Writes the amount for people: `USD 42,000.00`, `JPY 5,040,000`, `−USD 30.00`. The sign is a minus, because a line may
+    /// break after a hyphen.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = self.decimal().abs().to_string();
         let (whole, fraction) = plain.split_once('.').map_or((&*plain, None), |(w, f)| (w, Some(f)));
@@ -128,31 +129,31 @@ impl fmt::Display for Money {
     }
 }
 
-/// A percentage between 0 and 100, written as a decimal: `8.875`.
+/// A percentage between 0 and 100, stored as a decimal: `8.875`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Percent(Decimal);
 
 impl Percent {
-    /// Nothing.
+    /// 0 %.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// `None` outside 0–100 or with more than four decimals, which no rate in this trade needs: so bounded, a price under
-    /// way never outgrows its 128 bits.
+    /// Makes a percentage; `None` outside 0–100 or with more than four decimals, which no rate in this trade needs. These
+    /// bounds keep the computation of a price within 128 bits.
     pub fn new(percent: Decimal) -> Option<Self> {
         let percent = percent.normalize();
         (percent >= Decimal::ZERO && percent <= Decimal::ONE_HUNDRED && percent.scale() <= 4).then_some(Self(percent))
     }
 
-    /// The share of one: 8.875 % is 71/800.
+    /// The percentage as a fraction of 1: 8.875 % is 71/800.
     pub fn share(self) -> Rational {
-        // Both are small: reduced as 64 bits, they cost a fraction of what 128 do.
+        // Both numbers are small. Reducing them with 64 bits is much cheaper than with 128.
         let (part, whole) = (self.0.mantissa() as u64, 10_u64.pow(self.0.scale() + 2));
         let common = greatest_common_divisor(part, whole);
         Ratio::new_raw((part / common).into(), (whole / common).into())
     }
 
-    /// What is left of one: of 8.875 %, 729/800.
+    /// The rest of 1: for 8.875 %, 729/800.
     pub fn rest(self) -> Rational {
         let share = self.share();
         Ratio::new_raw(share.denom() - share.numer(), *share.denom())
@@ -165,7 +166,7 @@ impl fmt::Display for Percent {
     }
 }
 
-/// How a line's exact price becomes an amount: once, at the end.
+/// How a line's exact price is rounded to an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Rounding {
     /// Half-up to the minor unit. The default.
@@ -177,7 +178,7 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// `exact` minor units, rounded by this policy.
+    /// `exact` minor units of `currency`, rounded by this policy.
     pub fn round(self, exact: Rational, currency: Currency) -> i64 {
         match self {
             Self::Minor => half_up(exact),
@@ -189,23 +190,23 @@ impl Rounding {
     }
 }
 
-/// How a tax becomes whole minor units, by the law of its country (facts 2.10).
+/// How a tax is rounded to whole minor units, by the law of its country (facts 2.10).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tie {
-    /// To the nearest, a half upwards: Australia, and wherever nothing else is said.
+    /// To the nearest, a half upwards: Australia, and the default for every country.
     #[default]
     HalfUp,
     /// To the nearest, a half downwards: New Zealand.
     HalfDown,
-    /// Down: possible in Japan.
+    /// Down: allowed in Japan.
     Down,
     /// Up.
     Up,
 }
 
 impl Tie {
-    /// `exact` minor units as whole ones.
+    /// `exact` minor units, rounded to whole ones.
     pub fn round(self, exact: Rational) -> i64 {
         match self {
             Self::HalfUp => half_up(exact),
@@ -216,17 +217,17 @@ impl Tie {
     }
 }
 
-/// To the nearest minor unit, a half upwards.
+/// `exact` minor units, rounded to the nearest whole one, a half upwards.
 pub fn half_up(exact: Rational) -> i64 {
     amount((2 * exact.numer() + exact.denom()).div_euclid(2 * exact.denom()))
 }
 
 fn amount(whole: i128) -> i64 {
-    // Policy bounds prices, tiers, terms and lines at load so that no document comes near this.
+    // The policy bounds prices, tiers, terms and lines when it is read, so that every amount is far below this limit.
     whole.to_i64().expect("the policy bounds keep every amount within 64 bits")
 }
 
-/// `one + other`. A whole number and a reduced fraction add up to a reduced fraction, which needs no looking at.
+/// `one + other`. The sum of a whole number and a reduced fraction is a reduced fraction, so it need not be reduced again.
 pub(crate) fn sum(one: Rational, other: Rational) -> Rational {
     let (whole, fraction) = match (one.is_integer(), other.is_integer()) {
         (true, _) => (one, other),

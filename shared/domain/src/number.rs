@@ -1,8 +1,9 @@
-//! Quote numbers and support entitlement numbers: short, upper case, without look-alike characters, not guessable in
-//! sequence, with a check character, so that people can type them on a bank transfer (facts 2.1, 2.12).
+//! Quote numbers and support entitlement numbers (facts 2.1, 2.12). They are short, upper case and without look-alike
+//! characters, so that people can type them on a bank transfer. They cannot be guessed in sequence, and a check character finds
+//! typing errors.
 //!
-//! Twenty-nine characters are used, and 29 is prime: with the weights 1, 2, 3 … the check character finds every
-//! single wrong character and every exchange of two.
+//! The alphabet has 29 characters, and 29 is prime: with the weights 1, 2, 3 … the check character finds every single wrong
+//! character and every exchange of two characters.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// Without 0, 1, I, L, O, U and S: nothing here is mistaken for something else here.
+/// The alphabet, without 0, 1, I, L, O, U and S, so that no character is mistaken for another.
 const ALPHABET: &[u8; 29] = b"23456789ABCDEFGHJKMNPQRTVWXYZ";
 const QUOTE_BODY: usize = 8;
 const SEN_BODY: usize = 10;
@@ -23,13 +24,13 @@ pub struct QuoteNumber(String);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sen(String);
 
-/// The text is not a number of this kind, or was mistyped.
+/// The text is not a number of this kind, or has a typing error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotANumber;
 
 impl fmt::Display for NotANumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a number of ours, or mistyped")
+        f.write_str("not a number of this vendor, or mistyped")
     }
 }
 
@@ -63,14 +64,14 @@ macro_rules! number {
         impl FromStr for $name {
             type Err = NotANumber;
 
-            /// Tolerates lower case, spaces, hyphens and a lost prefix; refuses a wrong check character.
+            /// Accepts lower case, spaces, hyphens and a missing prefix. `Err` for a wrong check character.
             fn from_str(text: &str) -> Result<Self, NotANumber> {
                 read(text, $prefix, $body).map(Self).ok_or(NotANumber)
             }
         }
 
         impl $name {
-            /// The characters alone, without prefix and hyphens: what is stored in keys.
+            /// The characters without prefix and hyphens, as storage keys contain them.
             pub fn compact(&self) -> &str {
                 &self.0
             }
@@ -90,7 +91,7 @@ macro_rules! number {
 number!(QuoteNumber, "Q", QUOTE_BODY, 4);
 number!(Sen, "SEN", SEN_BODY, 5);
 
-/// The number of an invoice, `IN-000001`: a series of the vendor's and the place in that series, from 1, without gaps.
+/// The number of an invoice, `IN-000001`: the vendor's series, and the place in that series, from 1 without gaps.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InvoiceNumber {
     series: String,
@@ -136,7 +137,7 @@ text!(InvoiceNumber);
 fn read(text: &str, prefix: &str, body: usize) -> Option<String> {
     let typed: String =
         text.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).map(|c| c.to_ascii_uppercase()).collect();
-    // The length tells a prefix from a body that happens to begin with the same letters.
+    // The length distinguishes a prefix from a body that begins with the same letters.
     let compact = if typed.len() == body + 1 { &*typed } else { typed.strip_prefix(prefix)? };
     let values = compact.bytes().map(value).collect::<Option<Vec<_>>>()?;
     (values.len() == body + 1 && weigh(&values) == 0).then(|| compact.to_owned())
@@ -146,7 +147,7 @@ fn value(character: u8) -> Option<usize> {
     ALPHABET.iter().position(|&c| c == character)
 }
 
-/// The weighted sum modulo 29, the last character having weight 1. It is 0 for a whole number.
+/// The weighted sum modulo 29. The last character has weight 1. The sum is 0 for a number with the right check character.
 fn weigh(values: &[usize]) -> usize {
     values.iter().rev().zip(1..).map(|(value, weight)| value * weight).sum::<usize>() % ALPHABET.len()
 }
@@ -160,43 +161,44 @@ fn complete(mut values: Vec<usize>) -> String {
     values.into_iter().map(|value| char::from(ALPHABET[value])).collect()
 }
 
-/// Makes numbers with a keyed hash: the same cause gives the same number, and nobody without the key can tell one
-/// number from another's cause. The key must never change: a repeated request would be given a second number.
+/// Makes numbers with a keyed hash. The same input gives the same number, and without the key a number reveals nothing about
+/// its input. The key must never change, because a repeated request would get a second number.
 #[derive(Clone)]
 pub struct Minter {
     key: Vec<u8>,
 }
 
 impl Minter {
-    /// A minter with the vendor's own secret.
+    /// A minter with the vendor's secret.
     pub fn new(key: &[u8]) -> Self {
         Self { key: key.to_vec() }
     }
 
-    /// The number for a request that carries an `Idempotency-Key`. `attempt` counts the times that the number was
-    /// found to be taken by something else: with 5 × 10¹¹ numbers, hardly ever.
+    /// The number for a request with an `Idempotency-Key`. `attempt` counts how often the number was found to be in use for
+    /// something else, which is rare: there are 5 × 10¹¹ numbers.
     pub fn quote_for_key(&self, caller: &str, key: &str, attempt: u32) -> QuoteNumber {
         QuoteNumber(self.mint("quote by key", &[caller, key, &attempt.to_string()], QUOTE_BODY))
     }
 
-    /// The number for a request without a key, from `seed`: bytes that nobody else has.
+    /// The number for a request without a key, from `seed`: unique bytes.
     pub fn quote_from_seed(&self, seed: &str) -> QuoteNumber {
         QuoteNumber(self.mint("quote by seed", &[seed], QUOTE_BODY))
     }
 
-    /// The entitlement number of a quote's line: issuing again finds the licence that is there.
+    /// The entitlement number of a quote's line. A repeated issuance gets the same number, and so finds the existing licence.
     pub fn sen(&self, quote: &QuoteNumber, line: u32, attempt: u32) -> Sen {
         Sen(self.mint("sen", &[quote.compact(), &line.to_string(), &attempt.to_string()], SEN_BODY))
     }
 
-    /// What stands for a value that must not be kept as it is: always the same, and only we can make it. Hexadecimal.
+    /// A hexadecimal hash that replaces a value which must not be stored: the same for the same value, and impossible to
+    /// compute without the key.
     pub fn seal(&self, what: &str, value: &str) -> String {
         hex::encode(&keyed_hash(&self.key, "seal", &[what, value])[..16])
     }
 
     fn mint(&self, purpose: &str, parts: &[&str], body: usize) -> String {
         let hash = keyed_hash(&self.key, purpose, parts);
-        // 29²⁴ fits in 128 bits; the modulo bias of 128 bits over 29¹⁰ is nothing.
+        // 29²⁴ fits in 128 bits. The modulo bias of 128 bits over 29¹⁰ is negligible.
         let mut rest = u128::from_be_bytes(hash[..16].try_into().expect("a SHA-256 is longer than 16 bytes"));
         let base = ALPHABET.len() as u128;
         let values = (0..body)
@@ -210,7 +212,7 @@ impl Minter {
     }
 }
 
-/// HMAC-SHA-256 over length-prefixed parts, so that no two lists of parts hash alike.
+/// HMAC-SHA-256 over length-prefixed parts, so that different lists of parts have different inputs.
 pub(crate) fn keyed_hash(key: &[u8], purpose: &str, parts: &[&str]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for part in std::iter::once(&purpose).chain(parts) {
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_can_be_typed_carelessly() {
+    fn every_spelling_of_a_number_is_read() {
         let number = some_number(1);
         let shown = number.to_string();
         assert!(shown.starts_with("Q-") && shown.len() == 12, "{shown}");
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn every_single_error_and_every_exchange_of_two_characters_is_found() {
+    fn every_wrong_character_and_every_exchange_of_two_is_found() {
         for seed in 0..50 {
             let right = some_number(seed).0.into_bytes();
             for i in 0..right.len() {
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_follow_from_their_cause_and_from_the_key_alone() {
+    fn numbers_depend_only_on_their_input_and_the_key() {
         let minter = Minter::new(b"one");
         assert_eq!(minter.quote_for_key("a", "bc", 0), minter.quote_for_key("a", "bc", 0));
         assert_ne!(minter.quote_for_key("a", "bc", 0), minter.quote_for_key("ab", "c", 0));
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_not_a_number() {
+    fn other_texts_are_not_numbers() {
         for text in ["", "Q-", "Q", "Q-AAAA-AAAAA-A", "0000-00000", "Q-7KQ4-M9XT💥", &"Q".repeat(10_000)] {
             assert!(text.parse::<QuoteNumber>().is_err(), "{text}");
         }

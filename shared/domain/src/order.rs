@@ -1,4 +1,4 @@
-//! An order: a request that the rules allow, priced, with what a person must look at before the order can be paid.
+//! An order: a request that the rules allow, priced, with the reasons why a person must review it first.
 
 use std::net::IpAddr;
 
@@ -13,16 +13,16 @@ use crate::{
     tax::TaxClaim,
 };
 
-/// The warning of a claim that does not say what it must.
+/// The code of the warning about a claim that lacks a required statement.
 pub(crate) const EVIDENCE_MISSING: &str = "segment_evidence_missing";
 
-/// For whom the buyer buys (R19).
+/// Whether the buyer buys for a customer or for itself (R19).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PurchasingFor {
-    /// A reseller buys on behalf of an end customer: the reseller is billed, the customer is licensed.
+    /// A reseller buys for an end customer. The reseller is billed, the customer is licensed.
     Customer,
-    /// The buyer is the licensee.
+    /// The buyer is the licensee and is billed.
     #[serde(rename = "self")]
     Itself,
 }
@@ -30,51 +30,51 @@ pub enum PurchasingFor {
 /// A request that the rules allow, priced.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// For whom.
+    /// Whether a reseller buys for a customer.
     pub purchasing_for: PurchasingFor,
     /// The currency of the whole document.
     pub currency: Currency,
-    /// The reseller, exactly when it buys for a customer.
+    /// The reseller; present exactly when it buys for a customer.
     pub reseller: Option<Party>,
     /// The end customer: the licensee.
     pub customer: Party,
     /// The person who will receive the key.
     pub technical_contact: Contact,
-    /// The seller's standing.
+    /// The seller's standing in the channel.
     pub channel: ChannelStatus,
-    /// What is claimed of the end customer.
+    /// The claims about the end customer's segments.
     pub segments: Vec<SegmentClaim>,
-    /// The buyer's certificates that count.
+    /// The buyer's certificates that are valid.
     pub tax_claims: Vec<TaxClaim>,
-    /// What is ordered, in the order of the request.
+    /// The lines, in the order of the request.
     pub lines: Vec<Line>,
-    /// Why a person must look at it first (R32).
+    /// Why a person must review the order first (R32).
     pub review: Vec<ReviewReason>,
-    /// The buyer's own reference.
+    /// The buyer's purchase order number.
     pub po_number: Option<String>,
-    /// Additional Notes (R40).
+    /// The buyer's notes (R40).
     pub notes: Option<String>,
-    /// What was accepted, by whom, when and from where (R6, R21).
+    /// The acceptance of the legal texts (R6, R21).
     pub acceptance: Acceptance,
-    /// The language that the buyer reads.
+    /// The language of letters and documents.
     pub locale: String,
-    /// Odd, but allowed (R20).
+    /// What is unusual but allowed (R20).
     pub warnings: Vec<Warning>,
 }
 
-/// Why a person must look at an order before it can be paid (R32).
+/// Why a person must review an order before it can be paid (R32).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewReason {
-    /// Licences shall end on a common date: always looked at (R41).
+    /// Licences are to end on a common date. A co-term is always reviewed (R41).
     CotermRequested,
-    /// A discount is claimed, and its evidence is not verified (R58).
+    /// A discount is claimed whose evidence is not verified (R58).
     SegmentEvidencePending,
-    /// A government product for somebody who is not verified to be government (R102).
+    /// A government product is ordered for a customer that is not verified as a government customer (R102).
     GovernmentUnverified,
     /// The total is above the vendor's limit.
     AmountAboveLimit,
-    /// A credit covers everything: there is nothing to pay, so that no payment will deliver it.
+    /// A credit covers the whole total. There is nothing to pay, so no payment can trigger the delivery.
     NothingToPay,
 }
 
@@ -90,7 +90,7 @@ impl ReviewReason {
         }
     }
 
-    /// The key of its text in letters.
+    /// The key of the reason's text in letters.
     pub fn text_key(self) -> &'static str {
         match self {
             Self::CotermRequested => "review.coterm_requested",
@@ -102,36 +102,36 @@ impl ReviewReason {
     }
 }
 
-/// The proof of acceptance (R6): per order, with person, time and address.
+/// The proof that the legal texts were accepted: per order, with person, time and IP address (R6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acceptance {
-    /// Version of the product terms; a reseller accepts them on behalf of its customer (R21).
+    /// The version of the product terms. A reseller accepts them on behalf of its customer (R21).
     pub terms: String,
-    /// Version of the reseller agreement, when a reseller buys.
+    /// The version of the reseller agreement, when a reseller buys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reseller_agreement: Option<String>,
-    /// Who accepted.
+    /// The person who accepted.
     pub by: Contact,
-    /// When.
+    /// When the texts were accepted.
     pub at: Timestamp,
-    /// From which address, when the gateway tells it.
+    /// The caller's IP address, when the gateway reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
 }
 
-/// Something the buyer should know, that does not stop the order.
+/// A warning to the buyer. It does not prevent the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// Stable name.
+    /// The stable code.
     pub code: String,
-    /// Where, as a JSON pointer into the request.
+    /// The place, as a JSON pointer into the request.
     pub pointer: String,
-    /// For people.
+    /// The text for people.
     pub detail: String,
 }
 
 impl Warning {
-    /// A warning about what is at `pointer`.
+    /// A warning about the member at `pointer`.
     pub(crate) fn new(code: &str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { code: code.to_owned(), pointer: pointer.into(), detail: detail.into() }
     }

@@ -1,4 +1,4 @@
-//! Who buys, who is billed, who is licensed, and who receives the key.
+//! People and organisations: the buyer, the billed party, the licensee, and the person who receives the key.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Contact {
     /// Full name.
     pub name: String,
-    /// E-mail address, as it was given.
+    /// E-mail address.
     pub email: Email,
 }
 
@@ -18,7 +18,7 @@ pub struct Address {
     pub street: String,
     /// City or locality.
     pub city: String,
-    /// Postal code, where the country has them.
+    /// Postal code, if the country has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postal_code: Option<String>,
     /// ISO 3166-2 subdivision with its country, `US-CA`.
@@ -28,14 +28,14 @@ pub struct Address {
     pub country: String,
 }
 
-/// An organisation with the person who speaks for it.
+/// An organisation with its contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
     /// The organisation's legal name.
     pub company: String,
     /// The person to write to.
     pub contact: Contact,
-    /// Its physical billing address: tax depends on it (R14, R89).
+    /// The physical billing address, which the tax depends on (R14, R89).
     pub address: Address,
 }
 
@@ -68,14 +68,14 @@ impl PartialEq for LegalName<'_> {
 
 impl Eq for LegalName<'_> {}
 
-/// An e-mail address: compared without regard to case, shown as it was given, never logged.
+/// An e-mail address: compared without case, shown as it was written, never logged.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
 
 impl Email {
-    /// `None` unless `text` is a single plain address that every mail header and mail service carries as it is: ASCII,
-    /// no display name, nothing quoted, a host with a dotted name, at most 254 characters (RFC 5321).
+    /// Reads an address. `None` unless `text` is one plain address that every mail header and mail service accepts unchanged:
+    /// ASCII, no display name, no quotes, a host with a dotted name, at most 254 characters (RFC 5321).
     pub fn parse(text: &str) -> Option<Self> {
         let (local, host) = text.rsplit_once('@')?;
         let plain = text.len() <= 254 && local.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"(),:;@[\\]".contains(&b));
@@ -94,7 +94,7 @@ impl Email {
         &self.0
     }
 
-    /// What stands behind the `@`.
+    /// The part after the `@`.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or(&self.0, |(_, domain)| domain)
     }
@@ -127,11 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_one_plain_address() {
+    fn only_one_plain_address_is_accepted() {
         assert!(Email::parse("first.last+tag@mail.example.com").is_some());
         for no in [
             "",
-            "nobody",
+            "no-at-sign",
             "a@b@c.example",
             "a@b.example\r\nBcc: all@example.com",
             "Name <a@b.example>",

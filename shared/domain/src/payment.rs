@@ -1,4 +1,4 @@
-//! Money: the ways to pay, what a provider tells of a payment, and where the money of each went.
+//! Payments: the payment methods, the notices of payment providers, and how each payment is allocated.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Money, QuoteNumber};
 
-/// A way to pay.
+/// A payment method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
@@ -30,7 +30,7 @@ impl Method {
     /// Every method.
     pub const ALL: [Self; 6] = [Self::Card, Self::Paypal, Self::Check, Self::BankTransfer, Self::Ach, Self::Net30];
 
-    /// The key of its name among the vendor's texts.
+    /// The key of the method's name among the vendor's texts.
     pub fn name_key(self) -> &'static str {
         match self {
             Self::Card => "method.card",
@@ -42,7 +42,7 @@ impl Method {
         }
     }
 
-    /// As it is written on the wire and in the policy.
+    /// The name in the API and in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Card => "card",
@@ -55,31 +55,31 @@ impl Method {
     }
 }
 
-/// A payment, named as its provider names it: `stripe:pi_…`.
+/// The id of a payment: the provider and the provider's id, `stripe:pi_…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PaymentId(String);
 
 impl PaymentId {
-    /// `id` as `provider` gave it.
+    /// The payment that `provider` calls `id`.
     pub fn new(provider: &str, id: &str) -> Self {
         Self(format!("{provider}:{id}"))
     }
 
-    /// Provider and id.
+    /// The provider and the id, separated by a colon.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What a provider told, in our words.
+/// What a provider reports about a payment, independent of the provider's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentNotice {
-    /// The payment it is about.
+    /// The payment.
     pub payment: PaymentId,
-    /// When it happened, by the provider's clock: a payment counts from then, however late it is told.
+    /// When the event happened, by the provider's clock. A payment counts from this time, however late the notice arrives.
     pub at: Timestamp,
-    /// What it was for, as far as the event says.
+    /// What the payment was for, if the event states it.
     pub reference: Option<Reference>,
     /// What happened.
     pub event: PaymentEvent,
@@ -90,112 +90,113 @@ pub struct PaymentNotice {
 pub struct Reference {
     /// The quote.
     pub quote: QuoteNumber,
-    /// The revision that was offered when the payment began, when the event says.
+    /// The revision that was offered when the payment began, if the event states it.
     pub revision: Option<u32>,
 }
 
 /// What happened to a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaymentEvent {
-    /// The money is there.
+    /// The money has arrived.
     Succeeded {
-        /// What arrived.
+        /// The amount that arrived.
         money: Money,
-        /// By one of these methods: a provider may say only which were possible.
+        /// The possible methods, of which one was used: a provider may report only these.
         methods: Vec<Method>,
     },
     /// An attempt failed; the buyer may try again.
     Failed {
-        /// The provider's code for it.
+        /// The provider's code for the failure.
         reason: String,
     },
-    /// We gave some or all of the money back.
+    /// The vendor refunded some or all of the money.
     Refunded {
-        /// How much in all so far: never a difference, so that it can be told twice.
+        /// The total refunded so far. It is never a difference, so that a repeated notice changes nothing.
         total: Money,
     },
-    /// The payer's bank withdrew some or all of it: a chargeback, or a debit that was returned.
+    /// The payer's bank took back some or all of the money: a chargeback, or a returned debit.
     ChargedBack {
         /// The provider's name for this dispute: a payment may have several.
         dispute: String,
-        /// How much went back in this dispute: never a difference.
+        /// The total that was taken back in this dispute. It is never a difference.
         money: Money,
     },
 }
 
-/// Where one payment went. One per payment, whatever becomes of it: no money that was told is ever lost.
+/// The receipt of one payment: how its money is allocated. Every payment whose money arrived or was returned has exactly one,
+/// so no money is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The payment.
     pub payment: PaymentId,
-    /// Of the stored item; 1 when it is created.
+    /// The version of the stored item; 1 when it is created.
     pub version: u64,
-    /// Where the money went.
+    /// How the money is allocated.
     #[serde(rename = "whereabouts")]
     pub allocation: Allocation,
-    /// How much of it we gave back so far, in minor units.
+    /// The total that the vendor refunded so far, in minor units.
     pub refunded: i64,
-    /// How much of it the payer's bank withdrew, in minor units, by dispute.
+    /// The total that the payer's bank took back, in minor units, by dispute.
     #[serde(rename = "withdrawn", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub charged_back: BTreeMap<String, i64>,
 }
 
 impl Receipt {
-    /// The receipt of a payment of which nothing is known: version 0, which is never stored.
+    /// The receipt of a payment without any notice: version 0, which is never stored.
     pub(crate) fn unknown(payment: PaymentId) -> Self {
         Self { payment, version: 0, allocation: Allocation::Awaited, refunded: 0, charged_back: BTreeMap::new() }
     }
 
-    /// How much of it went back so far, one way or the other, in minor units.
+    /// The total that was returned so far, refunded or charged back, in minor units.
     pub fn returned(&self) -> i64 {
         self.refunded + self.charged_back.values().sum::<i64>()
     }
 }
 
-/// Where money went.
+/// How the money of a payment is allocated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Allocation {
-    /// Nothing was told so far but that money went back: it waits for its payment.
+    /// Only a refund or a chargeback was reported so far. The receipt waits for the payment.
     Awaited,
-    /// It paid this quote.
+    /// The money paid this quote.
     Applied {
         /// The quote.
         quote: QuoteNumber,
     },
-    /// It is ours to give back or to match by hand.
+    /// The money is unapplied: staff refund it or allocate it by hand.
     Unapplied {
-        /// Why it pays nothing.
+        /// Why the money is unapplied.
         reason: Unapplied,
-        /// What arrived.
+        /// The amount that arrived.
         money: Money,
-        /// The quote that it named, if any.
+        /// The quote that the payment named, if any.
         quote: Option<QuoteNumber>,
-        /// When it was paid.
+        /// When the payment was made.
         at: Timestamp,
     },
 }
 
-/// Why money could not be applied, the more telling reasons after the less.
+/// Why money could not be applied, from the least to the most specific reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unapplied {
-    /// It names no quote.
+    /// The payment names no quote.
     NoReference,
-    /// It names a quote that does not exist.
+    /// The payment names a quote that does not exist.
     QuoteUnknown,
-    /// A person has not looked at the quote yet, or has refused it (R32).
+    /// The quote was in review or rejected (R32).
     NotOffered,
-    /// The quote is paid already, by another payment. It comes before the reasons below, or money that was kept for one
-    /// of them would change its reason when it is told again after another payment.
+    /// The quote is paid already, by another payment. This reason comes before the ones below. Otherwise money that is
+    /// unapplied for one of them would change its reason when its notice is repeated after another payment.
     AlreadyPaid,
-    /// It was paid after the quote had expired (E26).
+    /// The payment was made after the quote had expired (E26).
     QuoteExpired,
-    /// It was paid for a revision that is no longer offered (R24).
+    /// The payment was for a revision that is no longer offered (R24).
     RevisionSuperseded,
     /// The quote is in another currency (E27).
     CurrencyMismatch,
-    /// The quote asks for another amount.
+    /// The amount is not the total of the quote.
     AmountMismatch,
     /// The quote does not admit this method (R69, R70).
     MethodNotAllowed,
@@ -206,12 +207,12 @@ pub enum Unapplied {
 pub struct Payment {
     /// The payment.
     pub payment: PaymentId,
-    /// How much, in minor units of the quote's currency.
+    /// The amount, in minor units of the quote's currency.
     pub amount: i64,
-    /// By which method.
+    /// The payment method.
     pub method: Method,
-    /// When the money was there.
+    /// When the payment was made, by the provider's clock.
     pub at: Timestamp,
-    /// How much of it went back, given back by us or withdrawn by the payer's bank, in minor units.
+    /// The total that was returned, refunded by the vendor or taken back by the payer's bank, in minor units.
     pub refunded: i64,
 }

@@ -1,4 +1,4 @@
-//! Which countries and subdivisions there are: the codes of ISO 3166, which `build.rs` takes from a library.
+//! The country and subdivision codes of ISO 3166, which `build.rs` takes from a library.
 
 const COUNTRIES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/countries"));
 const SUBDIVISIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/subdivisions"));

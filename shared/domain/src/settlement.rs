@@ -1,8 +1,8 @@
-//! What becomes of money that a provider tells of.
+//! Settlement: what a notice from a payment provider changes.
 //!
-//! A provider may tell one payment by several events, several times, in any order (facts 2.12). Two aggregates make
-//! that harmless: the quote's ledger holds each payment at most once, and a [`Receipt`] per payment says where the
-//! money went. [`settle`] decides both at once, and its outcome depends on what was told, not on how often.
+//! A provider may report one payment by several events, several times, in any order (facts 2.12). Two aggregates make this
+//! harmless: the quote's ledger has each payment at most once, and a [`Receipt`] per payment states where the money is
+//! allocated. [`settle`] decides both at once. Its outcome depends on what was reported, not on how often.
 
 use jiff::Timestamp;
 
@@ -12,18 +12,18 @@ use crate::{
     quote::{Change, Quote, Stage},
 };
 
-/// What to write. Nothing to write is an outcome too: it was all known.
+/// What to write. When both are `None`, everything was recorded already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
-    /// The receipt as it shall be; its version is the one before, plus one.
+    /// The new receipt. Its version is the previous one plus one.
     pub receipt: Option<Receipt>,
-    /// The change of the quote.
+    /// The change of the quote, to write together with the receipt.
     pub quote: Option<Change>,
 }
 
-/// Decides what one telling means, given what is known of the payment and of the quote that it names or paid.
+/// Decides what one notice changes, given the payment's receipt and the quote. Settling the same notice again changes nothing.
 ///
-/// `quote` is the one that the receipt says was paid, or else the one that the event names, when it exists.
+/// `quote` is the quote that the receipt states as paid, else the quote that the notice names; `None` when that does not exist.
 pub fn settle(notice: &PaymentNotice, receipt: Option<&Receipt>, quote: Option<&Quote>, now: Timestamp) -> Settlement {
     match &notice.event {
         PaymentEvent::Succeeded { money, methods } => succeeded(notice, *money, methods, receipt, quote, now),
@@ -54,8 +54,8 @@ fn succeeded(
     let change;
     (next.allocation, change) = match (receipt.map(|receipt| &receipt.allocation), pays) {
         (Some(Allocation::Applied { .. }), _) => return Settlement::default(),
-        // Events of one payment may say different things about it. It pays if it does by any of them, whichever comes
-        // first; and if by none, the most telling reason stays.
+        // Events of one payment may differ. The payment is applied if any of them allows it, in whatever order they arrive. If
+        // none does, the most specific reason stays.
         (Some(Allocation::Unapplied { reason: known, .. }), Err(reason)) if reason <= *known => return Settlement::default(),
         (_, Err(reason)) => {
             let quote = notice.reference.as_ref().map(|reference| reference.quote.clone());
@@ -70,8 +70,8 @@ fn succeeded(
     Settlement { receipt: Some(next), quote: change }
 }
 
-/// Enters that money went back, where it counts: by one `account` of it so much in all. Both refunds and disputes only ever
-/// rise, so what went back in all does not depend on the order in which they are told.
+/// Records that money was returned: the new total of one `account` of the receipt, a refund or a dispute. Both totals only
+/// rise, so the outcome does not depend on the order of the notices.
 fn money_returned(
     notice: &PaymentNotice,
     total: Money,
@@ -103,17 +103,17 @@ fn money_returned(
     Settlement { receipt: Some(next), quote: change }
 }
 
-/// The payment's receipt as it was, with the version of the next one.
+/// The payment's receipt with the next version.
 fn renewed(notice: &PaymentNotice, receipt: Option<&Receipt>) -> Receipt {
     let mut next = receipt.cloned().unwrap_or_else(|| Receipt::unknown(notice.payment.clone()));
     next.version += 1;
     next
 }
 
-/// The method by which this money pays this quote, or why it does not.
+/// The method by which this money pays this quote, or why the money is unapplied.
 fn fit(quote: &Quote, reference: &Reference, money: Money, methods: &[Method], at: Timestamp) -> Result<Method, Unapplied> {
     let offer = &quote.offer;
-    // What was paid before a person had looked stays unapplied when it is told again afterwards.
+    // Money that was paid before the review stays unapplied when the notice is repeated after it.
     let early = offer.submitted_at.is_some() && at < offer.issued_at;
     if early || matches!(quote.stage, Stage::InReview | Stage::Rejected) {
         Err(Unapplied::NotOffered)

@@ -1,4 +1,4 @@
-//! What can be ordered for an entitlement, with its price or the reason why not (R29).
+//! What can be ordered for an entitlement, with its price or the reason against it (R29).
 
 use jiff::civil::Date;
 
@@ -11,18 +11,18 @@ use crate::{
     price::{self, Basis, Held, Line, OrderLine, Unavailable},
 };
 
-/// One thing that could be ordered.
+/// One possible order for an entitlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The line that would order it.
+    /// The line to order.
     pub order: OrderLine,
-    /// Its price, or why it cannot be had.
+    /// The priced line, or why the line cannot be sold.
     pub priced: Result<Line, Unavailable>,
 }
 
-/// Everything that the catalogue could do for an entitlement on a day, for a seller of this standing; nothing for an
-/// entitlement that is closed, or whose product is no longer in the catalogue or not sold by such a seller (R105). Segments
-/// are claimed with an order, and do not count here.
+/// All possible orders for an entitlement on a day, for a seller with this standing. The list is empty for an entitlement that
+/// is closed, or whose product is no longer in the catalogue or not sold by such a seller (R105). Segments are claimed with an
+/// order, so their discounts are not in these prices.
 pub fn targets(entitlement: &Entitlement, channel: &ChannelStatus, currency: Currency, policy: &Policy, on: Date) -> Vec<Target> {
     let (Some(held), Some(product)) = (Held::of(entitlement, channel, on), policy.product(&entitlement.product)) else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Taxes on a quote, by whatever knows them: [`Taxes`] is the seam, and the vendor's own tables are what stands behind
-//! it here. No rate is ours.
+//! Taxes on a quote. [`Taxes`] is the interface to whatever computes them; the implementation here uses the vendor's own
+//! tables. Sellthrough supplies no tax rates.
 
 use jiff::civil::Date;
 use num_rational::Ratio;
@@ -15,19 +15,19 @@ use crate::{
 /// One tax on one base (R92): rounded once per tax and document (facts 2.10).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxLine {
-    /// Where it is due: ISO 3166 country or subdivision.
+    /// Where the tax is due: ISO 3166 country or subdivision.
     pub jurisdiction: String,
-    /// What it is called there.
+    /// The name of the tax.
     pub name: String,
     /// Its rate.
     pub rate: Percent,
-    /// What it is computed on, in minor units.
+    /// The taxed amount, in minor units.
     pub base: i64,
     /// The tax, in minor units.
     pub amount: i64,
 }
 
-/// What is sold, to whom, as far as tax wants to know.
+/// The facts about a sale that its taxes depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct Sale<'s> {
     /// The day.
@@ -36,55 +36,55 @@ pub struct Sale<'s> {
     pub billing: &'s Address,
     /// The end customer's address.
     pub customer: &'s Address,
-    /// The buyer's certificates that count on that day.
+    /// The buyer's certificates that are valid on that day.
     pub claims: &'s [TaxClaim],
     /// Net amounts in minor units, with the tax category of each.
     pub amounts: &'s [(&'s str, i64)],
 }
 
-/// A verified certificate, as it stood at issue (R91).
+/// A verified certificate, as it was at issue (R91).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxClaim {
     /// `vat_id`, or a kind of the vendor's tax policy.
     pub kind: String,
     /// The certificate's number, as documents must show it.
     pub number: String,
-    /// Where it counts: ISO 3166-1.
+    /// The country in which it is valid: ISO 3166-1.
     pub country: String,
-    /// Where in the country, when not everywhere.
+    /// The subdivision, if it is not valid in the whole country: ISO 3166-2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 }
 
-/// What is due.
+/// The taxes on a sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment {
-    /// Whose address decided (R90).
+    /// Whose address determined the taxes (R90).
     pub situs: Situs,
     /// The taxes.
     pub taxes: Vec<TaxLine>,
-    /// What documents must say about them, or about there being none.
+    /// Notes that documents must show about the taxes or about the exemption.
     pub notes: Vec<TaxNote>,
 }
 
-/// A legal note.
+/// A legal note about an exemption or a reverse charge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxNote {
     /// The kind of certificate: `vat_id` for a reverse charge.
     pub kind: String,
-    /// The key of its text.
+    /// The key of the note's text.
     pub text: String,
     /// The certificate's number.
     pub number: String,
 }
 
-/// Whoever knows the taxes on a sale: the vendor's tables, or an engine of somebody else's.
+/// Computes the taxes on a sale: the vendor's tables, or another company's tax engine.
 pub trait Taxes {
-    /// The taxes on a sale. The same sale is assessed the same, however often it is asked.
+    /// The taxes on a sale. The same sale always has the same result.
     fn assess(&self, sale: &Sale<'_>) -> Assessment;
 }
 
-/// The key of the note that an invoice without tax must carry where the customer owes it (facts 2.10).
+/// The key of the note that an invoice without tax must show when the customer is liable for the tax (facts 2.10).
 const REVERSE_CHARGE_NOTE: &str = "tax.note.reverse_charge";
 
 impl Taxes for TaxTable {
@@ -102,7 +102,7 @@ impl Taxes for TaxTable {
 }
 
 impl TaxTable {
-    /// The note of a claim that frees from tax in a place.
+    /// The note of a claim that exempts from tax in a place; `None` when the claim does not apply there.
     fn frees(&self, claim: &TaxClaim, place: &Address) -> Option<TaxNote> {
         let counts_here = claim.country == place.country && (claim.region.is_none() || claim.region == place.region);
         let text = if claim.kind == VAT_ID {
@@ -115,7 +115,7 @@ impl TaxTable {
         Some(TaxNote { kind: claim.kind.clone(), text: text.to_owned(), number: claim.number.clone() })
     }
 
-    /// Each tax once, on the sum of what it is on: never line by line (E20, E22).
+    /// Computes each tax once, on the sum of the amounts that it applies to, never line by line (E20, E22).
     fn taxes(&self, sale: &Sale<'_>, place: &Address) -> Vec<TaxLine> {
         let tie = self.country(&place.country).tie;
         let mut bases: Vec<(&str, i64)> = Vec::new();

@@ -1,9 +1,9 @@
-//! The vendor's words, per language: on documents and in letters. A string that a language lacks is answered in the
-//! vendor's default language, string by string (R115).
+//! The vendor's texts of documents and letters, per language. A text that a language lacks is taken from the vendor's default
+//! language, text by text (R115).
 
 use std::collections::BTreeMap;
 
-/// What the keys of names begin with: `name.product.tracker-server`.
+/// The prefix of the keys of names: `name.product.tracker-server`.
 pub(crate) const NAMES: &str = "name.";
 
 /// Every text of every language.
@@ -14,7 +14,7 @@ pub struct Wording {
 }
 
 impl Wording {
-    /// Texts by language and key. The default language must be among them: `policy` reports it if not.
+    /// Texts by language and key. The default language must be among them, which [`Policy::read`](crate::Policy::read) checks.
     pub fn new(default: String, languages: BTreeMap<String, BTreeMap<String, String>>) -> Self {
         Self { default, languages }
     }
@@ -24,31 +24,32 @@ impl Wording {
         &self.default
     }
 
-    /// The languages there are texts in.
+    /// The languages that have texts.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.languages.keys().map(String::as_str)
     }
 
-    /// The language there are texts in for a BCP 47 tag: itself, or its primary language (`ja` for `ja-JP`).
+    /// The language with texts for a BCP 47 tag: the tag itself, or its primary language (`ja` for `ja-JP`); `None` when
+    /// neither has texts.
     pub fn offered(&self, tag: &str) -> Option<&str> {
         let primary = tag.split('-').next().unwrap_or_default();
         let found = |wanted: &str| self.languages().find(|language| language.eq_ignore_ascii_case(wanted));
         found(tag).or_else(|| found(primary))
     }
 
-    /// The best language for a BCP 47 tag: the one that is [offered](Self::offered), or the default.
+    /// The best language for a BCP 47 tag: the [offered](Self::offered) one, or the default.
     pub fn negotiate(&self, tag: &str) -> &str {
         self.offered(tag).unwrap_or(&self.default)
     }
 
-    /// The text for `key` in `language`, in the default language, or — when the vendor removed it from both — the
-    /// key itself, which a reader can at least report.
+    /// The text for `key` in `language`, else in the default language. When both lack the text, the result is the key, which a
+    /// reader can report.
     pub fn text<'a>(&'a self, language: &str, key: &'a str) -> &'a str {
         self.find(language, key).unwrap_or(key)
     }
 
-    /// What the product, programme, segment, tax or whatever else of this `kind` has this `id` is called in `language`, where
-    /// the vendor says so; else what it is called `otherwise`, in the file that it is from.
+    /// The name of a product, programme, segment, tax or other thing of this `kind` with this `id` in `language`, if the
+    /// vendor's texts have it; else `otherwise`, the name in the file that defines it.
     pub fn name<'a>(&'a self, language: &str, kind: &str, id: &str, otherwise: &'a str) -> &'a str {
         self.find(language, &format!("{NAMES}{kind}.{id}")).unwrap_or(otherwise)
     }
@@ -58,13 +59,13 @@ impl Wording {
         of(language).or_else(|| of(&self.default)).map(String::as_str)
     }
 
-    /// The text with its `{name}` places filled in. What is filled in is never read for places again.
+    /// The text with its `{name}` placeholders filled in. Values that are filled in are not searched for placeholders.
     pub fn fill(&self, language: &str, key: &str, values: &[(&str, &str)]) -> String {
         fill(self.text(language, key), |name| values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value))
     }
 }
 
-/// Fills the `{name}` places of `text`; a place without a value stays as it is, for all to see.
+/// Fills the `{name}` placeholders of `text`. A placeholder without a value stays visible in the text.
 pub fn fill<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
@@ -84,7 +85,7 @@ pub fn fill<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> String {
     filled + rest
 }
 
-/// The names of the `{name}` places in `text`.
+/// The names of the `{name}` placeholders in `text`.
 pub fn places(text: &str) -> Vec<&str> {
     text.split('{').skip(1).filter_map(|after| after.split_once('}').map(|(name, _)| name)).collect()
 }
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn r115_a_missing_string_falls_back_and_the_rest_stays() {
+    fn r115_only_a_missing_text_falls_back_to_the_default_language() {
         let wording = wording();
         assert_eq!(wording.fill("ja", "hello", &[("name", "山田")]), "山田 様");
         assert_eq!(wording.text("ja", "bye"), "Goodbye");
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_filled_in_is_not_read_for_places_again() {
+    fn filled_in_values_are_not_searched_for_placeholders() {
         assert_eq!(wording().fill("en", "hello", &[("name", "{name}")]), "Hello {name}");
         assert_eq!(fill("{unknown} {a", |_| None), "{unknown} {a");
         assert_eq!(places("{a} of {b}"), ["a", "b"]);

@@ -1,4 +1,4 @@
-//! The example vendor's policy is sound, and what is wrong in one is reported, all of it, with its place.
+//! The example vendor's policy is sound. For a policy with mistakes, every mistake is reported with its place.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::vendor;
 
 type Files = BTreeMap<String, String>;
 
-/// Writes `to` in place of the first `from` of a file, and answers the line of the `«` in it, or else the line it is in.
+/// Replaces the first `from` of a file by `to`, and returns the line of the `«` in `to`, or else the line of the replacement.
 fn edit(files: &mut Files, file: &str, from: &str, to: &str) -> usize {
     let text = files.get_mut(file).unwrap();
     let place = text.find(from).unwrap_or_else(|| panic!("{file} has no {from:?}"));
@@ -25,7 +25,7 @@ fn edit(files: &mut Files, file: &str, from: &str, to: &str) -> usize {
     text[..mark].matches('\n').count() + 1
 }
 
-/// Adds to the end of a file, and answers the line of the `«` in it.
+/// Appends to a file, and returns the line of the `«` in the added text.
 fn add(files: &mut Files, file: &str, more: &str) -> usize {
     let text = files.get_mut(file).unwrap();
     let mark = text.len() + more.find('«').unwrap();
@@ -37,15 +37,15 @@ fn mistakes(files: &Files) -> Vec<Mistake> {
     Policy::read(files).expect_err("a mistake").0
 }
 
-/// Expects a single mistake, there, that says so.
+/// Expects a single mistake, at this place and with this text.
 #[track_caller]
 fn only(files: &Files, file: &str, line: impl Into<Option<usize>>, what: &str) {
     let (mistakes, line) = (mistakes(files), line.into());
-    let told = matches!(&mistakes[..], [only] if only.file == file && only.line == line && only.what.contains(what));
-    assert!(told, "expected {file}:{line:?} {what}, and no other:\n{mistakes:#?}");
+    let found = matches!(&mistakes[..], [only] if only.file == file && only.line == line && only.what.contains(what));
+    assert!(found, "expected {file}:{line:?} {what}, and no other:\n{mistakes:#?}");
 }
 
-/// Expects that an edit of the example's file, and nothing else, is told where it was made.
+/// Expects that an edit of the example's file is the only mistake, reported at its place.
 #[track_caller]
 fn wrong(file: &str, from: &str, to: &str, what: &str) {
     let mut files = vendor::files();
@@ -91,14 +91,19 @@ fn the_example_vendor_is_sound() {
 fn every_mistake_is_reported_at_once_by_file_and_line() {
     let mut files = vendor::files();
     let mut expected = Vec::new();
-    // From the end of a file to its start, so that no line moves.
+    // From the end of a file to its start, so that the lines before keep their numbers.
     for (file, from, to, what) in [
         ("vendor.toml", "above = { USD", "above = { USA", "USA"),
         ("vendor.toml", "timezone = \"UTC\"", "timezone = \"Mars/Olympus\"", "time zone"),
-        ("vendor.toml", "email = \"quotes@vendor.example\"", "email = \"nobody\"", "e-mail"),
+        ("vendor.toml", "email = \"quotes@vendor.example\"", "email = \"no-at-sign\"", "e-mail"),
         ("catalogue.toml", "terms = [12, 24, 36]", "terms = []", "terms"),
         ("prices.toml", "currency = \"JPY\"", "currency = \"XXY\"", "XXY"),
-        ("prices.toml", "tiers = [{ users = 500, price = 4200000 }", "tiers = [{ users = 5000, price = 4200000 }", "must rise"),
+        (
+            "prices.toml",
+            "tiers = [{ users = 500, price = 4200000 }",
+            "tiers = [{ users = 5000, price = 4200000 }",
+            "in rising order",
+        ),
         ("channel.toml", "percent = \"15\"", "percent = \"115\"", "percentage"),
         ("segments.toml", "families = [\"tracker-cloud\"", "families = [\"tracker-clod\"", "tracker-clod"),
         ("renewals.toml", "max_months = 36", "max_months = 60", "1 to 48"),
@@ -113,40 +118,40 @@ fn every_mistake_is_reported_at_once_by_file_and_line() {
 
     let mistakes = mistakes(&files);
     for (file, line, what) in &expected {
-        let told = mistakes.iter().any(|m| m.file == *file && m.line == *line && m.what.contains(what));
-        assert!(told, "{file}:{line:?} {what}: {mistakes:#?}");
+        let found = mistakes.iter().any(|m| m.file == *file && m.line == *line && m.what.contains(what));
+        assert!(found, "{file}:{line:?} {what}: {mistakes:#?}");
     }
-    // The Japanese text of what the default language lost is a mistake too.
+    // The Japanese translation of the text that the default language lost is a mistake too.
     assert_eq!(mistakes.len(), expected.len() + 1, "{mistakes:#?}");
     assert!(mistakes.is_sorted(), "by file and line: {mistakes:#?}");
 }
 
 #[test]
-fn a_section_that_cannot_be_read_hides_no_other() {
+fn a_section_that_cannot_be_read_does_not_hide_mistakes_in_others() {
     let mut files = vendor::files();
     let no_name = edit(&mut files, "catalogue.toml", "name = \"Tracker Server\"", "nome = \"Tracker Server\"");
     let zone = edit(&mut files, "vendor.toml", "timezone = \"UTC\"", "timezone = 1");
     let term = edit(&mut files, "catalogue.toml", "terms = [12, 24, 36]", "terms = [0]");
-    let told: Vec<_> = mistakes(&files).into_iter().map(|m| (m.file, m.line)).collect();
+    let reported: Vec<_> = mistakes(&files).into_iter().map(|m| (m.file, m.line)).collect();
     let at = |file: &str, line| (file.to_owned(), Some(line));
-    assert_eq!(told, [at("catalogue.toml", no_name), at("catalogue.toml", term), at("vendor.toml", zone)]);
+    assert_eq!(reported, [at("catalogue.toml", no_name), at("catalogue.toml", term), at("vendor.toml", zone)]);
 }
 
 #[test]
-fn what_is_no_toml_is_reported_where_it_stops_to_be_some() {
+fn a_syntax_error_is_reported_at_its_place() {
     wrong("tax.toml", "percent = \"19\"", "percent = = \"19\"", "extra `=`");
 }
 
 #[test]
-fn of_a_file_that_is_no_toml_nothing_is_said_to_be_missing() {
+fn a_file_with_a_syntax_error_has_no_other_mistakes() {
     let sound = vendor::files();
     for file in sound.keys().filter(|file| file.ends_with(".toml")) {
         let mut files = sound.clone();
         files.get_mut(file).unwrap().push_str("\n= no name\n");
-        let told: Vec<_> = mistakes(&files).into_iter().map(|mistake| (mistake.file, mistake.what)).collect();
-        assert!(told.iter().all(|(told, _)| told == file) && told.len() == 1, "{file}: {told:#?}");
+        let reported: Vec<_> = mistakes(&files).into_iter().map(|mistake| (mistake.file, mistake.what)).collect();
+        assert!(reported.iter().all(|(place, _)| place == file) && reported.len() == 1, "{file}: {reported:#?}");
     }
-    // Which language is the default is not known then either.
+    // In this case the default language is unknown too.
     let mut files = sound;
     files.retain(|file, _| !file.starts_with("languages/"));
     let line = add(&mut files, "vendor.toml", "«= no name\n");
@@ -154,17 +159,17 @@ fn of_a_file_that_is_no_toml_nothing_is_said_to_be_missing() {
 }
 
 #[test]
-fn a_misspelt_section_or_member_is_a_mistake() {
+fn an_unknown_section_or_member_is_a_mistake() {
     wrong_too("renewals.toml", "\n[«renewals]\nmax_backdate_days = 1\n", "there is no section `renewals`");
     wrong("vendor.toml", "legal_name = ", "«legal_nome = ", "legal_nome");
     let mut files = vendor::files();
     edit(&mut files, "renewals.toml", "[lookup]\naccepted_contacts = [\"technical\"]", "");
     only(&files, "renewals.toml", None, "[lookup] is missing");
-    wrong("payment.toml", "[[restriction]]", "[restriction]", "write [[restriction]], with two brackets");
+    wrong("payment.toml", "[[restriction]]", "[restriction]", "write [[restriction]] with two brackets");
 }
 
 #[test]
-fn a_missing_file_is_a_mistake_unless_a_vendor_can_do_without() {
+fn a_missing_file_is_a_mistake_unless_it_is_optional() {
     for file in ["vendor.toml", "catalogue.toml", "prices.toml", "renewals.toml", "tax.toml", "payment.toml"] {
         let mut files = vendor::files();
         files.remove(file);
@@ -186,7 +191,7 @@ fn the_version_follows_the_content_of_every_toml_file() {
         assert_ne!(Policy::read(&files).unwrap().version, before, "{file}");
     }
     let mut files = vendor::files();
-    files.insert("letters/letter.txt".to_owned(), "how letters look".to_owned());
+    files.insert("letters/letter.txt".to_owned(), "the layout of letters".to_owned());
     assert_eq!(Policy::read(&files).unwrap().version, before);
 }
 
@@ -199,18 +204,18 @@ fn mistakes_about_the_vendor() {
     wrong("vendor.toml", "legal_name = \"Example Software Ltd\"", "legal_name = \" \"", "legal name is empty");
     wrong("vendor.toml", "address = [\"1 Example Street\", ", "address = [] #", "the list is empty");
     wrong("vendor.toml", "business_days = 3 ", "business_days = 0 ", "1 to 30");
-    wrong("vendor.toml", "above = { USD = 1000000000 }", "above = { USD = -1 }", "from 0 on");
+    wrong("vendor.toml", "above = { USD = 1000000000 }", "above = { USD = -1 }", "cannot be below 0");
     wrong("vendor.toml", "default = \"en\"", "default = \"xx\"", "there is no languages/xx.toml");
 }
 
 // catalogue.toml
 
-/// Another product, with what comes after its name.
+/// Another product, with the given members after its name.
 fn product(rest: &str) -> String {
     format!("\n[[product]]\nid = \"other\"\nname = \"Other\"\n{rest}\n")
 }
 
-/// Expects a mistake in another product, which has a price, so that nothing else is wrong.
+/// Expects a mistake in another product. The product has a price, so that this is the only mistake.
 #[track_caller]
 fn wrong_product(rest: &str, what: &str) {
     let mut files = vendor::files();
@@ -232,7 +237,7 @@ fn book(product: &str, currency: &str, rest: &str) -> String {
 #[test]
 fn mistakes_about_ids() {
     let rest = "name = \"Again\"\ndeployment = \"annual_cloud\"\nkinds = [\"new\"]\nterms = [12]\n";
-    wrong_too("catalogue.toml", &format!("\n[[product]]\n«id = \"tracker-cloud\"\n{rest}"), "here twice");
+    wrong_too("catalogue.toml", &format!("\n[[product]]\n«id = \"tracker-cloud\"\n{rest}"), "is defined twice");
     wrong(
         "catalogue.toml",
         "name = \"Tracker Cloud (monthly)\"",
@@ -250,9 +255,9 @@ fn mistakes_about_deployments_and_terms() {
     wrong_product("«deployment = \"yearly_cloud\"\nkinds = [\"new\"]", "write one of self_managed_perpetual, self_managed_term,");
     let new = |deployment: &str, rest: &str| format!("deployment = \"{deployment}\"\nkinds = [\"new\"]\n{rest}");
     for deployment in ["self_managed_term", "annual_cloud", "government_cloud"] {
-        wrong_product(&format!("«{}", new(deployment, "")), "a product for a term has `terms`");
-        wrong_product(&new(deployment, "«terms = []"), "each 1 to 120 months");
-        wrong_product(&new(deployment, "«terms = [12, 121]"), "each 1 to 120 months");
+        wrong_product(&format!("«{}", new(deployment, "")), "a product for a term needs `terms`");
+        wrong_product(&new(deployment, "«terms = []"), "each has 1 to 120 months");
+        wrong_product(&new(deployment, "«terms = [12, 121]"), "each has 1 to 120 months");
         wrong_product(&new(deployment, "terms = [12]\n«maintenance_months = 12"), "only a perpetual product");
         wrong_product(&new(deployment, "terms = [12]\n«renewal_percent = \"50\""), "only a perpetual product");
     }
@@ -260,7 +265,7 @@ fn mistakes_about_deployments_and_terms() {
     wrong_product(&new("government_cloud", "«terms = [12, 18]"), "billed by the year");
     wrong_product(&new("monthly_cloud", "«terms = [1]"), "no `terms`");
     wrong_product(&new("self_managed_perpetual", "«terms = [12]\nmaintenance_months = 12"), "no `terms`");
-    wrong_product(&format!("«{}", new("self_managed_perpetual", "")), "say how many months a new licence includes");
+    wrong_product(&format!("«{}", new("self_managed_perpetual", "")), "add the months that a new licence includes");
     wrong_product(&new("self_managed_perpetual", "«maintenance_months = 0"), "1 to 120");
 }
 
@@ -269,16 +274,16 @@ fn mistakes_about_kinds_of_order() {
     let term = |kinds: &str| format!("deployment = \"self_managed_term\"\nterms = [12]\n«kinds = {kinds}");
     wrong_product(&term("[]"), "the list is empty");
     wrong_product(&term("[\"nwe\"]"), "write one of new, renewal, upgrade, renew_and_upgrade, coterm, downgrade_at_renewal");
-    wrong_product(&term("[\"new\", \"new\"]"), "`new` is here twice");
-    wrong_product("deployment = \"monthly_cloud\"\n«kinds = [\"new\", \"renewal\"]", "only ordered anew");
+    wrong_product(&term("[\"new\", \"new\"]"), "`new` is in the list twice");
+    wrong_product("deployment = \"monthly_cloud\"\n«kinds = [\"new\", \"renewal\"]", "has new orders only");
     let perpetual = "deployment = \"self_managed_perpetual\"\nmaintenance_months = 12\n«kinds = ";
     wrong_product(&format!("{perpetual}[\"renew_and_upgrade\"]"), "has no end to renew");
-    // R96: what a renewal of the maintenance costs must be said, whether it is for itself or in a co-term.
+    // R96: the policy must state the price of renewing maintenance, in a renewal and in a co-term.
     wrong_product(&format!("{perpetual}[\"renewal\"]"), "add `renewal_percent`");
     wrong_product(&format!("{perpetual}[\"coterm\"]"), "add `renewal_percent`");
     let percent = |percent: &str| format!("{}\n«renewal_percent = \"{percent}\"", perpetual.replace('«', ""));
     wrong_product(&percent("101").replace("kinds = ", "kinds = [\"renewal\"]"), "percentage");
-    wrong_product(&percent("50").replace("kinds = ", "kinds = [\"new\"]"), "take it out");
+    wrong_product(&percent("50").replace("kinds = ", "kinds = [\"new\"]"), "remove it");
 }
 
 #[test]
@@ -328,18 +333,18 @@ fn a_product_has_days_of_sale_editions_a_family_and_a_tax_category() {
 
 // prices.toml
 
-/// Expects a mistake in another book of the example's, of a currency that it has no price in.
+/// Expects a mistake in another book of an example product, in a currency in which the product has no price.
 #[track_caller]
 fn wrong_book(product: &str, rest: &str, what: &str) {
     wrong_too("prices.toml", &book(product, "CHF", rest), what);
 }
 
 #[test]
-fn mistakes_about_what_a_book_is_of() {
+fn mistakes_about_the_product_edition_and_currency_of_a_book() {
     let tiers = "tiers = [{ users = 10, price = 100 }]";
     wrong_book("«nothing", tiers, "product `nothing` is not in catalogue.toml");
     wrong_too("prices.toml", &book("tracker-server", "«usd", tiers), "write three capital letters");
-    wrong_book("«tracker-service-desk", tiers, "say which `edition` it is the price of: standard, premium");
+    wrong_book("«tracker-service-desk", tiers, "the book needs an `edition`: write one of standard, premium");
     wrong_book("tracker-service-desk", &format!("{tiers}\n«edition = \"gold\""), "write one of standard, premium");
     wrong_book("tracker-server", &format!("{tiers}\n«edition = \"gold\""), "has no editions");
     wrong_book("«tracker-service-desk", &format!("{tiers}\nedition = \"standard\""), "not for its edition `premium`");
@@ -359,10 +364,10 @@ fn mistakes_about_the_days_of_books() {
     wrong_book("tracker-server", &format!("{tiers}\n«until = 2026-01-01"), "must be later than `from`");
     wrong_book("tracker-server", &format!("{tiers}\n«until = 2026-06-01T12:00:00Z"), "is not a day");
     for day in ["2025-12-31", "2026-06-01"] {
-        wrong_book("tracker-server", &format!("{tiers}\nuntil = 2026-06-01\n«last_quote = {day}"), "within `from` and `until`");
+        wrong_book("tracker-server", &format!("{tiers}\nuntil = 2026-06-01\n«last_quote = {day}"), "between `from` and `until`");
     }
 
-    // A book that ends, and what comes after it: at once, later, or never.
+    // A book with an end, and the next book: at once, later, or none.
     let followed = |day: &str| {
         let mut files = vendor::files();
         edit(&mut files, "prices.toml", "tiers = [{ users = 25,", "until = 2026-06-01\ntiers = [{ users = 25,");
@@ -373,11 +378,11 @@ fn mistakes_about_the_days_of_books() {
     with(&[("prices.toml", "tiers = [{ users = 25,", "until = 2026-06-01\ntiers = [{ users = 25,")]);
     let (files, line) = followed("2026-06-15");
     only(&files, "prices.toml", line, "is missing from 2026-06-01 until 2026-06-15");
-    // A long book does not end where a short one ends that it overlaps.
+    // A long book does not end with a short one that it overlaps.
     let (mut files, _) = followed("2026-06-01");
     let short = add(&mut files, "prices.toml", &from("2026-02-01\nuntil = 2026-03-01"));
     only(&files, "prices.toml", short, "given twice on the same day: end the older one with `until = 2026-02-01`");
-    // What cannot be read is not missing as well.
+    // A book that cannot be read is not reported as missing too.
     let (mut files, _) = followed("2026-07-01");
     let line = add(&mut files, "prices.toml", &from("2026-06-01\n«until = 2026-05-01").replacen('«', "", 1));
     only(&files, "prices.toml", line, "later than `from`");
@@ -385,11 +390,11 @@ fn mistakes_about_the_days_of_books() {
 
 #[test]
 fn mistakes_about_tiers() {
-    let reached = "a tier behind a larger one is never reached";
-    wrong_book("tracker-server", "«tiers = []", "there is no price for anybody");
+    let reached = "a tier after a larger one is never used";
+    wrong_book("tracker-server", "«tiers = []", "`tiers` is empty: add the users and their price");
     wrong_book("tracker-server", "«tiers = [{ users = 2, price = 1 }, { users = 2, price = 1 }]", reached);
     for (users, price) in [(0, 1), (1_000_001, 1), (1, -1), (1, 1_000_000_000_001_i64)] {
-        wrong_book("tracker-server", &format!("«tiers = [{{ users = {users}, price = {price} }}]"), "users are 1 to 1000000");
+        wrong_book("tracker-server", &format!("«tiers = [{{ users = {users}, price = {price} }}]"), "users from 1 to 1000000");
     }
     let year = |flat: &str, blocks: &str, ladder: &str, months: u32| {
         format!("flat = {flat}\nblocks = {blocks}\nladder = {ladder}\nannual_months = {months}")
@@ -397,43 +402,43 @@ fn mistakes_about_tiers() {
     let (flat, blocks) = ("{ users = 10, price = 9 }", "[{ users = 100, price = 1 }, { users = 200, price = 1 }]");
     let cloud = |rest: &str, what: &str| wrong_book("tracker-cloud", rest, what);
     cloud(&year(flat, blocks, "[10, 200]", 13).replace("annual", "«annual"), "1 to 12");
-    cloud(&year(flat, blocks, "[10, 201]", 10).replace("ladder", "«ladder"), "the blocks have a price up to 200 only");
+    cloud(&year(flat, blocks, "[10, 201]", 10).replace("ladder", "«ladder"), "the blocks end at 200 users: add a block");
     cloud(&year(flat, blocks, "[10, 5]", 10).replace("ladder", "«ladder"), reached);
-    cloud(&year(flat, blocks, "[9]", 10).replace("flat", "«flat"), "is never reached: the ladder ends at 9");
-    cloud(
-        &year("{ users = 101, price = 9 }", blocks, "[200]", 10).replace("flat", "«flat"),
-        "which ends at 100, is never reached",
-    );
-    cloud(&year("{ users = 0, price = 9 }", blocks, "[200]", 10).replace("flat", "«flat"), "users are 1 to 1000000");
+    cloud(&year(flat, blocks, "[9]", 10).replace("flat", "«flat"), "is never used, because the ladder ends at 9");
+    cloud(&year("{ users = 101, price = 9 }", blocks, "[200]", 10).replace("flat", "«flat"), "which ends at 100, is never used");
+    cloud(&year("{ users = 0, price = 9 }", blocks, "[200]", 10).replace("flat", "«flat"), "users from 1 to 1000000");
     let dear = "[{ users = 1000000, price = 1000000 }]";
-    cloud(&year(flat, dear, "[10]", 2).replace("blocks", "«blocks"), "more than any document can hold");
+    cloud(&year(flat, dear, "[10]", 2).replace("blocks", "«blocks"), "the limit of a document");
 }
 
 #[test]
 fn more_users_never_cost_less() {
     let tiers = |last: &str| format!("tiers = [\n  {{ users = 5, price = 700 }},\n  {{ users = 9, price = 800 }},\n  {last}\n]");
     let server = |last: &str, what: &str| wrong_book("tracker-server", &tiers(last), what);
-    server("«{ users = 10, price = 799 }", "10 users cost 799, but 9 users 800: a larger tier must not cost less");
-    server("«{ users = 10, price = 0 }", "10 users cost 0, but 9 users 800");
+    server("«{ users = 10, price = 799 }", "10 users cost 799, but 9 users cost 800: a larger tier must not cost less");
+    server("«{ users = 10, price = 0 }", "10 users cost 0, but 9 users cost 800");
     let lower = "{ users = 10, price = 600 }, { users = 20, price = 900 }, { users = 30, price = 500 }";
     let mut files = vendor::files();
     let line = add(&mut files, "prices.toml", &book("tracker-server", "CHF", &tiers(&format!("«{lower}"))));
-    let told: Vec<_> = mistakes(&files).into_iter().map(|m| (m.file, m.line, m.what)).collect();
+    let reported: Vec<_> = mistakes(&files).into_iter().map(|m| (m.file, m.line, m.what)).collect();
     let fall = |what: &str| ("prices.toml".to_owned(), Some(line), format!("{what}: a larger tier must not cost less"));
-    assert_eq!(told, [fall("10 users cost 600, but 9 users 800"), fall("30 users cost 500, but 20 users 900")]);
+    assert_eq!(reported, [fall("10 users cost 600, but 9 users cost 800"), fall("30 users cost 500, but 20 users cost 900")]);
 
-    // By the user it only rises, except from the flat price to what is sold above it: one user more by the month, the next
-    // rung of the ladder by the year.
+    // A price per user always rises, except from the flat price to the first price above it: one user more by the month, the
+    // next tier of the ladder by the year.
     let by_user =
         |flat: i64, unit: i64| format!("blocks = [{{ users = 100, price = {unit} }}]\n«flat = {{ users = 10, price = {flat} }}");
     let by_year = |flat, unit, ladder: &str| format!("{}\nladder = {ladder}\nannual_months = 10", by_user(flat, unit));
-    let lower = |users: u32| format!("{users} users cost less than the flat price up to 10 users: lower it, or raise the first");
+    let lower = |users: u32| {
+        format!("{users} users cost less than the flat price for 10 users: lower the flat price, or raise the first")
+    };
     wrong_book("tracker-cloud-monthly", &by_user(8000, 727), &lower(11));
     wrong_book("tracker-cloud-monthly", &by_user(1, 0), &lower(11));
     wrong_book("tracker-cloud", &by_year(8000, 533, "[5, 10, 15, 100]"), &lower(15));
     wrong_book("tracker-cloud", &by_year(8000, 533, "[5, 15, 100]"), &lower(15));
 
-    // As much for more users, free products, a flat price that nobody pays, and one that nothing is above.
+    // Sound: an equal price for more users, free products, a flat price that no order uses, and a flat price without a price
+    // above it.
     let flat_only = "flat = { users = 10, price = 8000 }\nblocks = [{ users = 10, price = 1 }]";
     for (product, rest) in [
         ("tracker-server", tiers("{ users = 10, price = 800 }")),
@@ -459,7 +464,7 @@ fn mistakes_about_the_shape_of_a_book() {
         wrong_book("«tracker-cloud", &rest, "either `tiers`, or all of `flat`, `blocks`, `ladder` and `annual_months`");
     }
     for rest in [tiers.to_owned(), format!("{flat}\n{blocks}\nladder = [10]\nannual_months = 10")] {
-        wrong_book("«tracker-cloud-monthly", &rest, "has `flat` and `blocks`, and no other prices");
+        wrong_book("«tracker-cloud-monthly", &rest, "must have `flat` and `blocks`, and no other prices");
     }
 }
 
@@ -487,15 +492,19 @@ fn every_product_has_its_books_by_edition_currency_and_date() {
 
 #[test]
 fn mistakes_about_programmes() {
-    wrong_too("channel.toml", "\n[[programme]]\n«id = \"idle\"\nname = \"Idle\"\n", "programme `idle` is good for nothing");
+    wrong_too(
+        "channel.toml",
+        "\n[[programme]]\n«id = \"idle\"\nname = \"Idle\"\n",
+        "programme `idle` has no discount and no government products",
+    );
     let twice = "\n[[programme]]\n«id = \"partner\"\nname = \"Again\"\ngovernment_families = [\"tracker-government-cloud\"]\n";
     let mut files = vendor::files();
     let line = add(&mut files, "channel.toml", twice);
-    assert!(mistakes(&files).iter().any(|m| m.line == Some(line) && m.what.contains("`partner` is here twice")));
+    assert!(mistakes(&files).iter().any(|m| m.line == Some(line) && m.what.contains("`partner` is in the list twice")));
     let aggregator =
         |families: &str| format!("\n[[programme]]\nid = \"other\"\nname = \"Other\"\n«government_families = {families}\n");
-    wrong_too("channel.toml", &aggregator("[\"tracker-cloud\"]"), "no family of government cloud products");
-    wrong_too("channel.toml", &aggregator("[\"tracker-government-cloud\", \"tracker-government-cloud\"]"), "here twice");
+    wrong_too("channel.toml", &aggregator("[\"tracker-cloud\"]"), "no government cloud product of the family");
+    wrong_too("channel.toml", &aggregator("[\"tracker-government-cloud\", \"tracker-government-cloud\"]"), "in the list twice");
 }
 
 #[test]
@@ -511,11 +520,11 @@ fn mistakes_about_rates() {
             "«programme = \"friends\"",
             "there is no programme `friends`: add a [[programme]]",
         ),
-        ("programme = \"partner\"", "«segment = \"academic\"\nprogramme = \"partner\"", "does not depend on this: take it out"),
+        ("programme = \"partner\"", "«segment = \"academic\"\nprogramme = \"partner\"", "cannot have this member: remove it"),
         ("tier = \"gold\"", "«tier = \"platinum\"", "no tier `platinum`: add it to its `tiers`"),
-        ("kinds = [\"new\"]", "«kinds = [\"nwe\"]", "`nwe` is no kind of order: write one of new,"),
+        ("kinds = [\"new\"]", "«kinds = [\"nwe\"]", "`nwe` is not a known kind of order: write one of new,"),
         ("kinds = [\"new\"]", "«kinds = []", "leave it out to mean all"),
-        ("kinds = [\"new\"]", "«families = [\"tracker\"]", "`tracker` is no family of products in catalogue.toml"),
+        ("kinds = [\"new\"]", "«families = [\"tracker\"]", "catalogue.toml has no product of the family `tracker`"),
         ("kinds = [\"new\"]", "«currencies = [\"XXY\"]", "`XXY` is not an ISO 4217 currency"),
         ("percent = \"1\"", "«percent = \"100.1\"", "between \"0\" and \"100\""),
         ("until = 2021-01-01", "«until = 2019-01-01", "later than `from`"),
@@ -528,14 +537,14 @@ fn mistakes_about_rates() {
         "channel.toml",
         &sound.replace("programme = \"partner\"\ntier = \"gold\"\n", "").replace("percent", "«percent"),
     );
-    only(&files, "channel.toml", line, "say whose rate it is: add a `programme`");
+    only(&files, "channel.toml", line, "the rate has no owner: add a `programme`");
 
-    // Two rates for the same order: of the same tier, and of every tier.
+    // Two rates for the same order: for the same tier, and for every tier.
     let always = sound.replace("programme", "«programme").replace("\nuntil = 2021-01-01", "");
     let gold = vendor::files()["channel.toml"].lines().position(|line| line == "percent = \"15\"").unwrap() - 2;
-    wrong_too("channel.toml", &always, &format!("this rate and the one in line {gold} hold for the same order on the same day"));
+    wrong_too("channel.toml", &always, &format!("this rate and the one in line {gold} apply to the same order on the same day"));
     let every_tier = always.replace("tier = \"gold\"\n", "").replace("[\"new\"]", "[\"renewal\"]");
-    wrong_too("channel.toml", &every_tier, "hold for the same order on the same day");
+    wrong_too("channel.toml", &every_tier, "apply to the same order on the same day");
 }
 
 #[test]
@@ -549,9 +558,9 @@ fn mistakes_about_segments() {
         "evidence = [\"document\"]\nsource_entitlement = true",
         "evidence = [\"document\"]\nmin_users = 5",
     ] {
-        wrong_too("segments.toml", &segment("«id", proof), "is proven by `evidence`, or else by `source_entitlement = true`");
+        wrong_too("segments.toml", &segment("«id", proof), "has either `evidence`, or `source_entitlement = true`");
     }
-    wrong_too("segments.toml", &segment("id", "«evidence = []"), "name what a claim must state");
+    wrong_too("segments.toml", &segment("id", "«evidence = []"), "name the statements of a claim");
     wrong_too("segments.toml", &segment("id", "«evidence = [\"letter\"]"), "write one of registration_number, country, document");
     wrong_too("segments.toml", &segment("id", "source_entitlement = true\n«min_users = 0"), "1 to 1000000");
     let unproven = segment("«id", "evidence = [\"document\"]").replace(rate, "");
@@ -560,12 +569,12 @@ fn mistakes_about_segments() {
     for foreign in ["tier = \"gold\"", "programme = \"partner\""] {
         let rate =
             format!("\n[[rate]]\nsegment = \"academic\"\n«{foreign}\npercent = \"1\"\nfrom = 2020-01-01\nuntil = 2021-01-01\n");
-        wrong_too("segments.toml", &rate, "the rate of a segment does not depend on this");
+        wrong_too("segments.toml", &rate, "the rate of a segment cannot have this member");
     }
     let again = "\n[[rate]]\n«segment = \"academic\"\npercent = \"60\"\nfrom = 2026-06-01\n";
-    wrong_too("segments.toml", again, "hold for the same order on the same day");
+    wrong_too("segments.toml", again, "apply to the same order on the same day");
     wrong("segments.toml", "percent = \"75\"", "percent = \"175\"", "between \"0\" and \"100\"");
-    // A credit without a discount is a reason enough.
+    // A segment with a credit needs no discount.
     with(&[(
         "segments.toml",
         "[[rate]]",
@@ -617,8 +626,8 @@ fn mistakes_about_renewals() {
         ("max_months = 36", "max_months = 49", "1 to 48"),
         ("min_days = 30", "min_days = -30", "0 to 3650"),
         ("window_days = 90", "window_days = -1", "0 to 3650"),
-        ("accepted_contacts = [\"technical\"]", "accepted_contacts = []", "name whose address is accepted"),
-        ("accepted_contacts = [\"technical\"]", "accepted_contacts = [\"anybody\"]", "write one of technical, purchaser"),
+        ("accepted_contacts = [\"technical\"]", "accepted_contacts = []", "name the accepted contacts"),
+        ("accepted_contacts = [\"technical\"]", "accepted_contacts = [\"support\"]", "write one of technical, purchaser"),
     ] {
         wrong("renewals.toml", from, to, what);
     }
@@ -640,7 +649,7 @@ fn renewals_have_the_bounds_of_the_example() {
 
 // tax.toml
 
-/// A rate of a tax that the example has not.
+/// A rate of a tax that the example does not have.
 fn rate(place: &str, rest: &str) -> String {
     format!("\n[[rate]]\n{place}\nname = \"VAT\"\npercent = \"20\"\n{rest}\n")
 }
@@ -665,8 +674,8 @@ fn mistakes_about_tax_rates() {
 }
 
 #[test]
-fn what_no_rate_is_for_is_a_mistake_unless_it_says_so() {
-    let missing = |category: &str| format!("no rate in tax.toml is for `{category}`: add one, or say tax_category = \"untaxed\"");
+fn a_product_without_a_tax_rate_is_a_mistake_unless_it_is_untaxed() {
+    let missing = |category: &str| format!("tax.toml has no rate for `{category}`: add one, or write tax_category = \"untaxed\"");
     let category = |category: &str| format!("name = \"Tracker Server\"\n«tax_category = \"{category}\"");
     let named = "name = \"Tracker Server\"";
     wrong("catalogue.toml", named, &category("books"), &missing("books"));
@@ -674,10 +683,10 @@ fn what_no_rate_is_for_is_a_mistake_unless_it_says_so() {
     wrong_too(
         "tax.toml",
         &rate("country = \"AT\"\n«category = \"untaxed\"", "from = 2020-01-01"),
-        "what is `untaxed` has no tax: take the rate out, or give the products another `tax_category`",
+        "`untaxed` products have no tax: remove the rate, or give the products another `tax_category`",
     );
 
-    // Without rates for `standard`, whatever says nothing is told at its id.
+    // Without a rate for `standard`, every product without a category is reported at its id.
     let no_rates = |rates: &str| {
         let mut files = vendor::files();
         let tax = files.get_mut("tax.toml").unwrap();
@@ -693,13 +702,13 @@ fn what_no_rate_is_for_is_a_mistake_unless_it_says_so() {
     assert_eq!(expected.len(), 5);
     assert_eq!(mistakes(&files), expected);
 
-    // A vendor that charges no tax has no rates: nothing is missing, except for what says otherwise.
+    // A vendor that charges no tax has no rates. Only a product with another category lacks one.
     let mut files = no_rates("");
     Policy::read(&files).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let line = edit(&mut files, "catalogue.toml", named, &category("books"));
     only(&files, "catalogue.toml", line, &missing("books"));
 
-    // A rate that cannot be read is not missing as well, and one that is wrong is there.
+    // A rate that cannot be read, or that has a mistake, is not reported as missing too.
     for broken in ["percent = 20", "percent = \"120\""] {
         let mut files = vendor::files();
         edit(&mut files, "catalogue.toml", named, &category("books"));
@@ -712,7 +721,7 @@ fn what_no_rate_is_for_is_a_mistake_unless_it_says_so() {
 #[test]
 fn mistakes_about_countries_and_exemptions() {
     wrong_too("tax.toml", "\n[[country]]\n«country = \"XX\"\n", "not an ISO 3166 country");
-    wrong_too("tax.toml", "\n[[country]]\n«country = \"NZ\"\n", "country `NZ` is here twice");
+    wrong_too("tax.toml", "\n[[country]]\n«country = \"NZ\"\n", "country `NZ` is in the list twice");
     wrong("tax.toml", "rounding = \"half_down\"", "rounding = \"half\"", "write one of half_up, half_down, down, up");
     wrong(
         "tax.toml",
@@ -721,13 +730,13 @@ fn mistakes_about_countries_and_exemptions() {
         "write one of billing_contact, technical_contact, sold_to",
     );
     wrong("tax.toml", "\"AT\", \"BE\"", "\"EU\", \"BE\"", "`EU` is not an ISO 3166 country");
-    wrong("tax.toml", "\"AT\", \"BE\"", "\"AT\", \"AT\"", "country `AT` is here twice");
+    wrong("tax.toml", "\"AT\", \"BE\"", "\"AT\", \"AT\"", "country `AT` is in the list twice");
     let exemption = |rest: &str| format!("\n[[exemption]]\n{rest}\n");
     let (countries, note) = ("countries = [\"US\"]", "note = \"tax.note.resale\"");
     for (rest, what) in [
-        (format!("«kind = \"vat_id\"\n{countries}\n{note}"), "name the certificate otherwise"),
-        (format!("«kind = \"resale\"\n{countries}\n{note}"), "`resale` is here twice"),
-        (format!("«kind = \"Farm use\"\n{countries}\n{note}"), "is no id"),
+        (format!("«kind = \"vat_id\"\n{countries}\n{note}"), "give the certificate another name"),
+        (format!("«kind = \"resale\"\n{countries}\n{note}"), "`resale` is in the list twice"),
+        (format!("«kind = \"Farm use\"\n{countries}\n{note}"), "is not an id"),
         (format!("kind = \"farm\"\n«countries = []\n{note}"), "name the countries"),
         (format!("kind = \"farm\"\n«countries = [\"USA\"]\n{note}"), "not an ISO 3166 country"),
         (format!("kind = \"farm\"\n{countries}\n«note = \"tax.note.farm\""), "add it to languages/en.toml"),
@@ -768,14 +777,14 @@ fn taxes_are_dated_and_known_by_place_and_category() {
 #[test]
 fn mistakes_about_methods() {
     wrong("payment.toml", "id = \"paypal\"", "id = \"barter\"", "write one of card, paypal, check, bank_transfer, ach, net_30");
-    wrong_too("payment.toml", "\n[[method]]\n«id = \"paypal\"\n", "method `paypal` is here twice");
+    wrong_too("payment.toml", "\n[[method]]\n«id = \"paypal\"\n", "method `paypal` is in the list twice");
     wrong("payment.toml", "currencies = [\"USD\"]", "currencies = []", "leave it out to mean all");
     wrong("payment.toml", "currencies = [\"USD\"]", "currencies = [\"USD\", \"USX\"]", "`USX` is not an ISO 4217 currency");
     let minimum = "minimum = { USD = 1000000, EUR = 1000000 }\nminimum_basis = \"net\"";
     wrong("payment.toml", minimum, "minimum = { USD = 1, EURO = 1 }", "`EURO` is not an ISO 4217 currency");
-    wrong("payment.toml", minimum, "minimum = { USD = -1 }", "from 0 on");
-    wrong("payment.toml", minimum, "minimum = {}", "the method never is");
-    wrong("payment.toml", minimum, "minimum_basis = \"net\"", "there is no `minimum` to compare");
+    wrong("payment.toml", minimum, "minimum = { USD = -1 }", "cannot be below 0");
+    wrong("payment.toml", minimum, "minimum = {}", "the method is never offered");
+    wrong("payment.toml", minimum, "minimum_basis = \"net\"", "`minimum_basis` needs a `minimum`");
     wrong("payment.toml", minimum, "minimum = { USD = 1 }\n«minimum_basis = \"list\"", "write one of net, gross");
     for days in ["[]", "[5]", "[7, 5]", "[5, 6, 7]"] {
         wrong("payment.toml", "clearing_days = [5, 7]", &format!("clearing_days = {days}"), "two numbers of business days");
@@ -787,7 +796,7 @@ fn mistakes_about_restrictions() {
     let restriction = |rest: &str| format!("\n[[restriction]]\n{rest}\n");
     for (rest, what) in [
         ("«methods = [\"card\"]", "this restricts every order"),
-        ("max_tier = 10\n«methods = []", "name the methods that remain"),
+        ("max_tier = 10\n«methods = []", "name the allowed methods"),
         ("max_tier = 10\n«methods = [\"barter\"]", "write one of card,"),
         ("«max_tier = 0\nmethods = [\"card\"]", "1 to 1000000"),
         ("«products = [\"nothing\"]\nmethods = [\"card\"]", "product `nothing` is not in catalogue.toml"),
@@ -802,13 +811,13 @@ fn mistakes_about_restrictions() {
     let line = add(&mut files, "payment.toml", &restriction("max_tier = 10\n«methods = [\"ach\"]"));
     only(&files, "payment.toml", line, "there is no [[method]] `ach`: add it");
 
-    // R76: monthly cloud by card, and a restriction of some of its tiers is not one of all.
+    // R76: monthly cloud is paid by card. A restriction for some of its tiers is not enough.
     for instead in
         ["products = [\"tracker-cloud\"]", "deployments = [\"annual_cloud\"]", "deployments = [\"monthly_cloud\"]\nmax_tier = 10"]
     {
         let mut files = vendor::files();
         edit(&mut files, "payment.toml", "deployments = [\"monthly_cloud\"]", instead);
-        only(&files, "payment.toml", None, "nothing limits how `tracker-cloud-monthly` is paid");
+        only(&files, "payment.toml", None, "no restriction limits the payment methods of `tracker-cloud-monthly`");
     }
     with(&[("payment.toml", "deployments = [\"monthly_cloud\"]", "products = [\"tracker-cloud-monthly\"]")]);
 }
@@ -836,13 +845,18 @@ fn methods_have_thresholds_clearing_times_and_restrictions() {
 // languages
 
 #[test]
-fn mistakes_about_words() {
-    wrong("languages/ja.toml", "quote = \"お見積書 {number}\"", "quote = \"{nomber}\"", "which its original has not");
+fn mistakes_about_texts() {
+    wrong(
+        "languages/ja.toml",
+        "quote = \"お見積書 {number}\"",
+        "quote = \"{nomber}\"",
+        "which the text of the default language does not have",
+    );
     wrong_too("languages/ja.toml", "\n[other]\n«text = \"x\"\n", "`other.text` is not a text of the default language");
-    wrong_too("languages/ja.toml", "\n[name.sector]\n«x = \"x\"\n", "`name.sector.x` names nothing that has a name");
+    wrong_too("languages/ja.toml", "\n[name.sector]\n«x = \"x\"\n", "`name.sector.x` is not the key of a name");
     wrong_too("languages/en.toml", "\n[name.region]\n«US-XX = \"x\"\n", "`US-XX` is not an ISO 3166-2 subdivision");
     wrong_too("languages/en.toml", "\n[other]\n«number = 1\n", "neither a text nor a table of texts");
-    // Without a default language nothing can be said of the others.
+    // Without a default language the other languages cannot be checked.
     wrong("languages/en.toml", "[document]", "document]", "");
     let mut files = vendor::files();
     edit(&mut files, "payment.toml", "iban = ", "number = ");
@@ -870,7 +884,7 @@ fn a_large_policy_is_read() {
 }
 
 #[test]
-fn what_letters_have_learnt_since_does_not_make_a_policy_of_yesterday_unreadable() {
+fn a_stored_policy_without_newer_texts_can_be_read() {
     let newer = vendor::policy();
     let mut files = vendor::files();
     for (language, paid) in [("en", "Paid on"), ("ja", "")] {
@@ -880,9 +894,9 @@ fn what_letters_have_learnt_since_does_not_make_a_policy_of_yesterday_unreadable
         *text = text.replacen(&format!("{line}\n"), "", 1);
     }
     let Mistakes(missing) = Policy::read(&files).unwrap_err();
-    assert_eq!(missing.len(), 1, "it could not be published like this: {missing:?}");
+    assert_eq!(missing.len(), 1, "it could not be published: {missing:?}");
     let stored = Policy::read_stored(&files, &newer.wording).unwrap();
-    assert_ne!(stored.version, newer.version, "its version is that of what it was");
+    assert_ne!(stored.version, newer.version, "the version is that of the stored files");
     let key = missing[0].what.split('`').nth(1).unwrap();
     for language in ["en", "ja"] {
         assert_eq!(stored.wording.text(language, key), newer.wording.text(language, key));

@@ -2,34 +2,35 @@
 
 use crate::Currency;
 
-/// Bounds of what may be ordered for what a customer already has (R29, R44, R80, E16–E18).
+/// Bounds of orders for existing entitlements (R29, R44, R80, E16–E18).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
-    /// A self-managed renewal this late is still back-dated; later, one buys anew (facts 2.7).
+    /// A self-managed renewal up to this number of days after the end is back-dated. Later the customer must buy a new licence
+    /// (facts 2.7).
     pub max_backdate_days: i32,
-    /// A self-managed licence is covered for at most so many years from the day of the quote (facts 2.6).
+    /// The maximum cover, in years from the day of the quote (facts 2.6).
     pub max_active_years: i32,
-    /// What an upgrade does to the end.
+    /// How an upgrade changes the end.
     pub upgrade_term: UpgradeTerm,
-    /// Upgrading and extending runs for at least so many days (facts 2.6).
+    /// The minimum term of a `renew_and_upgrade`, in days from the day of the quote (facts 2.6).
     pub extend_min_days: i32,
-    /// A co-term ends at most so many months from the day of the quote.
+    /// The latest end of a co-term, in months from the day of the quote.
     pub coterm_max_months: i32,
-    /// A co-termed line covers at least so many days, unless another line of the order covers twelve months.
+    /// The minimum cover of a co-term, in days, unless another line of the order covers twelve months.
     pub coterm_min_days: i32,
-    /// Downgrading at renewal is possible in so many days before the end (E18).
+    /// The days before the end in which a downgrade can be ordered (E18).
     pub downgrade_window_days: i32,
     /// Whose e-mail address proves knowledge of an entitlement (R28).
     pub accepted_contacts: Vec<AcceptedContact>,
 }
 
-/// What an upgrade does to the end (facts 2.6).
+/// How an upgrade changes the end (facts 2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpgradeTerm {
-    /// It stays.
+    /// The end does not change.
     KeepEnd,
-    /// Twelve months from the upgrade, and what was unused is credited.
+    /// The end is twelve months from the upgrade, and unused time is credited.
     #[serde(rename = "restart_12_months")]
     Restart,
 }
@@ -40,15 +41,15 @@ pub enum UpgradeTerm {
 pub enum AcceptedContact {
     /// The technical contact.
     Technical,
-    /// Whoever bought it.
+    /// The person who bought it.
     Purchaser,
 }
 
-/// When a person must look at an order first (R32, R33).
+/// When a person must review an order first (R32, R33).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewPolicy {
-    /// Business days that the vendor promises to take.
+    /// The business days within which the vendor promises the review.
     pub business_days: u32,
-    /// A total above this, per currency in minor units.
+    /// A total above this amount, in minor units, is reviewed; per currency.
     pub above: Vec<(Currency, i64)>,
 }

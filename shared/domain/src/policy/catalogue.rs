@@ -1,4 +1,4 @@
-//! What is sold: products with their editions, how each is delivered, and what may be ordered of it on which days.
+//! The products: their editions, how each is delivered, and which kinds of order are possible on which days.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -10,23 +10,23 @@ use crate::{Currency, money::Percent};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "deployment", rename_all = "snake_case")]
 pub enum Deployment {
-    /// Installed by the customer, for ever; upgrades and support for a while (R93, R95).
+    /// Installed by the customer, without an end. Maintenance (upgrades and support) has an end (R93, R95).
     SelfManagedPerpetual {
         /// Months of maintenance that a new licence includes, and that a renewal adds (R96).
         maintenance_months: u32,
     },
     /// Installed by the customer, for a term.
     SelfManagedTerm,
-    /// Run by the vendor, for a term; there is no key (R53).
+    /// Hosted by the vendor, for a term; there is no key (R53).
     AnnualCloud,
-    /// Run by the vendor, from month to month: for direct customers only, by card only (R45, R76).
+    /// Hosted by the vendor, from month to month: only for direct customers, only by card (R45, R76).
     MonthlyCloud,
-    /// Run by the vendor for government customers, sold through an appointed aggregator (R101, R105–R107).
+    /// Hosted by the vendor for government customers, and sold by an appointed aggregator (R101, R105–R107).
     GovernmentCloud,
 }
 
 impl Deployment {
-    /// The name on the wire and in the policy.
+    /// The name in the API and in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SelfManagedPerpetual { .. } => "self_managed_perpetual",
@@ -37,7 +37,7 @@ impl Deployment {
         }
     }
 
-    /// Whether the customer installs it, and there is a key.
+    /// Whether the customer installs the product, so that there is a key.
     pub fn is_self_managed(self) -> bool {
         matches!(self, Self::SelfManagedPerpetual { .. } | Self::SelfManagedTerm)
     }
@@ -52,17 +52,17 @@ impl Deployment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineKind {
-    /// Something that the customer does not have yet.
+    /// A new entitlement.
     New,
-    /// The same for another term, or another period of maintenance (R96).
+    /// The same tier and edition for another term, or for another period of maintenance (R96).
     Renewal,
-    /// A higher tier or edition until the end that it has (R29).
+    /// A higher tier or edition until the current end (R29).
     Upgrade,
-    /// A higher tier or edition from today on, until a later end.
+    /// A higher tier or edition from today, until a later end.
     RenewAndUpgrade,
-    /// The same until a date that other licences end on too (R40–R44).
+    /// The same tier and edition until a common end of several entitlements (R40–R44).
     Coterm,
-    /// A lower tier or edition from the end on.
+    /// A lower tier or edition from the current end.
     DowngradeAtRenewal,
 }
 
@@ -71,7 +71,7 @@ impl LineKind {
     pub const ALL: [Self; 6] =
         [Self::New, Self::Renewal, Self::Upgrade, Self::RenewAndUpgrade, Self::Coterm, Self::DowngradeAtRenewal];
 
-    /// The name on the wire and in the policy.
+    /// The name in the API and in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -92,7 +92,8 @@ impl std::str::FromStr for LineKind {
     }
 }
 
-/// A grade of a product: the axis beside its tiers. In the policy they rise from the lowest to the highest (R29).
+/// An edition of a product. A product's price depends on its edition and its tier. The policy lists editions from the lowest to
+/// the highest (R29).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edition {
     /// Its stable id.
@@ -101,57 +102,57 @@ pub struct Edition {
     pub name: String,
 }
 
-/// One way to order a product, and the days on which it is possible (facts 2.4).
+/// A kind of order that is possible for a product, and the days on which it is (facts 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sale {
-    /// What may be ordered.
+    /// The kind of order.
     pub kind: LineKind,
-    /// The first day; always, when there is none.
+    /// The first day; `None` when there is no first day.
     pub from: Option<Date>,
-    /// The first day on which it no longer may; for ever, when there is none.
+    /// The first day on which the order is no longer possible; `None` when there is none.
     pub until: Option<Date>,
 }
 
-/// Why a product cannot be ordered in some way on a day.
+/// Why a kind of order is not possible on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSold {
-    /// Never.
+    /// The kind of order is never possible.
     Never,
-    /// Not before this day.
+    /// The kind of order is not possible before this day.
     Before(Date),
-    /// Not since this day.
+    /// The kind of order is not possible since this day.
     Since(Date),
 }
 
-/// Something that is sold.
+/// A product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
     /// Its stable id.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The family that discounts and programmes name it by; its own id, unless the catalogue says otherwise.
+    /// The product family, which discounts and programmes name; the product's id, unless the catalogue sets a family.
     pub family: String,
     /// How it is delivered.
     pub deployment: Deployment,
-    /// Its editions, from the lowest to the highest; empty when it has only one.
+    /// Its editions, from the lowest to the highest; empty for a product without editions.
     pub editions: Vec<Edition>,
-    /// What tax tables call it; `standard` unless the catalogue says otherwise.
+    /// The tax category in the tax tables; `standard` unless the catalogue sets another.
     pub tax_category: String,
-    /// What may be ordered of it.
+    /// The possible kinds of order.
     pub sales: Vec<Sale>,
-    /// The terms it is sold for, in months: see [`Self::terms`].
+    /// The terms on sale, in months: see [`Self::terms`].
     pub(super) terms: Vec<u32>,
-    /// No term of it may end after this day.
+    /// The last day on which a term may end.
     pub max_term_end: Option<Date>,
-    /// What renewing the maintenance of a perpetual licence costs, of the list price.
+    /// The price of renewing the maintenance of a perpetual licence, in percent of the list price.
     pub renewal_percent: Option<Percent>,
     /// Its prices.
     pub books: Vec<PriceBook>,
 }
 
 impl Product {
-    /// The months that a line may ask for.
+    /// The terms that a line may order, in months.
     pub fn terms(&self) -> Vec<u32> {
         match self.deployment {
             Deployment::SelfManagedPerpetual { maintenance_months } => vec![maintenance_months],
@@ -160,7 +161,7 @@ impl Product {
         }
     }
 
-    /// Whether it may be ordered so on a day.
+    /// Whether a kind of order is possible on a day; `Err` states why not.
     pub fn sold(&self, kind: LineKind, day: Date) -> Result<(), NotSold> {
         let sale = self.sales.iter().find(|sale| sale.kind == kind).ok_or(NotSold::Never)?;
         match (sale.from, sale.until) {
@@ -170,7 +171,8 @@ impl Product {
         }
     }
 
-    /// Where an edition stands among the product's: 0 for a product that has only one.
+    /// The position of an edition among the product's, from 0 for the lowest. A product without editions has the rank 0 for
+    /// `None`. The result is `None` for an unknown edition.
     pub fn rank(&self, edition: Option<&str>) -> Option<usize> {
         match edition {
             None => self.editions.is_empty().then_some(0),
@@ -178,7 +180,7 @@ impl Product {
         }
     }
 
-    /// The prices on a day. `quoting` also asks whether new quotes may still use them.
+    /// The price book for an edition, a currency and a day. With `quoting`, only a book that new quotes may still use.
     pub fn prices(&self, edition: Option<&str>, currency: Currency, day: Date, quoting: bool) -> Option<&PriceBook> {
         self.books.iter().find(|book| {
             book.currency == currency

@@ -1,28 +1,28 @@
-//! Who pays less: channel programmes for resellers (R4, R56), segments for end customers (R58–R62).
+//! Discounts: channel programmes for resellers (R4, R56), segments for end customers (R58–R62).
 
 use jiff::civil::Date;
 
 use super::{LineKind, Period, Product};
 use crate::{Currency, money::Percent};
 
-/// A programme that organisations are enrolled in by the vendor (R4).
+/// A programme in which the vendor enrols organisations (R4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Programme {
     /// Its stable id: `corporate_reseller`, `partner`.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The tiers that its members have, from the lowest to the highest; empty when it has none.
+    /// The tiers of its members, from the lowest to the highest; empty for a programme without tiers.
     pub tiers: Vec<String>,
-    /// Whether renewals are discounted only for the member that sold what is renewed (E6).
+    /// Whether a renewal is discounted only for the member that sold the entitlement (E6).
     pub renewal_requires_same_partner: bool,
-    /// The families of government products that its members may sell, as the vendor's appointed aggregator (R39, R101).
+    /// The families of government products that its members may sell as the vendor's appointed aggregator (R39, R101).
     pub government_families: Vec<String>,
     /// Its rates.
     pub rates: Vec<Rate>,
 }
 
-/// An end customer's segment, and how it is proven.
+/// A segment of end customers, with its proof and its discounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Its stable id: `nonprofit`, `academic`, `government`, `cloud_migration`.
@@ -35,50 +35,50 @@ pub struct Segment {
     pub rates: Vec<Rate>,
 }
 
-/// How somebody proves to belong to a segment.
+/// How an end customer proves to belong to a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// The desk has verified evidence; a claim must state these things to be looked at.
+    /// The desk has verified evidence. A claim must make these statements to be reviewed.
     Evidence(Vec<Statement>),
     /// An active self-managed entitlement of the same end customer, which the line names (R62).
     SourceEntitlement {
-        /// Whether its unused time is credited (facts 2.8, step-up credit).
+        /// Whether the entitlement's unused time is credited (facts 2.8, step-up credit).
         credit: bool,
-        /// From so many users of the new line on.
+        /// The minimum number of users of the new line.
         min_users: u32,
     },
 }
 
-/// What a claim of a segment states.
+/// A statement that a claim of a segment makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Statement {
-    /// The number under which the organisation is registered (R59).
+    /// The organisation's registration number (R59).
     RegistrationNumber,
-    /// The country whose register that is (R59).
+    /// The country of that register (R59).
     Country,
     /// A reference to a document.
     Document,
 }
 
-/// A discount on what matches. What is not named matches everything.
+/// A discount on matching lines. A criterion that is `None` matches every line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rate {
-    /// Tier of the programme.
+    /// The tier of the programme.
     pub tier: Option<String>,
-    /// Families of products.
+    /// The families of products.
     pub families: Option<Vec<String>>,
-    /// What the line does.
+    /// The kinds of order.
     pub kinds: Option<Vec<LineKind>>,
-    /// Currencies.
+    /// The currencies.
     pub currencies: Option<Vec<Currency>>,
-    /// How much less.
+    /// The discount.
     pub percent: Percent,
-    /// The days on which it holds.
+    /// The days on which the rate applies.
     pub period: Period,
 }
 
 impl Rate {
-    /// Whether it is the rate of a line.
+    /// Whether the rate applies to a line on a day.
     pub fn applies(&self, tier: Option<&str>, product: &Product, kind: LineKind, currency: Currency, day: Date) -> bool {
         fn admits<T: PartialEq>(named: &Option<Vec<T>>, it: &T) -> bool {
             named.as_ref().is_none_or(|named| named.contains(it))
@@ -90,7 +90,7 @@ impl Rate {
             && admits(&self.currencies, &currency)
     }
 
-    /// Whether some line on some day has both.
+    /// Whether a line exists to which both rates apply on some day.
     pub fn overlaps(&self, other: &Self) -> bool {
         fn meet<T: PartialEq>(one: &Option<Vec<T>>, other: &Option<Vec<T>>) -> bool {
             match (one, other) {

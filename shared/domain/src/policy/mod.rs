@@ -1,5 +1,5 @@
-//! The vendor's policy: everything that is not code. It is read as a whole from the vendor's TOML files, and either
-//! every part of it is sound, or nothing is served and every mistake is reported ([`Mistakes`]).
+//! The vendor's policy: products, prices, discounts, taxes, payment and texts. It is read as a whole from the vendor's TOML
+//! files. Either every part of it is sound, or no policy is returned and every mistake is reported ([`Mistakes`]).
 
 mod bounds;
 mod catalogue;
@@ -30,13 +30,13 @@ use crate::{Currency, money::Rounding, party::Email, wording::Wording};
 /// A sound policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Content address of the files it was read from: a quote pins it.
+    /// The content address of the files that the policy was read from. A quote stores it.
     pub version: String,
-    /// Who sells.
+    /// The seller.
     pub seller: Seller,
-    /// Calendar rules happen in this zone.
+    /// The time zone of every calendar rule.
     pub timezone: TimeZone,
-    /// How many days after the day of issue a quote can be paid.
+    /// The number of days after the day of issue on which a quote can be paid.
     pub validity_days: i32,
     /// How lines are rounded.
     pub rounding: Rounding,
@@ -44,49 +44,49 @@ pub struct Policy {
     pub terms: LegalText,
     /// The reseller agreement in force.
     pub reseller_agreement: LegalText,
-    /// The series that invoices are numbered in: `IN` gives `IN-000001`.
+    /// The series of the invoice numbers: `IN` gives `IN-000001`.
     pub invoice_series: String,
-    /// When a person must look first.
+    /// When a person must review an order.
     pub review: ReviewPolicy,
-    /// What is sold and for how much, by id.
+    /// The products with their prices, by id.
     pub products: BTreeMap<String, Product>,
-    /// Which resellers pay less, in the order of the file.
+    /// The discounts of resellers, in the order of the file.
     pub programmes: Vec<Programme>,
-    /// Which end customers pay less, in the order of the file.
+    /// The discounts of end customers, in the order of the file.
     pub segments: Vec<Segment>,
-    /// How far renewals, upgrades and co-terms may go.
+    /// The bounds of renewals, upgrades, co-terms and downgrades.
     pub bounds: Bounds,
-    /// Which taxes are added.
+    /// The taxes.
     pub tax: TaxTable,
-    /// How it can be paid.
+    /// The payment methods.
     pub methods: Vec<MethodPolicy>,
-    /// Lines that allow only some methods.
+    /// Restrictions of the payment methods for some lines.
     pub restrictions: Vec<Restriction>,
-    /// The words for all this.
+    /// The texts of documents and letters.
     pub wording: Wording,
 }
 
 /// The seller on every document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seller {
-    /// Legal entity.
+    /// The legal name.
     pub legal_name: String,
     /// Its tax id, as documents must show it.
     pub tax_id: String,
     /// Its postal address, line by line.
     pub address: Vec<String>,
-    /// Letters come from here.
+    /// The sender's address of letters.
     pub email: Email,
-    /// Where customers find support.
+    /// The address of the support page.
     pub support_url: String,
 }
 
 /// A legal text with a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegalText {
-    /// Named when it is accepted.
+    /// The version, which an acceptance names.
     pub version: String,
-    /// Where it can be read.
+    /// The address of the text.
     pub url: String,
 }
 
@@ -106,7 +106,7 @@ impl Policy {
         self.segments.iter().find(|segment| segment.id == id)
     }
 
-    /// The currencies that anything is priced in, in the order of their codes.
+    /// The currencies that have a price, in the order of their codes.
     pub fn currencies(&self) -> Vec<Currency> {
         let mut currencies: Vec<_> =
             self.products.values().flat_map(|product| &product.books).map(|book| book.currency).collect();

@@ -1,30 +1,30 @@
-//! How a quote can be paid, as the vendor decides it: currency × product × tier × amount.
+//! The payment methods of a quote, as the vendor allows them by currency, product, tier and amount.
 
 use crate::{Currency, payment::Method};
 
-/// When a payment method may be used, and what its instructions say.
+/// When a payment method may be used, and the values for its instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodPolicy {
     /// The method.
     pub method: Method,
-    /// Only in these currencies, when any are named.
+    /// The only currencies in which it may be used; `None` for all.
     pub currencies: Option<Vec<Currency>>,
-    /// Never in these (R69, R70).
+    /// Currencies in which it may not be used (R69, R70).
     pub except_currencies: Vec<Currency>,
-    /// Only from so much on; a currency without a threshold is not offered (R74).
+    /// The minimum amount. The method is not offered in a currency without one (R74).
     pub minimum: Option<Threshold>,
-    /// Facts that the instructions name: bank, account, address.
+    /// Values that the instructions show: bank, account, address.
     pub details: Vec<(String, String)>,
-    /// Business days until the money is usually there, as two bounds, for the How-to-Pay table (R67, R71–R73).
+    /// The business days until the money usually arrives, as minimum and maximum, for the How-to-Pay table (R67, R71–R73).
     pub clearing_days: Option<(u32, u32)>,
 }
 
-/// An amount from which on a method is offered, per currency (R74).
+/// The minimum amount for a method, per currency (R74).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Threshold {
-    /// Whether tax counts.
+    /// Whether the amount includes tax.
     pub basis: ThresholdBasis,
-    /// In minor units. Nothing is converted: a currency that is not here has no threshold.
+    /// The amounts in minor units. There is no conversion: a currency that is absent has no threshold.
     pub amounts: Vec<(Currency, i64)>,
 }
 
@@ -32,22 +32,23 @@ pub struct Threshold {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThresholdBasis {
-    /// The order after discounts, before tax.
+    /// The order after discounts and before tax.
     #[default]
     Net,
-    /// With tax.
+    /// The order with tax.
     Gross,
 }
 
-/// Some lines allow only some methods: monthly cloud is paid by card (R76), and so may starter tiers be (facts 2.4).
+/// A restriction of the payment methods for some lines: monthly cloud is paid by card (R76), and a vendor may require the same
+/// for starter tiers (facts 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restriction {
-    /// Products; all when none are named.
+    /// The ids of the products; `None` for all.
     pub products: Option<Vec<String>>,
-    /// Deployments by their names; all when none are named.
+    /// The names of the deployments; `None` for all.
     pub deployments: Option<Vec<String>>,
-    /// Only tiers up to so many users.
+    /// The largest tier, in users; `None` for all.
     pub max_tier: Option<u32>,
-    /// What such a line may be paid with.
+    /// The methods that such a line may be paid with.
     pub methods: Vec<Method>,
 }

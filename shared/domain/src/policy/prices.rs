@@ -1,4 +1,4 @@
-//! For how much: a book per product, edition and currency, from one day to another.
+//! Prices: a book per product, edition, currency and period.
 
 use num_rational::Ratio;
 
@@ -6,42 +6,44 @@ use super::Period;
 use crate::{Currency, money::Rational};
 use jiff::civil::Date;
 
-/// A product's prices in one currency. Nothing is ever converted (facts 2.11).
+/// A product's prices in one currency. Prices are never converted (facts 2.11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceBook {
-    /// The edition; none for a product without.
+    /// The edition; `None` for a product without editions.
     pub edition: Option<String>,
     /// The currency.
     pub currency: Currency,
-    /// When it holds.
+    /// The days on which the prices apply.
     pub period: Period,
-    /// The last day on which a new quote may use it; to its end, when there is none (facts 2.2).
+    /// The last day on which a new quote may use the book; `None` for the whole period (facts 2.2).
     pub last_quote: Option<Date>,
     /// The prices.
     pub table: PriceTable,
 }
 
-/// What each tier costs: for twelve months, for ever, or for a month.
+/// The price of each tier, in minor units: for twelve months, for a perpetual licence, or for a month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PriceTable {
     /// A flat price per tier (facts 2.4).
     Banded(Vec<(u32, i64)>),
-    /// A graduated monthly price, sold by the year at the rungs of a ladder: the year costs `annual_months` months.
+    /// A graduated monthly price, sold by the year in the tiers of `ladder`. A year costs `annual_months` months.
     Graduated {
-        /// Up to so many users, one flat price a month.
+        /// The number of users up to which one flat monthly price applies, and this price.
         flat: (u32, i64),
-        /// Then, from the first user on where more are needed: so much a user up to each ceiling.
+        /// For more users, the monthly price of every user, from the first one: each block has its highest user and the price
+        /// per user.
         blocks: Vec<(u32, i64)>,
         /// The tiers that are sold.
         ladder: Vec<u32>,
-        /// Months that a year costs.
+        /// The months that a year costs.
         annual_months: u32,
     },
-    /// A graduated monthly price for exactly as many users as there are.
+    /// A graduated monthly price for the exact number of users.
     Monthly {
-        /// Up to so many users, one flat price a month.
+        /// The number of users up to which one flat monthly price applies, and this price.
         flat: (u32, i64),
-        /// Then, from the first user on where more are needed: so much a user up to each ceiling.
+        /// For more users, the monthly price of every user, from the first one: each block has its highest user and the price
+        /// per user.
         blocks: Vec<(u32, i64)>,
     },
 }
@@ -67,7 +69,8 @@ impl PriceTable {
         Some((tier, Ratio::from(price)))
     }
 
-    /// Every tier that is sold, with its price; of a monthly price, the ends of its blocks.
+    /// Every tier on sale, with its price in minor units. A monthly price has no tiers, so the result has the ends of its
+    /// blocks.
     pub fn tiers(&self) -> Vec<(u32, Rational)> {
         let rungs: Vec<u32> = match self {
             Self::Banded(tiers) => tiers.iter().map(|(ceiling, _)| *ceiling).collect(),
@@ -87,7 +90,7 @@ impl PriceTable {
     }
 }
 
-/// What so many users cost in a month.
+/// The monthly price of a number of users, in minor units.
 fn monthly(flat: (u32, i64), blocks: &[(u32, i64)], users: u32) -> i128 {
     if users <= flat.0 {
         return flat.1.into();

@@ -1,4 +1,4 @@
-//! The vendor's tax tables. They are the vendor's statement, with dates, and never ours.
+//! The vendor's dated tax tables. The vendor is responsible for their content.
 
 use std::collections::BTreeMap;
 
@@ -7,78 +7,79 @@ use jiff::civil::Date;
 use super::Period;
 use crate::money::{Percent, Tie};
 
-/// Everything about taxes.
+/// The tax tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaxTable {
-    /// What is special in a country, by its code.
+    /// The special rules of countries, by ISO 3166-1 code.
     pub countries: BTreeMap<String, CountryTax>,
     /// The rates, in the order of the file.
     pub rates: Vec<TaxRate>,
-    /// Countries in which a business customer with a valid VAT id owes the tax itself, other than the seller's own.
+    /// The countries, other than the seller's own, in which a business customer with a valid VAT id is liable for the tax
+    /// itself.
     pub reverse_charge: Vec<String>,
-    /// Which certificates free from tax, and where.
+    /// The certificates that exempt from tax, and their countries.
     pub exemptions: Vec<Exemption>,
 }
 
-/// What is special in a country.
+/// The special rules of a country; the defaults when it has none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CountryTax {
-    /// Whose address decides, when the billing contact is there (R90).
+    /// Whose address determines the tax, when the billing contact is in this country (R90).
     pub situs: Situs,
-    /// How a tax is rounded (facts 2.10).
+    /// How taxes are rounded (facts 2.10).
     pub tie: Tie,
 }
 
-/// Whose address decides about the tax (R89, R90).
+/// Whose address determines the tax (R89, R90).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Situs {
-    /// The billing contact's: the reseller's, when one buys.
+    /// The billing contact's address: the reseller's, when a reseller buys.
     #[default]
     BillingContact,
-    /// The technical contact's: the end customer's.
+    /// The technical contact's address: the end customer's.
     TechnicalContact,
-    /// Whom it is sold to: the end customer.
+    /// The buyer's address: the end customer's.
     SoldTo,
 }
 
 impl Situs {
-    /// Whether it is what holds where nothing is said.
+    /// Whether this is the default.
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// One tax in one place.
+/// The rate of one tax in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxRate {
     /// ISO 3166-1 country.
     pub country: String,
-    /// ISO 3166-2 subdivision, where the tax is not the whole country's.
+    /// ISO 3166-2 subdivision; `None` when the tax applies in the whole country.
     pub region: Option<String>,
-    /// What it is called.
+    /// The name of the tax.
     pub name: String,
-    /// Which products: the tax category of the catalogue.
+    /// The tax category of the products that it applies to.
     pub category: String,
-    /// How much it is.
+    /// The rate.
     pub percent: Percent,
-    /// When it holds.
+    /// The days on which the rate applies.
     pub period: Period,
 }
 
-/// A kind of certificate that frees from tax (R91).
+/// A kind of certificate that exempts from tax (R91).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exemption {
     /// Its stable id: `resale`, `exempt_organization`.
     pub kind: String,
-    /// Countries in which it counts.
+    /// The countries in which it is valid.
     pub countries: Vec<String>,
     /// The key of the note that documents must show.
     pub note: String,
 }
 
 impl TaxRate {
-    /// ISO 3166 subdivision, or country where the tax is the whole country's.
+    /// The ISO 3166 subdivision, or the country when the tax applies in the whole country.
     pub fn jurisdiction(&self) -> &str {
         self.region.as_deref().unwrap_or(&self.country)
     }
@@ -90,12 +91,12 @@ impl TaxTable {
         self.rates.iter().any(|rate| rate.country == country && rate.region.is_some())
     }
 
-    /// What is special in a country.
+    /// The special rules of a country.
     pub fn country(&self, country: &str) -> CountryTax {
         self.countries.get(country).copied().unwrap_or_default()
     }
 
-    /// The rates in force on `day` for a place and a category, in the order of the file.
+    /// The rates that apply on `day` to a place and a tax category, in the order of the file.
     pub fn at<'a>(
         &'a self,
         country: &'a str,

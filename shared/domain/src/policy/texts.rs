@@ -1,4 +1,4 @@
-//! The texts that documents and letters ask for: the default language must have every one.
+//! The texts that documents and letters use. The default language must have every one.
 
 /// Their keys, in the order of the example vendor's file.
 pub(super) const KEYS: &[&str] = &[

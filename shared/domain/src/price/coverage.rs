@@ -1,4 +1,4 @@
-//! Which days a line covers, and whether it may: terms, back-dating, windows and caps.
+//! Which days a line covers, and whether the rules allow them: terms, back-dating, windows and caps.
 
 use jiff::civil::Date;
 use num_rational::Ratio;
@@ -11,13 +11,13 @@ use crate::{
     policy::{Deployment, LineKind, Product, UpgradeTerm},
 };
 
-/// Which days a line covers, and how much of the list price that is.
+/// The days that a line covers, and the share of the list price that they cost.
 pub(super) struct Coverage {
     pub(super) start: Date,
     pub(super) end: Date,
-    /// The part of the list price that maintenance of a perpetual licence costs.
+    /// The percentage of the list price that maintenance of a perpetual licence costs.
     pub(super) part: Option<Percent>,
-    /// How much of a year it covers, where that is not what the list price stands for.
+    /// The covered share of a year, with the rule that it follows; `None` when the list price is for the whole cover.
     pub(super) span: Option<(Rule, Rational)>,
 }
 
@@ -31,13 +31,15 @@ impl Coverage {
     ) -> Result<Self, Unavailable> {
         let on = basis.on;
         if let Some(from) = order.held.as_ref().and_then(|held| held.lowered_from) {
-            let detail = format!("It was sold for less from {from} on. Order the next change of it on that day, or later.");
+            let detail = format!(
+                "A lower tier or edition of this entitlement begins on {from}. Order the next change on that day or later."
+            );
             return no(Code::DowngradePending, "sen", detail);
         }
         let grade = || order.held.as_ref().map_or(Grade::Higher, |held| grade(order, product, tier, held, basis));
         let coverage = match (order.kind, &order.held) {
             (LineKind::New, _) => Self::new(order, product, on),
-            (_, None) => return no(Code::Required, "sen", "Say which entitlement this is about."),
+            (_, None) => return no(Code::Required, "sen", "This line changes an entitlement. Name its number."),
             (LineKind::Renewal, Some(held)) => {
                 same_grade(grade())?;
                 Self::renewal(order, product, held, on, policy)?
@@ -59,11 +61,15 @@ impl Coverage {
                 Self::coterm(order, product, held, on, policy)?
             }
         };
-        // An end that stays is no new term.
+        // When the end does not change, there is no new term.
         let prolonged = order.held.as_ref().is_none_or(|held| coverage.end > held.end);
         if let Some(last) = product.max_term_end.filter(|last| prolonged && coverage.end > *last) {
             let member = if order.until.is_some() { "until" } else { "term_months" };
-            return no(Code::TermNotOffered, member, format!("No term of {} may end after {last}.", product.name));
+            return no(
+                Code::TermNotOffered,
+                member,
+                format!("A term of {} cannot end after {last}. Choose an earlier end.", product.name),
+            );
         }
         Ok(coverage)
     }
@@ -82,14 +88,14 @@ impl Coverage {
         let end = months_after(start, order.months);
         let years = policy.bounds.max_active_years;
         if end > months_after(on, years.unsigned_abs() * 12) {
-            let detail = format!("It would be covered until {end}: more than {years} years from {on}. Renew for less.");
+            let detail = format!("The renewal would end on {end}, more than {years} years from {on}. Renew for a shorter term.");
             return no(Code::MaintenanceCapExceeded, "term_months", detail);
         }
         Ok(Self { start, end, part: maintenance(product), span: Some(months(order.months)) })
     }
 
-    /// When cover resumes. What the customer installs is back-dated to its end, however late it is renewed, so that
-    /// nobody saves by waiting; what the vendor hosts was off, and resumes with the payment (R80, E17).
+    /// The first day of renewed cover. Self-managed products are back-dated to their end, however late they are renewed, so
+    /// that waiting saves no money. Hosted products were off after their end, and resume with the payment (R80, E17).
     fn resumes(product: &Product, held: &Held, on: Date, policy: &Policy) -> Result<Date, Unavailable> {
         if !product.deployment.is_self_managed() {
             return Ok(held.end.max(on));
@@ -97,7 +103,8 @@ impl Coverage {
         let late = days_between(held.end, on);
         if late > policy.bounds.max_backdate_days {
             let most = policy.bounds.max_backdate_days;
-            let detail = format!("It ended {late} days ago, and a renewal reaches back {most} at most. Buy a new licence.");
+            let detail =
+                format!("This entitlement ended {late} days ago and can be renewed for {most} days only. Buy a new licence.");
             return no(Code::RenewalTooLate, "sen", detail);
         }
         Ok(held.end)
@@ -124,24 +131,24 @@ impl Coverage {
         let covered = term_days(on, end);
         let least = policy.bounds.extend_min_days;
         if end <= held.end || covered < least {
-            let detail = format!("It must end after {}, and run for at least {least} days from {on}.", held.end);
+            let detail = format!("Choose an end after {}, at least {least} days from {on}.", held.end);
             return no(Code::TermNotOffered, member, detail);
         }
-        // Beyond four years a day more can count less (see `term_days`), so that no date is chosen there.
+        // Beyond four years one more day can count less (see `term_days`), so dates are limited to four years.
         let years = policy.bounds.max_active_years.min(if order.until.is_some() { 4 } else { i32::MAX });
         if end > months_after(on, years.unsigned_abs() * 12) {
-            let detail = format!("It would be covered until {end}: more than {years} years from {on}. Take a shorter term.");
+            let detail = format!("The term would end on {end}, more than {years} years from {on}. Choose an earlier end.");
             return no(Code::MaintenanceCapExceeded, member, detail);
         }
         Ok(Self { start: on, end, part: None, span: Some(days(covered)) })
     }
 
     fn coterm(order: &OrderLine, product: &Product, held: &Held, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
-        let Some(end) = order.until else { return no(Code::Required, "until", "Say the date that it shall end on.") };
+        let Some(end) = order.until else { return no(Code::Required, "until", "A co-term needs its common end. Name the date.") };
         let latest = months_after(on, policy.bounds.coterm_max_months.unsigned_abs());
         let start = Self::resumes(product, held, on, policy)?;
         if end <= on || end > latest || end <= start {
-            let detail = format!("Choose a date after {} and up to {latest}.", start.max(on));
+            let detail = format!("A co-term cannot end on this date. Choose a date after {} and up to {latest}.", start.max(on));
             return no(Code::CotermDateInvalid, "until", detail);
         }
         Ok(Self { start, end, part: maintenance(product), span: Some(days(term_days(start, end))) })
@@ -152,10 +159,15 @@ fn downgrade_window(grade: Grade, held: &Held, on: Date, policy: &Policy) -> Res
     let window = policy.bounds.downgrade_window_days;
     let opens = days_after(held.end, -window);
     if grade != Grade::Lower {
-        return no(Code::DowngradeNotLower, "users", "This is not less than what they have: renew it instead.");
+        return no(
+            Code::DowngradeNotLower,
+            "users",
+            "This is not a lower tier or edition than the entitlement has. Order a `renewal`.",
+        );
     }
     if on < opens {
-        let detail = format!("A lower tier can be ordered in the last {window} days, from {opens} on, for the next term.");
+        let detail =
+            format!("A downgrade can be ordered in the last {window} days before the end. Order it on {opens} or later.");
         return no(Code::DowngradeTooEarly, "kind", detail);
     }
     Ok(())
@@ -164,19 +176,28 @@ fn downgrade_window(grade: Grade, held: &Held, on: Date, policy: &Policy) -> Res
 fn same_grade(grade: Grade) -> Result<(), Unavailable> {
     match grade {
         Grade::Same => Ok(()),
-        Grade::Higher | Grade::Mixed => {
-            no(Code::GradeDiffers, "users", "This is more than what they have: order `renew_and_upgrade`.")
-        }
-        Grade::Lower => no(Code::GradeDiffers, "users", "This is less than what they have: order `downgrade_at_renewal`."),
+        Grade::Higher | Grade::Mixed => no(
+            Code::GradeDiffers,
+            "users",
+            "This is a higher tier or edition than the entitlement has. Order `renew_and_upgrade`.",
+        ),
+        Grade::Lower => no(
+            Code::GradeDiffers,
+            "users",
+            "This is a lower tier or edition than the entitlement has. Order `downgrade_at_renewal`.",
+        ),
     }
 }
 
 fn higher_grade(grade: Grade) -> Result<(), Unavailable> {
     match grade {
         Grade::Higher => Ok(()),
-        Grade::Same => no(Code::UpgradeNotHigher, "users", "They have this already. Choose a higher tier or edition."),
+        Grade::Same => {
+            no(Code::UpgradeNotHigher, "users", "The entitlement has this tier and edition already. Choose a higher one.")
+        }
         Grade::Lower | Grade::Mixed => {
-            let detail = "There is no credit for a lower tier or edition in the middle of a term. Order it for the next term.";
+            let detail =
+                "A lower tier or edition gets no credit in the middle of a term. Order `downgrade_at_renewal` for the next term.";
             no(Code::MidtermDowngradeNoCredit, "users", detail)
         }
     }
@@ -186,7 +207,7 @@ fn not_ended(held: &Held, on: Date) -> Result<(), Unavailable> {
     if held.end > on {
         return Ok(());
     }
-    no(Code::EntitlementEnded, "sen", format!("It ended on {}. Renew it first.", held.end))
+    no(Code::EntitlementEnded, "sen", format!("This entitlement ended on {}. Renew it first.", held.end))
 }
 
 fn months(months: u32) -> (Rule, Rational) {
@@ -201,20 +222,20 @@ pub(super) fn maintenance(product: &Product) -> Option<Percent> {
     product.renewal_percent.filter(|_| product.deployment.is_perpetual())
 }
 
-/// How what is wanted compares to what they have.
+/// How the tier and edition of an order compare to those of the entitlement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Grade {
     Same,
     Higher,
     Lower,
-    /// More of one, less of the other.
+    /// One of tier and edition is higher, the other lower.
     Mixed,
 }
 
 fn grade(order: &OrderLine, product: &Product, tier: u32, held: &Held, basis: &Basis<'_>) -> Grade {
     use std::cmp::Ordering::{Equal, Greater, Less};
     let editions = product.rank(order.edition.as_deref()).cmp(&product.rank(held.edition.as_deref()));
-    // A tier that is no longer sold stands for the next one that is.
+    // A tier that is no longer sold counts as the next larger tier that is sold.
     let book = product.prices(held.edition.as_deref(), basis.currency, basis.on, false);
     let has = book.and_then(|book| book.table.tier(held.tier)).map_or(held.tier, |(tier, _)| tier);
     match (editions, tier.cmp(&has)) {

@@ -1,4 +1,4 @@
-//! What makes a line cheaper: the end customer's segment, credit for what is unused, the seller's programme.
+//! The discounts and credits of a line: the end customer's segment, credit for unused time, the seller's programme.
 
 use num_rational::Ratio;
 
@@ -14,7 +14,7 @@ use crate::{
     policy::{LineKind, Product, Proof, Rate, Segment},
 };
 
-/// The one segment that counts for this line: the best for the customer (R61).
+/// The segment that applies to this line, with its discount: the one with the highest discount (R61).
 pub(super) fn best_segment<'p>(
     order: &OrderLine,
     product: &Product,
@@ -41,8 +41,8 @@ pub(super) fn best_segment<'p>(
     best
 }
 
-/// What is credited for what the customer has: at today's list price, less the segment's discount that it was sold with, so
-/// that nobody is credited more than was paid.
+/// The credits for what the customer has: today's list price, less the segment's discount that the entitlement was sold with,
+/// so that the credit never exceeds what was paid. `Err` when the entitlement has no price in the order's currency.
 pub(super) fn credits(
     order: &OrderLine,
     product: &Product,
@@ -55,11 +55,16 @@ pub(super) fn credits(
     let mut credits = Vec::new();
     if let (LineKind::Upgrade | LineKind::RenewAndUpgrade, Some(held)) = (order.kind, &order.held) {
         let Some(list) = list_of(held, basis, policy) else {
-            return no(Code::NotPricedInCurrency, "sen", format!("What they have is not priced in {}.", basis.currency));
+            return no(
+                Code::NotPricedInCurrency,
+                "sen",
+                format!("The product of this entitlement has no price in {}. Order in another currency.", basis.currency),
+            );
         };
         let days = (!product.deployment.is_perpetual()).then(|| term_days(basis.on, held.end.min(coverage.end)));
         let share = days.map_or(Ratio::from(1), |days| Ratio::new(days.into(), 365));
-        // Of what was brought in, nobody knows: then the segment's discount of today is on the difference.
+        // For an imported entitlement the price that was paid is unknown. Today's segment discount then applies to the
+        // difference.
         let paid = held.paid().unwrap_or(kept);
         credits.push((Rule::UpgradeCredit { sen: held.sen.clone(), tier: held.tier, days }, list * share * paid));
     }
@@ -78,14 +83,14 @@ pub(super) fn credits(
     Ok(credits)
 }
 
-/// Whether a line is part of a migration to the cloud. One that has no rates at all is credited, and no more.
+/// Whether a line is part of a migration to the cloud. A segment without rates gives a credit, but no discount.
 pub(super) fn migrates(segment: &Segment, order: &OrderLine, product: &Product, tier: u32, basis: &Basis<'_>) -> bool {
     let applies = |rate: &Rate| rate.applies(None, product, order.kind, basis.currency, basis.on);
     let large_enough = matches!(segment.proof, Proof::SourceEntitlement { min_users, .. } if tier >= min_users);
     order.source.is_some() && large_enough && (segment.rates.is_empty() || segment.rates.iter().any(applies))
 }
 
-/// Today's list price of what somebody has; of a tier that is no longer sold, that of the next lower one.
+/// Today's list price of an entitlement. For a tier that is no longer sold, the list price of the next lower tier.
 fn list_of(held: &Held, basis: &Basis<'_>, policy: &Policy) -> Option<Rational> {
     let product = policy.product(&held.product)?;
     let book = product.prices(held.edition.as_deref(), basis.currency, basis.on, false)?;
@@ -95,7 +100,7 @@ fn list_of(held: &Held, basis: &Basis<'_>, policy: &Policy) -> Option<Rational> 
     }
 }
 
-/// The seller's discount on this line.
+/// The programme, the tier in it and the discount that the seller gets on this line; `None` when there is no discount.
 pub(super) fn channel<'b>(
     order: &OrderLine,
     product: &Product,

@@ -1,4 +1,4 @@
-//! What is priced, and the priced line: what one line orders, what all lines share, and the steps of the price.
+//! The input and the result of pricing: what one line orders, what all lines share, and the priced line with its steps.
 
 use jiff::civil::Date;
 use num_rational::Ratio;
@@ -13,27 +13,27 @@ use crate::{
     policy::{Deployment, LineKind},
 };
 
-/// What one line asks for, with the facts about what the customer has that its price depends on.
+/// What one line orders, with the facts about the customer's entitlements that its price depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderLine {
     /// What the line does.
     pub kind: LineKind,
     /// The product's id.
     pub product: String,
-    /// The edition wanted; none for a product without.
+    /// The edition ordered; `None` for a product without editions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
-    /// Users wanted: the tier follows from it.
+    /// The users ordered. The tier follows from this number.
     pub users: u32,
     /// Months of the term, or of maintenance; 0 when a date says when it ends.
     pub months: u32,
-    /// The date that it ends on, for what is not bought by the month.
+    /// The end date of a line that is not ordered by months.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
-    /// What the customer has, for everything but `new`.
+    /// The entitlement that the line changes; `None` for a line of kind `new`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
-    /// The self-managed entitlement that this replaces in the cloud (R62).
+    /// The self-managed entitlement that this line replaces in the cloud (R62).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Held>,
 }
@@ -45,29 +45,30 @@ pub struct Held {
     pub sen: Sen,
     /// Its product.
     pub product: String,
-    /// Its edition; none for a product without.
+    /// Its edition; `None` for a product without editions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
     /// Its tier.
     pub tier: u32,
-    /// The first day that it does not cover: of the term, or of the maintenance.
+    /// The first day that is not covered, by the term or by the maintenance.
     pub end: Date,
-    /// Whether the member that buys now sold it, or sold its last renewal (E6).
+    /// Whether the member that buys now sold the entitlement or its last renewal (E6).
     #[serde(default)]
     pub same_partner: bool,
-    /// The segment's discount that it was sold with; unknown for what the desk brought in.
+    /// The segment's discount that the entitlement was sold with; `None` for an import, for which the discount is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Percent>,
-    /// From when on it was sold for less (E18): nothing else can be ordered for it until then.
+    /// The first day of a lower grade that was sold (E18). Nothing else can be ordered for the entitlement until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lowered_from: Option<Date>,
-    /// Who reads its key, if that is another person than the order names: they are told of what is bought for it.
+    /// The entitlement's technical contact, if the order names another person. This contact gets a letter about the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub technical_contact: Option<Contact>,
 }
 
 impl Held {
-    /// What a price has to know of an entitlement; `None` for one without an end, of which nothing can be renewed.
+    /// The facts about an entitlement that a price depends on; `None` for an entitlement without an end, which cannot be
+    /// renewed.
     pub(crate) fn of(entitlement: &Entitlement, channel: &ChannelStatus, today: Date) -> Option<Self> {
         let seller = entitlement.statement.partner.as_deref();
         let (edition, tier) = entitlement.grade(today);
@@ -84,7 +85,7 @@ impl Held {
         })
     }
 
-    /// The part of the list price that was paid for it, as far as that is known.
+    /// The share of the list price that was paid; `None` when the discount is unknown.
     pub(super) fn paid(&self) -> Option<Rational> {
         self.discount.map(Percent::rest)
     }
@@ -93,80 +94,80 @@ impl Held {
 /// What all lines of an order share.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'b> {
-    /// The day that prices are of.
+    /// The day whose prices apply.
     pub on: Date,
     /// The currency of the document.
     pub currency: Currency,
-    /// Who sells it.
+    /// The seller's standing in the channel.
     pub channel: &'b ChannelStatus,
-    /// What is claimed of the end customer.
+    /// The claims about the end customer's segments.
     pub segments: &'b [SegmentClaim],
 }
 
-/// A claim that the end customer belongs to a segment, as it stood at issue (R58).
+/// A claim that the end customer belongs to a segment, as it was judged at issue (R58).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentClaim {
     /// The segment's id.
     pub segment: String,
-    /// The evidence that was named.
+    /// The reference of the evidence that the claim names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
-    /// The number under which the end customer says that it is registered (R59).
+    /// The registration number that the claim states (R59).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registration_number: Option<String>,
-    /// The country whose register that is.
+    /// The country of that register: ISO 3166-1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// Where the document is that proves it.
+    /// A reference to the document that proves the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// Whether it counts.
+    /// Whether the claim counts.
     pub standing: ClaimStanding,
 }
 
-/// Whether a claim counts.
+/// Whether a claim counts for the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimStanding {
     /// The desk has verified evidence for it.
     Proven,
-    /// Somebody must look at it: list price until then.
+    /// A person must review the claim. List price applies until then.
     Pending,
-    /// It does not say what it must (R59): list price.
+    /// The claim lacks a required statement (R59). List price applies.
     Incomplete,
-    /// A person has looked, and nothing proves it: list price.
+    /// A reviewer found no proof. List price applies.
     Declined,
 }
 
-/// A line of an issued quote, with everything that issuing a licence later needs to know.
+/// A priced line of a quote, with everything that issuing the licence needs later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// 1, 2, 3 … on this document.
+    /// The line's number on the document: 1, 2, 3 …
     pub line: u32,
-    /// What was asked for.
+    /// What was ordered.
     #[serde(flatten)]
     pub order: OrderLine,
     /// The product's name when the quote was issued.
     pub product_name: String,
-    /// How it is delivered and for how long it may be used.
+    /// How the product is delivered and for how long it may be used.
     pub deployment: Deployment,
-    /// The tier that was priced: the most users that it allows.
+    /// The tier that was priced: the highest number of users that it allows.
     pub tier: u32,
-    /// The first day that the price covers, as far as is known before the payment.
+    /// The first covered day, as known before the payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Date>,
-    /// The first day that it no longer covers.
+    /// The first day that is no longer covered, as known before the payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Date>,
-    /// What tax tables call it.
+    /// The product's tax category in the tax tables.
     #[serde(default = "standard", skip_serializing_if = "is_standard")]
     pub tax_category: String,
-    /// How the amount came about. The steps' exact amounts add up to `amount`.
+    /// The steps of the price. Their exact amounts add up to `amount`.
     pub steps: Vec<Step>,
-    /// What a reader should know about the price.
+    /// Remarks about the price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<LineNote>,
-    /// Net, in minor units of the document's currency.
+    /// The net amount, in minor units of the document's currency.
     pub amount: i64,
 }
 
@@ -181,9 +182,9 @@ fn is_standard(category: &str) -> bool {
 /// One step of a price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What happened.
+    /// What the step does.
     pub rule: Rule,
-    /// By how much the price changed, exactly.
+    /// The exact change of the price, in minor units.
     pub exact: Exact,
 }
 
@@ -198,41 +199,41 @@ pub enum Rule {
     },
     /// Renewing the maintenance of a perpetual licence costs a part of the list price (E17).
     Maintenance {
-        /// Which part.
+        /// The percentage of the list price.
         percent: Percent,
     },
-    /// More or less than the twelve months that the list price covers.
+    /// A term that is longer or shorter than the twelve months of the list price.
     Term {
-        /// Months covered in all.
+        /// The months covered.
         months: u32,
     },
     /// A term that is counted in days (E11).
     Days {
-        /// Days covered, of 365.
+        /// The days covered; a year has 365.
         days: i32,
     },
     /// The end customer's segment (R58).
     Segment {
         /// The segment's id.
         segment: String,
-        /// How much less.
+        /// The discount.
         percent: Percent,
     },
-    /// What is unused of the tier that the customer has (E13).
+    /// A credit for the unused time of the tier that the customer has (E13).
     UpgradeCredit {
         /// The entitlement.
         sen: Sen,
         /// Its tier.
         tier: u32,
-        /// Days unused, of 365; none for a perpetual licence.
+        /// The unused days, a year having 365; `None` for a perpetual licence.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         days: Option<i32>,
     },
-    /// What is unused of the self-managed licence that moves to the cloud (E10).
+    /// A credit for the unused time of the self-managed licence that moves to the cloud (E10).
     StepUpCredit {
         /// The entitlement.
         sen: Sen,
-        /// Days unused, of 365.
+        /// The unused days; a year has 365.
         days: i32,
     },
     /// The seller's programme (R56).
@@ -242,40 +243,40 @@ pub enum Rule {
         /// The tier in it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tier: Option<String>,
-        /// How much less.
+        /// The discount.
         percent: Percent,
     },
     /// Rounding, by the vendor's policy.
     Rounding,
 }
 
-/// What a reader should know about a line's price.
+/// A remark about a line's price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "snake_case")]
 pub enum LineNote {
-    /// The programme discounts renewals only for the member that sold what is renewed (E6).
+    /// No programme discount, because the programme discounts a renewal only for the member that sold the entitlement (E6).
     RenewalNotSamePartner,
-    /// A credit was larger than the price. The rest is not paid out, and lapses (E10).
+    /// A credit was larger than the price. The rest lapses and is not paid out (E10).
     CreditLapsed {
-        /// In minor units.
+        /// The lapsed amount, in minor units.
         amount: i64,
     },
-    /// The claimed migration does not count (R62).
+    /// The claimed migration does not apply (R62).
     MigrationNotApplicable {
-        /// What stands against it.
+        /// Why it does not apply.
         reason: MigrationRefusal,
     },
 }
 
-/// Why a claimed migration to the cloud does not count (R62).
+/// Why a claimed migration to the cloud does not apply (R62).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationRefusal {
-    /// The vendor has no such offer, or none for this line on this day.
+    /// The policy has no migration offer for this line on this day.
     NotOffered,
-    /// There is no such entitlement, or it is not this customer's: nobody can tell which.
+    /// The entitlement does not exist or is another customer's. The response does not reveal which.
     NotMatched,
-    /// It is not self-managed, has ended, was credited before, or is about to become less.
+    /// The entitlement is not self-managed, has ended, was credited before, or has a lower grade ordered.
     NotActive,
 }
 
@@ -297,8 +298,8 @@ impl<'de> Deserialize<'de> for Exact {
 }
 
 impl Line {
-    /// The steps as whole minor units that add up to the amount: each shows by how much the *rounded* price moved. One that
-    /// did not move it is not shown.
+    /// The steps as whole minor units that add up to the amount. Each shows the change of the *rounded* price; a step without
+    /// such a change is left out.
     pub fn shown_steps(&self) -> impl Iterator<Item = (&Rule, i64)> + '_ {
         let mut exact = Ratio::from(0);
         let mut shown = 0;
@@ -313,14 +314,14 @@ impl Line {
     }
 }
 
-/// Why a line cannot be had, as it is asked for.
+/// Why a line cannot be sold as it is ordered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {
-    /// What kind of no.
+    /// The code of the refusal.
     pub code: Code,
-    /// The member of the request's line that it is about.
+    /// The member of the request's line that is at fault.
     pub member: &'static str,
-    /// What to do, for people.
+    /// What is wrong and what to do, for people.
     pub detail: String,
 }
 

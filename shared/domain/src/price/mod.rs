@@ -1,8 +1,8 @@
-//! From what is ordered to amounts. A line's price is an exact rational until it is rounded, and every line explains
-//! itself: each step says what it did and by how much, and the steps add up to the amount.
+//! Prices the lines of an order. A line's price is an exact rational until it is rounded. Every line explains its price: each
+//! step states its rule and its amount, and the steps add up to the line's amount.
 //!
-//! A price follows from an [`OrderLine`], a [`Basis`] and the policy, and from nothing else: all three are kept with a
-//! quote, so that it can be computed again years later and comes out the same.
+//! A price depends on an [`OrderLine`], a [`Basis`] and the policy, and on nothing else. A quote keeps all three, so that the
+//! price can be computed again years later with the same result.
 
 mod coverage;
 mod discounts;
@@ -25,10 +25,11 @@ use crate::{
     policy::{Deployment, LineKind, NotSold, Product},
 };
 
-/// Prices one line, or says why it cannot be had. `number` is its place on the document.
+/// Prices one line. `number` is its place on the document, from 1. `Err` states why the line cannot be sold; the same input
+/// always has the same result.
 pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) -> Result<Line, Unavailable> {
     let Some(product) = policy.product(&order.product) else {
-        return no(Code::ProductUnknown, "product", "This product is no longer in the catalogue.");
+        return no(Code::ProductUnknown, "product", "This product is not in the catalogue. Choose another product.");
     };
     on_sale(order.kind, product, basis.on)?;
     let (tier, list) = list(product, order.edition.as_deref(), order.users, basis)?;
@@ -43,7 +44,7 @@ pub fn line(number: u32, order: &OrderLine, basis: &Basis<'_>, policy: &Policy) 
     }
 
     let mut notes = Vec::new();
-    // What is named for nothing is not used up.
+    // A source that gives no credit stays available for another order.
     let source = order.source.clone().filter(|_| policy.segments.iter().any(|it| migrates(it, order, product, tier, basis)));
     if order.source.is_some() && source.is_none() {
         notes.push(LineNote::MigrationNotApplicable { reason: MigrationRefusal::NotOffered });
@@ -90,14 +91,19 @@ fn on_sale(kind: LineKind, product: &Product, on: Date) -> Result<(), Unavailabl
         Ok(()) => Ok(()),
         Err(NotSold::Never) => {
             let offered: Vec<_> = product.sales.iter().map(|sale| format!("`{}`", sale.kind.as_str())).collect();
-            no(Code::KindNotOffered, "kind", format!("{name} can be ordered as {}.", offered.join(", ")))
+            no(
+                Code::KindNotOffered,
+                "kind",
+                format!("{name} cannot be ordered in this way. Choose one of: {}.", offered.join(", ")),
+            )
         }
-        Err(NotSold::Before(day)) => no(Code::NotOnSale, "kind", format!("{name} can be ordered so from {day} on.")),
-        Err(NotSold::Since(day)) => no(Code::NotOnSale, "kind", format!("{name} can no longer be ordered so since {day}.")),
+        Err(NotSold::Before(day)) => no(Code::NotOnSale, "kind", format!("{name} cannot be ordered in this way before {day}.")),
+        Err(NotSold::Since(day)) => no(Code::NotOnSale, "kind", format!("{name} cannot be ordered in this way since {day}.")),
     }
 }
 
-/// The tier for so many users, and its list price.
+/// The smallest tier for a number of users, and its list price in minor units. `Err` when the product has no price or no tier
+/// for them.
 pub(crate) fn list(
     product: &Product,
     edition: Option<&str>,
@@ -105,19 +111,24 @@ pub(crate) fn list(
     basis: &Basis<'_>,
 ) -> Result<(u32, Rational), Unavailable> {
     let Some(book) = product.prices(edition, basis.currency, basis.on, true) else {
-        let detail = format!("{} has no price in {} on {}.", product.name, basis.currency, basis.on);
+        let detail =
+            format!("{} has no price in {} on {}. Choose another product or currency.", product.name, basis.currency, basis.on);
         return no(Code::NotPricedInCurrency, "product", detail);
     };
     match book.table.tier(users) {
         Some(tier) => Ok(tier),
         None => {
             let largest = book.table.largest_tier();
-            no(Code::NoTierForQuantity, "users", format!("{} is sold for up to {largest} users.", product.name))
+            no(
+                Code::NoTierForQuantity,
+                "users",
+                format!("{} is sold for up to {largest} users. Order fewer users.", product.name),
+            )
         }
     }
 }
 
-/// A price under way, with its explanation.
+/// A price during its computation, with its steps.
 struct Explained {
     exact: Rational,
     steps: Vec<Step>,
@@ -127,12 +138,13 @@ struct Explained {
 
 impl Explained {
     fn new(rounding: Rounding, currency: Currency, deployment: Deployment) -> Self {
-        // Whole units are for years: a month is priced to the minor unit under either policy (facts 2.5).
+        // Rounding to whole units is for yearly prices. A monthly price is rounded to the minor unit under either policy (facts
+        // 2.5).
         let rounding = if deployment == Deployment::MonthlyCloud { Rounding::Minor } else { rounding };
         Self { exact: Ratio::from(0), steps: Vec::with_capacity(6), rounding, currency }
     }
 
-    /// Moves the price; a step that moves nothing is not worth a word.
+    /// Changes the price and records the step. A step without a change is not recorded.
     fn step(&mut self, rule: Rule, by: Rational) {
         if by != Ratio::from(0) {
             self.exact = sum(self.exact, by);
@@ -140,8 +152,8 @@ impl Explained {
         }
     }
 
-    /// `P-WHOLE` rounds after each kind of discount, where the currency has a smaller unit than the whole one; `P-MINOR`,
-    /// and a currency such as yen under either policy, once, at the end (E23).
+    /// Rounds after a kind of discount, under `P-WHOLE` in a currency with a minor unit smaller than the whole one. `P-MINOR`,
+    /// and a currency such as yen under either policy, round once, at the end (E23).
     fn round_stage(&mut self) {
         if self.rounding == Rounding::Whole && self.currency.exponent() > 0 {
             self.finish();

@@ -1,41 +1,41 @@
-//! What happened to a quote, in order (R118).
+//! The history of a quote: its events, in order (R118).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{number::InvoiceNumber, order::ReviewReason, payment::PaymentId};
 
-/// A quote's status, as others see it at some moment.
+/// The status of a quote at a time, as the API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A person looks at it first.
+    /// A person must review the quote first.
     InReview,
-    /// A person has refused it.
+    /// A reviewer rejected the quote.
     Rejected,
-    /// Payable.
+    /// The quote is payable.
     Issued,
-    /// No longer payable, and not paid.
+    /// The quote was not paid and is no longer payable.
     Expired,
-    /// Paid in full.
+    /// The quote is paid in full.
     Paid,
-    /// The money went back.
+    /// All the money was returned.
     Refunded,
 }
 
-/// One thing that happened, with who did it and what it changed (R118).
+/// One event, with its actor and the status before and after (R118).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// 1, 2, 3 … without gaps.
+    /// The number of the entry: 1, 2, 3 … without gaps.
     pub seq: u32,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// Who.
+    /// Who caused the event.
     pub actor: Actor,
-    /// What.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
-    /// The status before; absent when there was no quote.
+    /// The status before; absent for the first event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Status>,
     /// The status after.
@@ -43,7 +43,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// It, as whoever holds the quote's link may read it: without who of the staff decided.
+    /// The entry as a holder of the quote's link may read it: without the staff member who decided and without the reason of an
+    /// approval.
     pub fn for_buyers(&self) -> Self {
         let event = match &self.event {
             Event::Approved { .. } => Event::Approved { by: None, email: None, reason: None },
@@ -54,100 +55,100 @@ impl Entry {
     }
 }
 
-/// Who changed something.
+/// Who caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
-    /// Whoever holds the request or the link: the offer says who that claims to be.
+    /// The sender of the request or the holder of the link. The offer names the contact.
     Buyer,
-    /// The vendor's staff: the event says who.
+    /// A member of the vendor's staff, named by the event.
     Staff,
     /// A payment provider.
     Provider,
-    /// Sellthrough itself.
+    /// The system.
     System,
 }
 
-/// What happened to a quote.
+/// An event of a quote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// A revision was asked for that a person must look at first.
+    /// A revision was requested that a person must review.
     Submitted {
-        /// Which.
+        /// The revision.
         revision: u32,
-        /// Why.
+        /// The reasons for the review.
         reasons: Vec<ReviewReason>,
     },
-    /// A person approved it (R34).
+    /// A reviewer approved the revision (R34).
     Approved {
-        /// Who: the subject of their token. Buyers are not told.
+        /// The reviewer: the subject of the token. Hidden from buyers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
-        /// Their address then, if their token had one that was verified. Buyers are not told.
+        /// The reviewer's e-mail address, if the token had a verified one. Hidden from buyers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         email: Option<String>,
-        /// Why. Buyers are not told.
+        /// The reason. Hidden from buyers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// A person refused it (R34).
+    /// A reviewer rejected the revision (R34).
     Rejected {
-        /// Who: the subject of their token. Buyers are not told.
+        /// The reviewer: the subject of the token. Hidden from buyers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
-        /// Their address then, if their token had one that was verified. Buyers are not told.
+        /// The reviewer's e-mail address, if the token had a verified one. Hidden from buyers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         email: Option<String>,
-        /// Why, for whoever asked.
+        /// The reason, which the requester reads.
         reason: String,
     },
     /// A revision was issued.
     Issued {
-        /// Which.
+        /// The revision.
         revision: u32,
     },
-    /// An attempt to pay failed.
+    /// A payment attempt failed.
     PaymentFailed {
-        /// Which.
+        /// The payment.
         payment: PaymentId,
-        /// The provider's code.
+        /// The provider's code for the failure.
         reason: String,
     },
-    /// It was paid in full.
+    /// The quote was paid in full.
     Paid {
-        /// By which payment.
+        /// The completing payment.
         payment: PaymentId,
     },
-    /// Money went back.
+    /// Money was returned.
     Refunded {
-        /// Of which payment.
+        /// The payment whose money was returned.
         payment: PaymentId,
-        /// How much of it in all, in minor units.
+        /// The total that was returned of the payment so far, in minor units.
         total: i64,
     },
-    /// It is paid, and what it sold cannot be delivered as it was sold: a person decides.
+    /// The quote is paid, but a line cannot be delivered as it was sold. A person decides.
     Withheld {
-        /// The line.
+        /// The number of the line.
         line: u32,
-        /// Why.
+        /// Why the line is withheld.
         reason: Withheld,
     },
-    /// What it sold was delivered.
+    /// The quote was fulfilled.
     Delivered {
-        /// The invoice.
+        /// The number of the invoice.
         invoice: InvoiceNumber,
     },
 }
 
-/// Why what was paid cannot be delivered as it was sold.
+/// Why a paid line cannot be delivered as it was sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Withheld {
-    /// The entitlement is not what it was when the line was priced: another quote about it was paid first.
+    /// The entitlement changed after the line was priced: another quote for it was paid first.
     EntitlementChanged,
     /// The licence that moves to the cloud was credited by another quote (R62).
     SourceCredited,
-    /// The customer has a subscription to this government product by now (R106).
+    /// The customer has another subscription to this government product now (R106).
     SubscriptionExists,
 }

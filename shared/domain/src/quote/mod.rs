@@ -1,5 +1,5 @@
-//! A quote, from its issue to the delivery of what it sold. One aggregate: its offer, its ledger and its history are
-//! stored as one item, and every transition is one conditional write of that item.
+//! A quote, from its issue to its fulfilment. A quote is one aggregate: its offer, its ledger and its history are stored as one
+//! item, and every transition is one conditional write of that item.
 
 mod history;
 mod offer;
@@ -22,7 +22,7 @@ use crate::{
     pending::{Pending, Work},
 };
 
-/// Superseded offers are kept whole, in the quote's item: this many still fit (DynamoDB's limit is 400 KB).
+/// Superseded offers are stored whole in the quote's item. These limits keep the item below DynamoDB's 400 KB.
 const MAX_REVISIONS: u32 = 20;
 const MAX_STORED_OFFERS: usize = 300_000;
 
@@ -31,90 +31,91 @@ const MAX_STORED_OFFERS: usize = 300_000;
 pub struct Quote {
     /// Its number, the same in all revisions (R24).
     pub number: QuoteNumber,
-    /// Of the stored item; 1 when it is created, and one more with every change.
+    /// The version of the stored item: 1 when it is created, and one more with every change.
     pub version: u64,
-    /// What is offered now.
+    /// The current offer.
     pub offer: Offer,
-    /// What was offered before: earlier revisions, whole.
+    /// The offers of earlier revisions, whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<Offer>,
-    /// How far it has come.
+    /// The stage.
     pub stage: Stage,
-    /// The ledger.
+    /// The ledger: the payments that were applied to the quote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payments: Vec<Payment>,
-    /// Everything that happened, in order (R118). It is also the outbox: whoever consumes the stream takes the
-    /// entries that the old image does not have.
+    /// Every event, in order (R118). The history is also the outbox: a consumer of the stream acts on the entries that the old
+    /// image does not have.
     pub history: Vec<Entry>,
-    /// Which request created it, when that carried an `Idempotency-Key`.
+    /// Hash of the `Idempotency-Key` of the request that created the quote, if the request had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key_hash: Option<String>,
 }
 
-/// How far a quote has come.
+/// The stage of a quote, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Stage {
-    /// A person must look at it first: nothing can be paid (R32).
+    /// A person must review the quote. It cannot be paid (R32).
     InReview,
-    /// A person has refused it.
+    /// A reviewer rejected the quote.
     Rejected,
-    /// It can be paid, until it expires.
+    /// The quote can be paid until it expires.
     Issued,
-    /// It is paid in full; what it sold is owed.
+    /// The quote is paid in full. Its fulfilment is pending.
     Paid {
         /// The day of the completing payment (R81).
         on: Date,
     },
-    /// What it sold is delivered.
+    /// The quote is fulfilled: what it sold is delivered.
     Delivered {
         /// The day of the completing payment.
         on: Date,
         /// What was delivered.
         delivery: Delivery,
     },
-    /// All the money went back.
+    /// All the money was returned.
     Refunded {
-        /// What had been delivered by then.
+        /// What was delivered before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         delivery: Option<Delivery>,
     },
 }
 
-/// What was delivered for a paid quote, and the invoice for it.
+/// What was delivered for a paid quote, and its invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// The invoice's number, gap-free in its series.
+    /// The number of the invoice, without gaps in its series.
     pub invoice: InvoiceNumber,
-    /// Its date: the day of the completing payment.
+    /// The date of the invoice: the day of the completing payment.
     pub invoiced_on: Date,
-    /// One entitlement per line.
+    /// The entitlement of each line.
     pub entitlements: Vec<Delivered>,
 }
 
-/// A line's entitlement.
+/// The entitlement that was delivered for a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered {
-    /// The line.
+    /// The number of the line.
     pub line: u32,
-    /// Its entitlement.
+    /// The number of the entitlement.
     pub sen: Sen,
-    /// Whether there is a licence key: a cloud subscription has none (R53).
+    /// Whether the entitlement has a licence key. A cloud subscription has none (R53).
     pub key: bool,
-    /// The first day that it no longer covers.
+    /// The first day that is not covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Date>,
 }
 
-/// A decision, complete: the quote as it shall be. It may be written only over the version before.
+/// A change to write: the quote after a transition. It may replace only the previous version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The quote afterwards.
+    /// The quote after the transition.
     pub next: Quote,
 }
 
 impl Quote {
-    /// Issues a quote. `idempotency_key_hash` names the request that may be repeated.
+    /// Creates a quote: issued, or in review when the offer has a reason for it. `idempotency_key_hash` identifies the request
+    /// if it is repeated.
     pub fn issue(number: QuoteNumber, offer: Offer, idempotency_key_hash: Option<String>) -> Self {
         let (stage, event, after) = offered(&offer);
         let entry = Entry { seq: 1, at: offer.issued_at, actor: Actor::Buyer, event, before: None, after };
@@ -142,7 +143,7 @@ impl Quote {
         }
     }
 
-    /// What was delivered so far.
+    /// What was delivered; `None` before the fulfilment.
     pub fn delivery(&self) -> Option<&Delivery> {
         match &self.stage {
             Stage::Delivered { delivery, .. } | Stage::Refunded { delivery: Some(delivery) } => Some(delivery),
@@ -150,7 +151,7 @@ impl Quote {
         }
     }
 
-    /// The quote as it was when it was created: what a repeated request is answered with.
+    /// The quote as it was when it was created: the response to a repeated request.
     pub fn as_created(&self) -> Self {
         let first = self.superseded.first().unwrap_or(&self.offer).clone();
         let first = match (&first.as_submitted, first.submitted_at) {
@@ -161,20 +162,20 @@ impl Quote {
         Self::issue(self.number.clone(), first, self.idempotency_key_hash.clone())
     }
 
-    /// Whether this quote is the answer to a request with this key and content: then it is given again.
+    /// Whether a request with this key and content created this quote. The repeated request then gets the same response.
     pub fn answers(&self, idempotency_key_hash: &str, request_hash: &str) -> bool {
         let first = self.superseded.first().unwrap_or(&self.offer);
         self.idempotency_key_hash.as_deref() == Some(idempotency_key_hash) && first.request_hash == request_hash
     }
 
-    /// Replaces the offer by a new revision, which voids the old link (R24). `Ok(None)`: the request is the one that
-    /// is on offer already, and still payable.
+    /// Replaces the offer by a new revision, which invalidates the old link (R24). `Ok(None)` means that this offer is the
+    /// current one already and is still payable. `Err` when the quote is paid or cannot store another revision.
     pub fn revise(&self, mut offer: Offer) -> Result<Option<Change>, Refusal> {
         let now = offer.issued_at;
         if !matches!(self.stage, Stage::InReview | Stage::Rejected | Stage::Issued) {
-            return Err(Refusal::new(Code::QuotePaid, "This quote is paid. Ask for a new quote instead."));
+            return Err(Refusal::new(Code::QuotePaid, "This quote is paid and cannot be revised. Request a new quote."));
         }
-        // What was asked for before a person judged it is not asked for anew.
+        // A repetition of the request from before the review is not a new revision.
         let before = [Some(&self.offer), self.offer.as_submitted.as_deref()];
         let again = before.into_iter().flatten().any(|before| offer.offers_the_same(before));
         if again && matches!(self.status(now), Status::Issued | Status::InReview) {
@@ -182,10 +183,7 @@ impl Quote {
         }
         let stored = stored_size(&(&self.superseded, &self.offer, &offer));
         if self.offer.revision >= MAX_REVISIONS || stored > MAX_STORED_OFFERS {
-            return Err(Refusal::new(
-                Code::RevisionLimit,
-                "This quote has been revised too often to keep every revision. Ask for a new quote.",
-            ));
+            return Err(Refusal::new(Code::RevisionLimit, "This quote cannot store another revision. Request a new quote."));
         }
         offer.revision = self.offer.revision + 1;
         let (stage, event, _) = offered(&offer);
@@ -196,8 +194,8 @@ impl Quote {
         })))
     }
 
-    /// Enters the completing payment. Whoever calls has checked that it pays this quote in full; a refund that was
-    /// told first comes with it.
+    /// Records the completing payment. The caller has checked that the payment pays this quote in full. A refund that was
+    /// reported before the payment is recorded with it.
     pub(crate) fn pay(&self, payment: Payment, now: Timestamp) -> Change {
         let on = day_of(payment.at, &self.offer.zone());
         let (id, refunded, whole) = (payment.payment.clone(), payment.refunded, payment.refunded >= payment.amount);
@@ -215,7 +213,8 @@ impl Quote {
         })
     }
 
-    /// Enters how much of a payment went back in all. `None` when that is known.
+    /// Records the total that was returned of a payment, in minor units. `None` when this total or a higher one is recorded
+    /// already.
     pub(crate) fn refund(&self, id: &PaymentId, total: i64, now: Timestamp) -> Option<Change> {
         let index = self.payments.iter().position(|payment| payment.payment == *id)?;
         let payment = &self.payments[index];
@@ -231,7 +230,8 @@ impl Quote {
         }))
     }
 
-    /// Notes that an attempt to pay failed, once per payment and only while it matters.
+    /// Records that a payment attempt failed. `None` when this payment's failure is recorded already, when 20 failures are
+    /// recorded, or when the quote is not in the stage `Issued`.
     pub(crate) fn payment_failed(&self, id: &PaymentId, reason: &str, now: Timestamp) -> Option<Change> {
         const KEPT: usize = 20;
         let failures = self.history.iter().filter(|entry| matches!(entry.event, Event::PaymentFailed { .. }));
@@ -243,9 +243,9 @@ impl Quote {
         Some(self.change(Actor::Provider, Event::PaymentFailed { payment: id.clone(), reason }, now, |_| {}))
     }
 
-    /// The day of the payment, while what the quote sold is owed: it is paid in full, no money of it went back, and
-    /// nothing was delivered yet. When some went back first, or what was sold is not there to be delivered, a person decides
-    /// (R78).
+    /// The day of the payment, while the fulfilment is pending: the quote is paid in full, none of the money was returned, and
+    /// nothing was delivered or withheld. `None` otherwise. When money was returned first, or a line cannot be delivered as it
+    /// was sold, a person decides (R78).
     pub fn deliverable_since(&self) -> Option<Date> {
         let withheld = || self.history.iter().any(|entry| matches!(entry.event, Event::Withheld { .. }));
         match self.stage {
@@ -254,8 +254,8 @@ impl Quote {
         }
     }
 
-    /// Whether nothing of what it sold may stand: all its money went back, or some of it before anything was delivered. What
-    /// was delivered is taken back, and so is what was being delivered while the money went (R78, R87).
+    /// Whether what the quote sold must be taken back: all its money was returned, or some of it before the delivery. This
+    /// includes what was delivered while the money was being returned (R78, R87).
     pub fn is_void(&self) -> bool {
         match &self.stage {
             Stage::Refunded { .. } => true,
@@ -275,21 +275,21 @@ impl Quote {
         }
     }
 
-    /// Notes that a line cannot be delivered as it was sold; nothing of the quote is owed any more until a person decides.
-    /// `None` unless it is owed.
+    /// Records that a line cannot be delivered as it was sold. The fulfilment is no longer pending, and a person decides.
+    /// `None` unless the fulfilment is pending.
     pub fn withhold(&self, line: u32, reason: Withheld, now: Timestamp) -> Option<Change> {
         self.deliverable_since()?;
         Some(self.change(Actor::System, Event::Withheld { line, reason }, now, |_| {}))
     }
 
-    /// Enters what was delivered. `None` unless it is owed.
+    /// Records what was delivered. `None` unless the fulfilment is pending.
     pub fn deliver(&self, delivery: Delivery, now: Timestamp) -> Option<Change> {
         let on = self.deliverable_since()?;
         let invoice = delivery.invoice.clone();
         Some(self.change(Actor::System, Event::Delivered { invoice }, now, |next| next.stage = Stage::Delivered { on, delivery }))
     }
 
-    /// The entries that `old` does not have: what a consumer of the stream has to act on.
+    /// The history entries that `old` does not have: those that a consumer of the stream must act on.
     pub fn news_since<'a>(&'a self, old: Option<&Quote>) -> impl Iterator<Item = &'a Entry> {
         let seen = old.and_then(|old| old.history.last()).map_or(0, |entry| entry.seq);
         self.history.iter().filter(move |entry| entry.seq > seen)
@@ -307,7 +307,7 @@ impl Quote {
 }
 
 impl Change {
-    /// What happens at the same time, in the same write.
+    /// Adds another event of the same time to the same write.
     fn and(self, actor: Actor, event: Event, now: Timestamp, alter: impl FnOnce(&mut Quote)) -> Self {
         let mut change = self.next.change(actor, event, now, alter);
         change.next.version = self.next.version;
@@ -315,12 +315,12 @@ impl Change {
     }
 }
 
-/// As many bytes as something has that is stored.
+/// The size of a value as JSON, in bytes.
 fn stored_size(stored: &impl Serialize) -> usize {
     serde_json::to_vec(stored).map_or(usize::MAX, |bytes| bytes.len())
 }
 
-/// How an offer begins: a person looks at it first, or it is issued.
+/// The first stage of an offer, with its event and status: in review, or issued.
 fn offered(offer: &Offer) -> (Stage, Event, Status) {
     let revision = offer.revision;
     match offer.review.is_empty() {

@@ -1,4 +1,4 @@
-//! What a revision of a quote offers: the order, its taxes and its total, until when it can be paid and how.
+//! The offer of a revision: the order, its taxes and total, and until when and how it can be paid.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -18,97 +18,97 @@ use crate::{
     tax::{Assessment, Sale, TaxClaim, TaxLine, TaxNote, Taxes},
 };
 
-/// What a revision offers. It never changes once it is issued.
+/// The offer of a revision. An issued offer never changes. All amounts are in minor units of `currency`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// 1, 2, 3 …
+    /// The number of the revision: 1, 2, 3 …
     pub revision: u32,
-    /// When it was issued; while a person looks at it, when it was asked for.
+    /// When the offer was issued; while it is in review, when it was requested.
     pub issued_at: Timestamp,
-    /// When it was asked for, if a person looked at it before it was issued.
+    /// When the offer was requested, if it was in review before it was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted_at: Option<Timestamp>,
-    /// What was asked for, when the review has judged its claims: what a repeated request is answered with.
+    /// The offer before the review judged its claims: the response to a repeated request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_submitted: Option<Box<Self>>,
-    /// The vendor's time zone then: the calendar of everything below.
+    /// The vendor's IANA time zone at issue. All days below are in this zone.
     pub timezone: String,
-    /// The last day on which it can be paid.
+    /// The last day on which the offer can be paid.
     pub valid_through: Date,
-    /// The first instant at which it no longer can.
+    /// The first instant at which the offer can no longer be paid.
     pub expires_at: Timestamp,
-    /// The policy that it was priced with.
+    /// The version of the policy that the offer was priced with.
     pub policy_version: String,
-    /// The day that its prices are of; the day of issue, when it is not said.
+    /// The day whose prices apply; when absent, the day of issue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priced_on: Option<Date>,
-    /// Hash of the request: the same request again is not a new revision.
+    /// Hash of the request. Repeating the request is not a new revision.
     pub request_hash: String,
-    /// Which link key its secret is made with.
+    /// The id of the key that makes the secret of the offer's link.
     pub link_key: String,
-    /// Who asked for it, if they signed in: the subject of their token (R34).
+    /// The requester, if signed in: the subject of the token (R34).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
-    /// For whom it is bought.
+    /// Whether a reseller buys for a customer.
     pub purchasing_for: PurchasingFor,
-    /// The reseller, exactly when it buys for a customer.
+    /// The reseller; present exactly when it buys for a customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reseller: Option<Party>,
     /// The licensee.
     pub customer: Party,
-    /// Who receives the key.
+    /// The person who receives the key.
     pub technical_contact: Contact,
     /// The reseller's status in the vendor's channel, frozen at issue (R4).
     pub channel: ChannelStatus,
-    /// What is claimed of the end customer (R58).
+    /// The claims about the end customer's segments (R58).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<SegmentClaim>,
-    /// The currency of every amount here.
+    /// The currency of every amount of the offer.
     pub currency: Currency,
-    /// What is offered.
+    /// The lines.
     pub lines: Vec<Line>,
-    /// Sum of the lines.
+    /// The sum of the lines, before tax.
     pub net: i64,
-    /// Taxes.
+    /// The taxes.
     pub taxes: Vec<TaxLine>,
-    /// Whose address decided about them (R90).
+    /// Whose address determined the taxes (R90).
     #[serde(default, skip_serializing_if = "Situs::is_default")]
     pub situs: Situs,
-    /// The buyer's certificates that count (R91).
+    /// The buyer's certificates that are valid (R91).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tax_claims: Vec<TaxClaim>,
-    /// What documents must say about taxes.
+    /// Notes about taxes that documents must show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tax_notes: Vec<TaxNote>,
-    /// To pay.
+    /// The amount to pay: net plus taxes.
     pub total: i64,
-    /// Every payment method, and why not.
+    /// Every payment method, with the reason if the offer cannot be paid with it.
     pub methods: Vec<MethodOffer>,
     /// What was accepted (R6, R21).
     pub acceptance: Acceptance,
-    /// The buyer's reference.
+    /// The buyer's purchase order number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub po_number: Option<String>,
-    /// Additional Notes.
+    /// The buyer's notes (R40).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
-    /// The language of its letters and documents.
+    /// The language of letters and documents.
     pub locale: String,
-    /// Odd, but allowed.
+    /// What is unusual but allowed (R20).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// Why a person must look at it before it is issued (R32).
+    /// Why a person must review the offer before it is issued (R32).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub review: Vec<ReviewReason>,
-    /// Until when somebody has promised to look (R33).
+    /// The day by which the vendor promises the review (R33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_due: Option<Date>,
 }
 
-/// What the world contributes to an issued quote.
+/// What a quote takes from its environment when it is issued.
 #[derive(Clone)]
 pub struct IssueContext<'a> {
-    /// When and from where it was asked for.
+    /// When and from where the quote was requested.
     pub origin: Origin,
     /// Hash of the request's content.
     pub request_hash: String,
@@ -117,8 +117,8 @@ pub struct IssueContext<'a> {
 }
 
 impl Offer {
-    /// Checks and prices a request: everything but the number. The first revision; [`Quote::revise`] counts on.
-    /// `read` holds what was wrong with the request's form, so that all faults are told at once.
+    /// Checks and prices a request. The result is a first revision; [`Quote::revise`](super::Quote::revise) sets the number of
+    /// a later one. `read` has the faults of the request's form, so that a refusal reports all faults at once.
     pub fn make(
         request: &Request,
         mut read: Faults,
@@ -188,14 +188,14 @@ impl Offer {
         }
     }
 
-    /// The lines and taxes, computed again from what the offer keeps. With the policy that it names, they come out as
-    /// they are in it, however many years later.
+    /// Computes the lines and taxes again from what the offer stores. With the policy that the offer names, the result equals
+    /// the stored one, however many years later.
     pub fn priced_again(&self, policy: &Policy) -> Result<(Vec<Line>, Assessment), Unavailable> {
         let on = self.priced_on.unwrap_or_else(|| self.issued_on());
         let basis = Basis { on, currency: self.currency, channel: &self.channel, segments: &self.segments };
         let again = |line: &Line| {
             let mut priced = price::line(line.line, &line.order, &basis, policy)?;
-            // That a migration was refused is a fact about the request, and not about the price.
+            // A refused migration follows from the request, not from the price, so the note is kept.
             let refused = line.notes.iter().filter(|note| matches!(note, LineNote::MigrationNotApplicable { .. })).cloned();
             priced.notes = refused.chain(priced.notes).collect();
             Ok(priced)
@@ -205,37 +205,37 @@ impl Offer {
         Ok((lines, assessment))
     }
 
-    /// Who is billed: the reseller, or the customer that buys for itself (R19).
+    /// The billed party: the reseller, or the customer that buys for itself (R19).
     pub fn bill_to(&self) -> &Party {
         self.reseller.as_ref().unwrap_or(&self.customer)
     }
 
-    /// Who asked for the quote and gets its copy (R22).
+    /// The person who requested the quote and gets its copy (R22).
     pub fn requester(&self) -> &Contact {
         &self.bill_to().contact
     }
 
-    /// What is to pay.
+    /// The amount to pay.
     pub fn due(&self) -> Money {
         Money::new(self.total, self.currency)
     }
 
-    /// The vendor's time zone when this was issued.
+    /// The vendor's time zone when the offer was issued.
     pub fn zone(&self) -> TimeZone {
         TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC)
     }
 
-    /// The day of issue in the vendor's time zone.
+    /// The day of issue, in the vendor's time zone.
     pub fn issued_on(&self) -> Date {
         day_of(self.issued_at, &self.zone())
     }
 
-    /// Whether it may be paid by this method.
+    /// Whether the offer may be paid by this method.
     pub fn admits(&self, method: Method) -> bool {
         self.methods.iter().any(|offer| offer.method == method && offer.refused.is_none())
     }
 
-    /// It, as if issued at another instant: its validity counts from there (R35).
+    /// The offer as issued at another instant: its validity counts from that instant (R35).
     pub(super) fn issued(mut self, at: Timestamp) -> Self {
         let zone = self.zone();
         let days = days_between(self.issued_on(), self.valid_through);
@@ -244,8 +244,8 @@ impl Offer {
         self
     }
 
-    /// Whether it offers the same for the same request: who sells it, what is proven, prices, taxes, methods and what the
-    /// customer has may have moved since.
+    /// Whether the offer equals another one for the same request. Since the other one, the seller's standing, the proven
+    /// claims, prices, taxes, methods and the customer's entitlements may have changed.
     pub(super) fn offers_the_same(&self, other: &Self) -> bool {
         let about = |line: &Line| (line.amount, line.order.held.clone(), line.order.source.clone());
         let lines = |offer: &Self| offer.lines.iter().map(about).collect::<Vec<_>>();
@@ -256,7 +256,7 @@ impl Offer {
     }
 }
 
-/// The last day on which an offer of `today` can be paid, and the first instant at which it no longer can.
+/// The last day on which an offer of `today` can be paid, and the first instant after it.
 fn validity(today: Date, days: i32, zone: &TimeZone) -> (Date, Timestamp) {
     let valid_through = days_after(today, days);
     (valid_through, start_of_day(days_after(valid_through, 1), zone))

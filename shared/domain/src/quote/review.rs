@@ -1,5 +1,5 @@
-//! What a person says yes to who has looked at an order (R34): with the discounts that are proven by now, and knowingly
-//! without those that are not (R58).
+//! The review of a quote (R34). An approval issues the quote with the discounts that are proven by then, and without those that
+//! the reviewer declines (R58).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,35 +22,35 @@ use crate::{
     price::{ClaimStanding, SegmentClaim},
 };
 
-/// Whoever of the vendor's staff decides about a quote.
+/// The staff member who decides about a quote.
 #[derive(Debug, Clone, Copy)]
 pub struct Reviewer<'r> {
-    /// The subject of their token.
+    /// The subject of the reviewer's token.
     pub subject: &'r str,
-    /// Their address, if their token has one that is verified.
+    /// The reviewer's e-mail address, if the token has a verified one.
     pub email: Option<&'r str>,
 }
 
-/// A yes, as it was sent.
+/// An approval, as it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approval {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// References of recorded evidence, each of which proves a claim of the order.
+    /// References of recorded evidence. Each must prove a claim of the order.
     pub evidence: Vec<String>,
-    /// Whether the order is issued without the discounts that nothing proves.
+    /// Whether the quote is issued without the discounts that no evidence proves.
     pub list_price: bool,
 }
 
 impl Approval {
-    /// The evidence to look up before this is said about `offer`: what the decision names, and what the claims name.
+    /// The references of the evidence to read before `offer` is approved: those of the approval and those of the claims.
     pub fn wants(&self, offer: &Offer) -> BTreeSet<String> {
         let claimed = offer.segments.iter().filter_map(|claim| claim.evidence.as_ref());
         self.evidence.iter().chain(claimed).cloned().collect()
     }
 
-    /// The claims of `offer` as they stand after this is said on a day: proven, or knowingly declined. An incomplete claim may
-    /// be proven as well; who names no evidence for it leaves it as it is.
+    /// The claims of `offer` after this approval on a day: proven, or declined. An incomplete claim may be proven too; without
+    /// evidence for it, it stays incomplete.
     fn judge(&self, offer: &Offer, known: &BTreeMap<String, SegmentEvidence>, on: Date) -> Result<Vec<SegmentClaim>, Refusal> {
         let proves =
             |evidence: &SegmentEvidence, claim: &SegmentClaim| evidence.proves(&claim.segment, &offer.customer.company, on);
@@ -58,8 +58,8 @@ impl Approval {
         for (i, reference) in self.evidence.iter().enumerate() {
             let detail = match known.get(reference) {
                 Some(evidence) if offer.segments.iter().any(|claim| proves(evidence, claim)) => continue,
-                Some(_) => "It proves no claim of this order today: compare its segment, organisation and days with the order's.",
-                None => "There is no such evidence on record. Record it first: `PUT /v1/desk/evidence/{id}`.",
+                Some(_) => "This evidence proves no claim of this order today. Compare segment, organisation and days.",
+                None => "There is no such evidence on record. Record it first, with `PUT /v1/desk/evidence/{id}`.",
             };
             faults.add(Code::ValueInvalid, format_args!("/evidence/{i}"), detail);
         }
@@ -72,7 +72,7 @@ impl Approval {
                 (None, ClaimStanding::Pending) if self.list_price => claim.standing = ClaimStanding::Declined,
                 (None, ClaimStanding::Pending) => {
                     let detail = format!(
-                        "Nothing proves the claim of `{}`. Name its evidence once it is recorded, or set `list_price` to `true`: \
+                        "No evidence proves the claim of `{}`. Record and name its evidence, or set `list_price` to `true`: \
                          the quote is then issued without this discount, and says so.",
                         claim.segment
                     );
@@ -82,24 +82,26 @@ impl Approval {
             }
         }
         if self.list_price && !claims.iter().any(|claim| claim.standing == ClaimStanding::Declined) {
-            faults.add(Code::NotExpected, "/list_price", "No claim of this order would be declined: leave it out.");
+            faults.add(Code::NotExpected, "/list_price", "No claim of this order would be declined. Leave `list_price` out.");
         }
         faults.into_result(Some(claims))
     }
 }
 
 impl Quote {
-    /// The day by which a person is to look at it (R33), as long as one is.
+    /// The day by which a person must review the quote (R33); `None` when it is not in review.
     pub fn awaits_review_by(&self) -> Option<Date> {
         let waits = matches!(self.stage, Stage::InReview);
         waits.then(|| self.offer.review_due.unwrap_or_else(|| self.offer.issued_on()))
     }
 
-    /// A person has looked, and says yes (R34): it is issued now, with the discounts that are proven by now, and its validity
-    /// counts from now (R35). What costs nothing is thereby paid. `None` when they have said so before: whoever did not hear
-    /// the answer decides again.
+    /// Approves the quote (R34): it is issued now, with the discounts that are proven by now, and its validity counts from now
+    /// (R35). A quote with nothing to pay is paid by the approval. `Ok(None)` when the same reviewer has approved this revision
+    /// with the same reason before, so that a retry is safe. `Err` when the quote is not in review, when the reviewer requested
+    /// it, when a claim has neither evidence nor a decision, or when the approved offer cannot be priced or stored.
     ///
-    /// `evidence` is what the approval [wants](Approval::wants) and is on record; `policy` is the one that the offer names.
+    /// `evidence` has the records that the approval [wants](Approval::wants) and that exist; `policy` is the one that the offer
+    /// names.
     pub fn approve(
         &self,
         by: Reviewer<'_>,
@@ -113,17 +115,18 @@ impl Quote {
             email: by.email.map(str::to_owned),
             reason: Some(approval.reason.clone()),
         };
-        if !self.decided_anew(&event)? {
+        if !self.is_new_decision(&event)? {
             return Ok(None);
         }
         let own_address = by.email.is_some_and(|email| email.eq_ignore_ascii_case(self.offer.requester().email.as_str()));
         if own_address || self.offer.requested_by.as_deref() == Some(by.subject) {
-            return Err(Refusal::new(Code::OwnOrder, "You asked for this quote yourself: somebody else must approve it."));
+            return Err(Refusal::new(Code::OwnOrder, "You requested this quote yourself. Another person must approve it."));
         }
         let on = day_of(now, &self.offer.zone());
         let offer = self.offer.approved(approval, evidence, policy, on)?;
         if offer.as_submitted.is_some() && stored_size(&(&self.superseded, &offer)) > MAX_STORED_OFFERS {
-            let detail = "This quote is too large to keep its price before the discount and after. Reject it, with that reason.";
+            let detail =
+                "This quote is too large to store its offer from before and after the review. Reject the quote with this reason.";
             return Err(Refusal::new(Code::RevisionLimit, detail));
         }
         let total = offer.total;
@@ -139,17 +142,18 @@ impl Quote {
         Ok(Some(issued.and(Actor::Staff, Event::Paid { payment }, now, |next| next.stage = Stage::Paid { on })))
     }
 
-    /// A person has looked, and says no (R34). `None` when they have said so before.
+    /// Rejects the quote (R34). `Ok(None)` when the same reviewer has rejected this revision with the same reason before, so
+    /// that a retry is safe. `Err` when the quote is not in review.
     pub fn reject(&self, by: Reviewer<'_>, reason: &str, now: Timestamp) -> Result<Option<Change>, Refusal> {
         let (subject, email) = (Some(by.subject.to_owned()), by.email.map(str::to_owned));
         let event = Event::Rejected { by: subject, email, reason: reason.to_owned() };
-        let anew = self.decided_anew(&event)?;
-        Ok(anew.then(|| self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected)))
+        let is_new = self.is_new_decision(&event)?;
+        Ok(is_new.then(|| self.change(Actor::Staff, event, now, |next| next.stage = Stage::Rejected)))
     }
 
-    /// Whether this decision is one that changes something; not when this revision was decided about just like this: the
-    /// same yes or no, by the same person, for the same reason.
-    fn decided_anew(&self, decision: &Event) -> Result<bool, Refusal> {
+    /// Whether this decision changes the quote. A repetition of the decision about this revision, by the same person and for
+    /// the same reason, changes nothing. `Err` when the quote is not in review.
+    fn is_new_decision(&self, decision: &Event) -> Result<bool, Refusal> {
         let this = self.offer.revision;
         let submitted = |entry: &&Entry| matches!(entry.event, Event::Submitted { revision, .. } if revision == this);
         if self.history.iter().skip_while(|entry| !submitted(entry)).any(|entry| entry.event.decides_like(decision)) {
@@ -157,13 +161,13 @@ impl Quote {
         }
         match self.stage {
             Stage::InReview => Ok(true),
-            _ => Err(Refusal::new(Code::NotInReview, "Nothing of this quote waits for a decision.")),
+            _ => Err(Refusal::new(Code::NotInReview, "This quote is not in review, so there is nothing to decide.")),
         }
     }
 }
 
 impl Event {
-    /// Whether both are the same decision: by the same person, for the same reason.
+    /// Whether both are the same decision, by the same person and for the same reason.
     fn decides_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Approved { by, reason, .. }, Self::Approved { by: other, reason: why, .. }) => (by, reason) == (other, why),
@@ -174,8 +178,8 @@ impl Event {
 }
 
 impl Offer {
-    /// It, as a person says yes to it on a day, given the evidence that the yes [wants](Approval::wants). Discounts that are
-    /// proven by now change its price, of the same day and under `policy`; buyers are warned of those that are declined.
+    /// The offer as approved on a day, with the evidence that the approval [wants](Approval::wants). Discounts that are proven
+    /// by now change the price, with the prices of the same day and under `policy`. Declined claims get a warning.
     fn approved(
         &self,
         approval: &Approval,
@@ -197,7 +201,7 @@ impl Offer {
         Ok(approved)
     }
 
-    /// Takes the price that its claims have by now.
+    /// Computes the price again with the claims as they are now.
     fn price_again(&mut self, policy: &Policy) -> Result<(), Refusal> {
         let (lines, assessment) =
             self.priced_again(policy).map_err(|unavailable| Refusal::new(unavailable.code, unavailable.detail))?;
@@ -209,13 +213,13 @@ impl Offer {
         Ok(())
     }
 
-    /// The segments that were claimed, and that a person did not find proven.
+    /// The segments that were claimed and that a reviewer declined.
     pub fn declined(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter(|claim| claim.standing == ClaimStanding::Declined).map(|claim| &*claim.segment)
     }
 }
 
-/// What the buyer should know after the claims were judged, which are in the order of the request.
+/// The warnings after the claims were judged. The claims are in the order of the request.
 fn warnings(before: &[Warning], claims: &[SegmentClaim]) -> Vec<Warning> {
     let at = |i: usize| format!("/segments/{i}");
     let standing = |standing| claims.iter().enumerate().filter(move |(_, claim)| claim.standing == standing);

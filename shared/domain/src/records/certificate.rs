@@ -1,4 +1,4 @@
-//! Verified tax certificates and VAT ids (R91).
+//! Verified tax certificates and VAT ids, as the desk records them (R91).
 
 use super::{RecordContext, in_order};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     form::{country, date, optional_region, optional_text, required, text, unknown},
 };
 
-/// A verified certificate as sent.
+/// A verified certificate, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct CertificateRequest {
@@ -23,8 +23,8 @@ pub struct CertificateRequest {
 }
 
 impl CertificateRequest {
-    /// The certificate under the reference `id` (R91). A VAT id is its own reference, in its canonical spelling, and its
-    /// own number.
+    /// The certificate with the reference `id`, or `None` with every fault added (R91). For a VAT id, the reference and the
+    /// number are the VAT id itself, in its canonical spelling.
     pub fn check(
         &self,
         id: &str,
@@ -62,7 +62,7 @@ impl CertificateRequest {
             from: from?,
             expires: expires?,
         };
-        // Whoever sends the same again has not verified it again.
+        // Sending the same record again is not a new verification.
         let again =
             before.filter(|before| **before == TaxCertificate { verified_by: before.verified_by.clone(), ..read.clone() });
         Some(again.cloned().unwrap_or(read))
@@ -79,40 +79,40 @@ impl CertificateRequest {
             return None;
         };
         if let Some(country) = country.filter(|country| !exemption.countries.iter().any(|known| known == country)) {
-            let detail = format!("A certificate of this kind does not free from tax in {country}: see the tax policy.");
+            let detail = format!(
+                "A certificate of this kind does not exempt from tax in {country}. See the tax policy for its countries."
+            );
             faults.add(Code::ValueInvalid, "/country", detail);
         }
         Some(kind.clone())
     }
 
-    /// The number of a VAT id, which is the reference.
+    /// The number of a VAT id: its reference.
     fn vat_id(&self, id: &str, country: Option<&str>, faults: &mut Faults) -> Option<String> {
         let Some(canonical) = vat_id(id).filter(|canonical| canonical == id) else {
             let detail = match vat_id(id) {
-                Some(canonical) => format!("A VAT id is its own reference. Write it as {canonical} in the path."),
-                None => {
-                    "The reference in the path must be the VAT id itself, and this is none: its form or its check digit is wrong."
-                        .to_owned()
-                }
+                Some(canonical) => format!("The reference of a VAT id is the VAT id. Write it as {canonical} in the path."),
+                None => "The reference in the path is not a VAT id: its form or check digit is wrong. Write the VAT id there."
+                    .to_owned(),
             };
             faults.add(Code::ValueInvalid, "/kind", detail);
             return None;
         };
         if self.number.as_deref().is_some_and(|number| vat_id(number).as_deref() != Some(id)) {
-            faults.add(Code::ValueInvalid, "/number", "This is another VAT id than the reference in the path: leave it out.");
+            faults.add(Code::ValueInvalid, "/number", "This is not the VAT id in the path. Leave the number out.");
         }
         if country.is_some_and(|country| country != vat_country(&canonical)) {
-            let detail = format!("This VAT id is of {}: give that as its country.", vat_country(&canonical));
+            let detail = format!("This VAT id is of {}. Write that country.", vat_country(&canonical));
             faults.add(Code::ValueInvalid, "/country", detail);
         }
         if self.region.is_some() {
-            faults.add(Code::NotExpected, "/region", "A VAT id counts in its whole country: leave it out.");
+            faults.add(Code::NotExpected, "/region", "A VAT id is valid in its whole country. Leave the region out.");
         }
         Some(canonical)
     }
 }
 
-/// The ISO 3166 country of a VAT id: two prefixes are not its code.
+/// The ISO 3166 country of a VAT id. The prefixes of two countries are not their ISO codes.
 fn vat_country(canonical: &str) -> &str {
     match canonical.get(..2) {
         Some("EL") => "GR",

@@ -1,4 +1,4 @@
-//! Licences and subscriptions that were sold before this system, brought in without a key.
+//! Import of licences and subscriptions that were sold before this system. Sellthrough issues no key for them.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::{
     policy::Product,
 };
 
-/// No licence is sold for longer: an end further ahead is a typing mistake.
+/// No licence is sold for a longer term. An end further ahead is a typing error.
 const LONGEST_MONTHS: u32 = 120;
 
-/// A licence or subscription that was sold before, as sent.
+/// A licence or subscription that was sold before this system, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct EntitlementRequest {
@@ -32,7 +32,7 @@ pub struct EntitlementRequest {
     pub end: Option<String>,
 }
 
-/// Who bought it, as sent.
+/// The purchaser, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct PurchaserRequest {
@@ -42,9 +42,9 @@ pub struct PurchaserRequest {
 }
 
 impl EntitlementRequest {
-    /// The entitlement that was sold before under the number `sen`, without a key: the one that the customer has stays
-    /// good. What a quote of ours has issued or changed is no longer the desk's to say. Without a number, which is a fault
-    /// that its reader has noted, it says what else is wrong.
+    /// The entitlement with the number `sen`, without a key: the customer's own key stays valid. An entitlement that a quote
+    /// issued or changed cannot be imported. When `sen` is `None`, its fault was added by the caller, and this function adds
+    /// the other faults.
     pub fn check(
         &self,
         sen: Option<&Sen>,
@@ -53,7 +53,7 @@ impl EntitlementRequest {
         faults: &mut Faults,
     ) -> Option<Entitlement> {
         if let Some(quote) = before.and_then(|before| before.statement.quote.as_ref()) {
-            let detail = format!("This number is in quote {quote}, which decides what it is: it cannot be imported over.");
+            let detail = format!("Quote {quote} issued or changed this entitlement. An import cannot replace it.");
             faults.add(Code::RecordChanged, "", detail);
             return None;
         }
@@ -75,7 +75,7 @@ impl EntitlementRequest {
             version: before.map_or(0, |before| before.version),
             kind,
             product: product.id.clone(),
-            // The name when it was sold, even if the vendor calls it otherwise when it is imported again.
+            // A second import keeps the name of the first one, even if the product's name has changed since.
             product_name: before
                 .filter(|before| before.product == product.id)
                 .map_or_else(|| product.name.clone(), |before| before.product_name.clone()),
@@ -104,31 +104,40 @@ impl EntitlementRequest {
         })
     }
 
-    /// The product, of which the edition is one.
+    /// The product, after a check that the edition belongs to it.
     fn product<'p>(&self, policy: &'p Policy, faults: &mut Faults) -> Option<&'p Product> {
         let Some(id) = &self.product else { return required(faults, "/product") };
         let Some(product) = policy.product(id) else {
-            let detail = "No product of this name is in the policy. What is no longer sold stays there, with `sale_until`.";
+            let detail =
+                "The policy has no such product. Keep products that are no longer sold in the policy, with `sale_until`.";
             faults.add(Code::ProductUnknown, "/product", detail);
             return None;
         };
         let editions = || product.editions.iter().map(|edition| &*edition.id);
         match &self.edition {
             edition if product.rank(edition.as_deref()).is_some() => return Some(product),
-            None => faults.add(Code::Required, "/edition", format!("{} has editions: {}.", product.name, list(editions()))),
+            None => faults.add(
+                Code::Required,
+                "/edition",
+                format!("{} has editions. Choose one of: {}.", product.name, list(editions())),
+            ),
             Some(_) if product.editions.is_empty() => {
-                faults.add(Code::NotExpected, "/edition", format!("{} has no editions: leave it out.", product.name));
+                faults.add(Code::NotExpected, "/edition", format!("{} has no editions. Leave the edition out.", product.name));
             }
             Some(_) => unknown(faults, Code::EditionUnknown, "/edition".to_owned(), "edition of the product", editions()),
         }
         None
     }
 
-    /// A tier of some price book of the product, in whatever currency and however long ago.
+    /// The tier, which must be in a price book of the product, in any currency and of any time.
     fn tier(&self, product: &Product, faults: &mut Faults) -> Option<u32> {
         let Some(given) = self.tier else { return required(faults, "/tier") };
         let Some(users) = u32::try_from(given).ok().filter(|users| *users > 0) else {
-            faults.add(Code::QuantityInvalid, "/tier", "Give the most users that it allows: a positive number.");
+            faults.add(
+                Code::QuantityInvalid,
+                "/tier",
+                "This is not a number of users. Write the highest number that the licence allows, 1 or more.",
+            );
             return None;
         };
         let books = || product.books.iter().filter(|book| book.edition == self.edition);
@@ -136,7 +145,7 @@ impl EntitlementRequest {
             return Some(users);
         }
         let tiers: BTreeSet<u32> = books().flat_map(|book| book.table.tiers()).map(|(tier, _)| tier).collect();
-        let detail = format!("{} is not sold by this tier. There are: {}.", product.name, list(tiers));
+        let detail = format!("{} has no such tier. Choose one of: {}.", product.name, list(tiers));
         faults.add(Code::NoTierForQuantity, "/tier", detail);
         None
     }
@@ -145,16 +154,20 @@ impl EntitlementRequest {
         let purchased = date(faults, "/purchased", self.purchased.as_deref());
         let end = date(faults, "/end", self.end.as_deref());
         if purchased.is_some_and(|purchased| purchased > today) {
-            faults.add(Code::ValueInvalid, "/purchased", "This day is yet to come. Sell by a quote what is not sold yet.");
+            faults.add(
+                Code::ValueInvalid,
+                "/purchased",
+                "This day is in the future. Record the day of the sale, or sell with a quote.",
+            );
         }
         if purchased.zip(end).is_some_and(|(purchased, end)| end <= purchased) {
             faults.add(
                 Code::ValueInvalid,
                 "/end",
-                "This is the first day that is not covered: it must be later than `purchased`.",
+                "This is the first day that is not covered. It must be later than `purchased`.",
             );
         } else if end.is_some_and(|end| end > months_after(today, LONGEST_MONTHS)) {
-            faults.add(Code::ValueInvalid, "/end", "This is more than ten years ahead: check the year.");
+            faults.add(Code::ValueInvalid, "/end", "This is more than ten years ahead. Check the year.");
         }
         (purchased, end)
     }

@@ -1,4 +1,4 @@
-//! Verified evidence that an end customer belongs to a segment (R58, R59).
+//! Verified evidence that an end customer belongs to a segment, as the desk records it (R58, R59).
 
 use super::{RecordContext, in_order};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     policy::{Proof, Statement},
 };
 
-/// Verified evidence as sent.
+/// Verified evidence, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct EvidenceRequest {
@@ -23,8 +23,8 @@ pub struct EvidenceRequest {
 }
 
 impl EvidenceRequest {
-    /// The evidence under the reference `id`, with everything that the segment's proof asks for (R58, R59). Whoever sends
-    /// the same again has not verified it again.
+    /// The evidence with the reference `id`, or `None` with every fault added. It must have every statement that the segment's
+    /// proof requires (R58, R59). Sending the same record again is not a new verification.
     pub fn check(
         &self,
         id: &str,
@@ -46,7 +46,7 @@ impl EvidenceRequest {
                 Statement::Document => &self.document,
             };
             if given.as_deref().is_none_or(|given| given.trim().is_empty()) {
-                let detail = "The segment's proof asks for this.";
+                let detail = "The proof of this segment requires this member: add it.";
                 faults.add(Code::Required, format!("/{}", statement.as_str()), detail);
             }
         }
@@ -69,13 +69,13 @@ impl EvidenceRequest {
         });
         let record = again.cloned().unwrap_or(read);
         if record.verified_on > on.today() {
-            faults.add(Code::ValueInvalid, "/verified_on", "This day is yet to come.");
+            faults.add(Code::ValueInvalid, "/verified_on", "This day is in the future. Record the day of the verification.");
         }
         in_order(faults, "/expires", record.verified_on, record.expires);
         Some(record)
     }
 
-    /// The segment, with what proves it.
+    /// The segment, with the statements that its proof requires.
     fn segment<'p>(&self, policy: &'p Policy, faults: &mut Faults) -> Option<(&'p str, &'p [Statement])> {
         let provable = || {
             policy.segments.iter().filter_map(|segment| match &segment.proof {

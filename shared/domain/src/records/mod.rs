@@ -1,9 +1,9 @@
-//! What the vendor's staff bring in: enrolled partners (R4), verified evidence (R58, R59) and certificates (R91), cloud
-//! sites (R12, R31), and licences that were sold before. Everything may be missing, and nothing is trusted: a request
-//! becomes a record, or everything that is wrong with it is said.
+//! Records that the vendor's staff enter: enrolled partners (R4), verified evidence (R58, R59) and certificates (R91), cloud
+//! sites (R12, R31), and licences that were sold before this system. No member of a request is trusted: a request becomes a
+//! record, or every fault is reported.
 //!
-//! A record is sent as a whole. What is checked is given the record `before`, and answers it as it shall be at the same
-//! version: equal when nothing changed, and otherwise [advanced](Record::advance).
+//! A record is sent as a whole. A check takes the record `before` and returns the new one at the same version: equal when
+//! nothing changed, and otherwise to be [advanced](Record::advance).
 
 mod certificate;
 mod entitlement;
@@ -30,17 +30,17 @@ use crate::{
     license::Entitlement,
 };
 
-/// The most memberships, contacts or subscriptions of one record.
+/// The maximum number of memberships, contacts or subscriptions of one record.
 pub const MAX_ENTRIES: usize = 100;
 
-/// On whose word something is brought in, and when.
+/// Who enters a record, when, and under which policy.
 #[derive(Clone, Copy)]
 pub struct RecordContext<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
-    /// Who brings it in: the subject of their token.
+    /// The staff member: the subject of the token.
     pub by: &'a str,
-    /// The instant that the record says it was issued at; its day decides what has begun and ended.
+    /// The time of the request. The record states it as its time of issue, and its day is the current day of every check.
     pub at: Timestamp,
 }
 
@@ -50,9 +50,9 @@ impl RecordContext<'_> {
     }
 }
 
-/// What is brought in as a whole, again and again.
+/// A record that is sent as a whole, and may be sent repeatedly.
 pub trait Record: PartialEq {
-    /// Counts one more write.
+    /// Adds one to the version.
     fn advance(&mut self);
 }
 
@@ -68,13 +68,14 @@ macro_rules! records {
 
 records!(Partner, SegmentEvidence, TaxCertificate, Site, Entitlement);
 
-/// Whether this can be the reference of evidence or of a certificate: it stands in paths, and in what customers send.
+/// Whether a text can be the reference of evidence or of a certificate: 1 to 64 letters, digits, `.`, `-` or `_`, because
+/// references appear in paths and in requests.
 pub fn is_reference(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
 }
 
-/// The name of an organisation, as the issuer of its tokens gives it, without space around it: 1 to 120 characters that
-/// can be seen.
+/// The name of an organisation, as the issuer of its tokens writes it, without surrounding spaces: 1 to 120 visible characters,
+/// else `None`.
 pub fn organization(given: &str) -> Option<&str> {
     let given = given.trim();
     (!given.is_empty() && given.chars().count() <= 120 && given.chars().all(is_plain)).then_some(given)
@@ -82,13 +83,13 @@ pub fn organization(given: &str) -> Option<&str> {
 
 fn few(faults: &mut Faults, pointer: &str, entries: usize) {
     if entries > MAX_ENTRIES {
-        faults.add(Code::ValueInvalid, pointer, format!("There are more than {MAX_ENTRIES}."));
+        faults.add(Code::ValueInvalid, pointer, format!("There are more than {MAX_ENTRIES} entries. Remove some."));
     }
 }
 
 fn in_order(faults: &mut Faults, pointer: &str, from: Date, expires: Date) {
     if expires < from {
-        let detail = "This is the first day on which it no longer counts: it cannot be before the first on which it does.";
+        let detail = "This is the first day on which the record is no longer valid. It cannot be before its first valid day.";
         faults.add(Code::ValueInvalid, pointer, detail);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     form::{date, optional_date, required, text, unknown},
 };
 
-/// An enrolment as sent.
+/// An enrolment, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct PartnerRequest {
@@ -16,7 +16,7 @@ pub struct PartnerRequest {
     pub memberships: Vec<MembershipRequest>,
 }
 
-/// A membership as sent.
+/// A membership, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct MembershipRequest {
@@ -27,7 +27,8 @@ pub struct MembershipRequest {
 }
 
 impl PartnerRequest {
-    /// The enrolment of `organization`: in programmes of the policy, in one of them on a day (R4).
+    /// The enrolment of `organization`, or `None` with every fault added: in programmes of the policy, and in at most one of
+    /// them on any day (R4).
     pub fn check(
         &self,
         organization: &str,
@@ -44,7 +45,8 @@ impl PartnerRequest {
         for (i, later) in memberships.iter().flatten().enumerate() {
             let earlier = memberships.iter().flatten().take(i).position(|earlier| earlier.period().overlaps(&later.period()));
             if let Some(earlier) = earlier {
-                let detail = format!("It shares days with /memberships/{earlier}: end one of them before the other begins.");
+                let detail =
+                    format!("This membership shares days with /memberships/{earlier}. End one of them before the other begins.");
                 faults.add(Code::ValueInvalid, format!("/memberships/{i}"), detail);
             }
         }
@@ -62,7 +64,7 @@ impl MembershipRequest {
         let from = date(faults, &format!("{at}/from"), self.from.as_deref());
         let until = optional_date(faults, &format!("{at}/until"), self.until.as_deref());
         if from.zip(until.flatten()).is_some_and(|(from, until)| until <= from) {
-            let detail = "This is the first day on which it no longer counts: it must be later than `from`.";
+            let detail = "This is the first day after the membership. It must be later than `from`.";
             faults.add(Code::ValueInvalid, format!("{at}/until"), detail);
         }
         let Some(id) = &self.programme else { return required(faults, format!("{at}/programme")) };
@@ -76,7 +78,7 @@ impl MembershipRequest {
             None if programme.tiers.is_empty() => {}
             None => return required(faults, at_tier),
             Some(_) if programme.tiers.is_empty() => {
-                faults.add(Code::NotExpected, at_tier, "The programme has no tiers: leave it out.");
+                faults.add(Code::NotExpected, at_tier, "The programme has no tiers. Leave the tier out.");
                 return None;
             }
             Some(tier) if programme.tiers.contains(tier) => {}

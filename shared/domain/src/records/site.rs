@@ -1,4 +1,4 @@
-//! Cloud sites, with the people who may speak for them (R12, R31).
+//! Cloud sites, with their authorized contacts (R12, R31).
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
 const ROLES: [(&str, SiteRole); 3] =
     [("billing", SiteRole::Billing), ("technical", SiteRole::Technical), ("admin", SiteRole::Admin)];
 
-/// A cloud site as sent.
+/// A cloud site, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct SiteRequest {
@@ -22,7 +22,7 @@ pub struct SiteRequest {
     pub entitlements: Vec<String>,
 }
 
-/// An authorized contact as sent.
+/// An authorized contact, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct SiteContactRequest {
@@ -31,11 +31,12 @@ pub struct SiteContactRequest {
 }
 
 impl SiteRequest {
-    /// The site at `host`, with the people who may speak for it (R12), each in one of the three roles (R31).
+    /// The site at `host` with its authorized contacts (R12), each in one of the three roles (R31), or `None` with every fault
+    /// added.
     pub fn check(&self, host: &str, before: Option<&Site>, faults: &mut Faults) -> Option<Site> {
         let organization = text(faults, "/organization", self.organization.as_deref(), 120);
         if self.contacts.is_empty() {
-            faults.add(Code::Required, "/contacts", "Name at least one person who may speak for the site.");
+            faults.add(Code::Required, "/contacts", "A site needs at least one authorized contact: add one.");
         }
         few(faults, "/contacts", self.contacts.len());
         few(faults, "/entitlements", self.entitlements.len());
@@ -47,8 +48,10 @@ impl SiteRequest {
         for (i, given) in self.entitlements.iter().enumerate() {
             let sen = given.parse::<Sen>();
             let wrong = match &sen {
-                Err(_) => Some((Code::ValueInvalid, "This is not a support entitlement number, or it was mistyped.")),
-                Ok(sen) if !named.insert(sen.clone()) => Some((Code::NotExpected, "This number is here twice.")),
+                Err(_) => Some((Code::ValueInvalid, "This is not a support entitlement number. Check it for typing errors.")),
+                Ok(sen) if !named.insert(sen.clone()) => {
+                    Some((Code::NotExpected, "This number is in the list twice. Remove one of them."))
+                }
                 Ok(_) => None,
             };
             if let Some((code, detail)) = wrong {

@@ -1,4 +1,4 @@
-//! Checks a request as a whole: who buys for whom, in which currency, in which language, and what was accepted.
+//! Checks a request as a whole: the parties, the currency, the language, and what was accepted.
 
 use std::{fmt::Display, net::IpAddr};
 
@@ -23,20 +23,20 @@ use crate::{
     price::{Basis, ClaimStanding, Line, SegmentClaim},
 };
 
-/// Where a request came from, as far as the audit wants to know (R6).
+/// Where a request came from, as the audit records it (R6).
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// When it arrived.
     pub at: Timestamp,
-    /// The caller's address, when the gateway tells it.
+    /// The caller's IP address, when the gateway reports it.
     pub ip: Option<IpAddr>,
-    /// Who asked, if they signed in: the subject of their token.
+    /// The caller, if signed in: the subject of the token.
     pub subject: Option<String>,
 }
 
 impl Request {
-    /// Checks every rule and notes every fault; `Some` is an order without fault, as of the calendar day `today`. `facts`
-    /// are what the request [wants](Self::wants) to be known.
+    /// Checks every rule and adds every fault. `Some` is an order without faults, as of the calendar day `today`. `facts` are
+    /// the records that the request [wants](Self::wants).
     pub fn check(&self, policy: &Policy, facts: &Facts, origin: &Origin, today: Date, faults: &mut Faults) -> Option<Order> {
         let purchasing_for = self.purchasing_for(faults);
         let currency = self.currency(policy, faults);
@@ -85,7 +85,7 @@ impl Request {
             found.warn(
                 "technical_contact_is_reseller",
                 "/customer/technical_contact/email",
-                "The technical contact has your own address. The key goes to this person: name somebody at your customer, unless \
+                "The technical contact has your own address. The key goes to this person: name a person at your customer, unless \
                  you manage the licences for them.",
             );
         }
@@ -116,7 +116,7 @@ impl Request {
                 faults.add(
                     Code::ValueInvalid,
                     "/purchasing_for",
-                    "Say `customer` when you buy for somebody else, `self` when you buy for your own organisation.",
+                    "This is not a known value. Write `customer` to buy for a customer, `self` to buy for your own organisation.",
                 );
                 None
             }
@@ -124,7 +124,7 @@ impl Request {
         }
     }
 
-    /// The reseller: present exactly when the buyer buys for a customer (R19). The outer `None` is a fault.
+    /// The reseller, present exactly when the buyer buys for a customer (R19). The outer `None` is a fault.
     fn reseller(&self, purchasing_for: Option<PurchasingFor>, policy: &Policy, faults: &mut Faults) -> Option<Option<Party>> {
         match (purchasing_for, &self.reseller) {
             (Some(PurchasingFor::Customer), Some(reseller)) => {
@@ -132,7 +132,7 @@ impl Request {
                     faults.add(
                         Code::NotExpected,
                         "/reseller/technical_contact",
-                        "The technical contact is the customer's: move it to /customer.",
+                        "A reseller has no technical contact. Move it to /customer.",
                     );
                 }
                 reseller.check("/reseller", policy, faults).map(Some)
@@ -142,7 +142,7 @@ impl Request {
                 faults.add(
                     Code::NotExpected,
                     "/reseller",
-                    "You buy for yourself, so there is no reseller. Leave it out, or set `purchasing_for` to `customer`.",
+                    "An order for your own organisation has no reseller. Leave it out, or set `purchasing_for` to `customer`.",
                 );
                 None
             }
@@ -160,24 +160,30 @@ impl Request {
             faults.add(
                 Code::CurrencyNotOffered,
                 "/currency",
-                format!("Prices are in {}. Choose one of these.", offered.join(", ")),
+                format!("There are no prices in this currency. Choose one of: {}.", offered.join(", ")),
             );
         }
         currency
     }
 
-    /// Any language tag is welcome: what the vendor does not speak is answered in the vendor's default (R115), with a warning.
+    /// The language of letters and documents. A well-formed tag of a language without texts gives the vendor's default language
+    /// (R115) and a warning.
     fn locale(&self, policy: &Policy, found: &mut Findings<'_>) -> Option<String> {
         let default = policy.wording.default_language();
         let Some(tag) = &self.locale else { return Some(default.to_owned()) };
         if !(2..=35).contains(&tag.len()) || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            found.faults.add(Code::ValueInvalid, "/locale", "Give a language tag such as `en` or `ja-JP`, or leave it out.");
+            found.faults.add(
+                Code::ValueInvalid,
+                "/locale",
+                "This is not a language tag. Write one such as `en` or `ja-JP`, or leave it out.",
+            );
             return None;
         }
         let offered = policy.wording.offered(tag);
         if offered.is_none() {
             let languages = form::list(policy.wording.languages().map(|language| format!("`{language}`")));
-            let detail = format!("There are no texts in this language: you are answered in `{default}`. There are: {languages}.");
+            let detail =
+                format!("There are no texts in this language: letters and documents are in `{default}`. Available: {languages}.");
             found.warn("locale_not_offered", "/locale", detail);
         }
         Some(offered.unwrap_or(default).to_owned())
@@ -245,13 +251,13 @@ impl AddressRequest {
     }
 }
 
-/// The standing of whoever is billed. A member buys at its price for itself: who is signed in for one organisation, and has
-/// another one billed, sells as anybody does (R36, R55).
+/// The channel standing of the billed organisation. A member's discount is for its own purchases: a caller that is signed in
+/// for one organisation and bills another one has no standing (R36, R55).
 fn standing(facts: &Facts, bill_to: Option<&Party>, today: Date, found: &mut Findings<'_>) -> ChannelStatus {
     let why = match (&facts.partner, &facts.organization, bill_to) {
         (None, None, _) | (_, _, None) => return ChannelStatus::Unaffiliated,
         (Some(Partner { name, .. }), _, Some(bill_to)) if LegalName::new(name) != LegalName::new(&bill_to.company) => {
-            format!("You are signed in for {name}, and another organisation is billed")
+            format!("You are signed in for {name}, but another organisation is billed")
         }
         (Some(partner), _, Some(_)) => match partner.status(today) {
             ChannelStatus::Unaffiliated => format!("{} is in no programme today", partner.name),
@@ -263,7 +269,7 @@ fn standing(facts: &Facts, bill_to: Option<&Party>, today: Date, found: &mut Fin
     ChannelStatus::Unaffiliated
 }
 
-/// Why a person must look first, as far as lines and claims tell.
+/// The reasons for a review that follow from lines, claims and notes.
 fn review(lines: &[Line], segments: &[SegmentClaim], notes: Option<&str>) -> Vec<ReviewReason> {
     let words = notes.unwrap_or_default().to_lowercase();
     let coterm = lines.iter().any(|line| line.order.kind == LineKind::Coterm)

@@ -1,5 +1,5 @@
-//! What a request claims: that the end customer belongs to a segment (R58–R60), that the buyer owes no tax (R91). A claim
-//! that does not hold is no fault: list price and full tax apply, and a warning says why.
+//! The claims of a request: that the end customer belongs to a segment (R58–R60), that the buyer is free from tax (R91). A
+//! claim that does not hold is not a fault: list price and full tax apply, and a warning states why.
 
 use jiff::civil::Date;
 
@@ -19,21 +19,25 @@ use crate::{
     tax::TaxClaim,
 };
 
-/// What is known when claims are judged.
+/// What claims are judged with.
 #[derive(Clone, Copy)]
 pub(super) struct Claiming<'c> {
     pub(super) policy: &'c Policy,
     pub(super) facts: &'c Facts,
-    /// The end customer, as far as it could be read.
+    /// The end customer; `None` when it could not be read.
     pub(super) customer: Option<&'c Party>,
     pub(super) today: Date,
 }
 
 impl Request {
-    /// The claimed segments; `None` when one of them is no segment of the vendor's.
+    /// The claimed segments; `None` when one of them is not a segment of the policy.
     pub(super) fn segment_claims(&self, claiming: &Claiming<'_>, found: &mut Findings<'_>) -> Option<Vec<SegmentClaim>> {
         if self.segments.len() > MAX_SEGMENTS {
-            found.faults.add(Code::ValueInvalid, "/segments", format!("Claim up to {MAX_SEGMENTS} segments."));
+            found.faults.add(
+                Code::ValueInvalid,
+                "/segments",
+                format!("These are too many segments. Claim at most {MAX_SEGMENTS}."),
+            );
             return None;
         }
         let mut claims: Option<Vec<SegmentClaim>> = Some(Vec::new());
@@ -42,7 +46,11 @@ impl Request {
             let twice =
                 read.as_ref().zip(claims.as_ref()).is_some_and(|(it, all)| all.iter().any(|known| known.segment == it.segment));
             if twice {
-                found.faults.add(Code::NotExpected, format!("/segments/{i}/segment"), "This segment is claimed twice.");
+                found.faults.add(
+                    Code::NotExpected,
+                    format!("/segments/{i}/segment"),
+                    "This segment is claimed twice. Remove one of the claims.",
+                );
             }
             claims = claims.zip(read).map(|(mut claims, claim)| {
                 claims.push(claim);
@@ -52,7 +60,7 @@ impl Request {
         claims
     }
 
-    /// The certificates that count for the buyer on a day.
+    /// The buyer's certificates that are valid on a day.
     pub(super) fn tax_claims(
         &self,
         policy: &Policy,
@@ -79,7 +87,7 @@ impl Request {
                 Some(_) => found.warn(
                     "vat_pending",
                     "/tax/vat_id",
-                    "We have not confirmed yet that this VAT id is yours, so VAT is charged. Once we have, revise the quote, and it is not.",
+                    "We have not confirmed yet that this VAT id is yours, so VAT is charged. Revise the quote after the confirmation.",
                 ),
             }
         }
@@ -99,7 +107,7 @@ impl Request {
                 None => found.warn(
                     "certificate_not_valid",
                     "/tax/certificate",
-                    "We have no certificate of this name that counts for you, here and today. Tax is charged; send us the certificate.",
+                    "No certificate with this reference is valid for you, here and today, so tax is charged. Send us the certificate.",
                 ),
             }
         }
@@ -116,7 +124,7 @@ impl SegmentRequest {
         let claimable = |segment: &&crate::policy::Segment| matches!(segment.proof, Proof::Evidence(_));
         let Some(segment) = policy.segment(id).filter(claimable) else {
             let known: Vec<_> = policy.segments.iter().filter(claimable).map(|segment| &*segment.id).collect();
-            let detail = format!("There is no such segment to claim. There are: {}.", known.join(", "));
+            let detail = format!("There is no such segment to claim. Choose one of: {}.", known.join(", "));
             faults.add(Code::SegmentUnknown, at("segment"), detail);
             return None;
         };
@@ -137,7 +145,7 @@ impl SegmentRequest {
         if standing == ClaimStanding::Incomplete {
             let missing = list(missing.iter().map(|statement| format!("`{}`", statement.as_str())));
             let name = &segment.name;
-            let detail = format!("There is no discount for `{id}` ({name}) yet. To claim it, also say {missing}.");
+            let detail = format!("There is no discount for `{id}` ({name}) yet. To claim it, add {missing}.");
             found.warn(EVIDENCE_MISSING, format!("/segments/{index}"), detail);
         }
         Some(SegmentClaim { segment: id.clone(), evidence, registration_number, country, document, standing })
@@ -154,7 +162,7 @@ impl SegmentRequest {
 }
 
 impl Statement {
-    /// The member of a claim that states it.
+    /// The member of a claim that makes this statement.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RegistrationNumber => "registration_number",

@@ -1,4 +1,4 @@
-//! What the rules must know about the world to judge a request: a handler reads what is [`Wanted`] and brings [`Facts`].
+//! The records that a request is judged with: a handler reads what is [`Wanted`] and passes the [`Facts`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,53 +12,53 @@ use crate::{
     policy::LineKind,
 };
 
-/// What a request names, and somebody must look up. Most requests name nothing.
+/// The records that a request names and that a handler must read. Most requests name none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Entitlements.
+    /// Entitlements, by number.
     pub entitlements: BTreeSet<Sen>,
-    /// Segment evidence.
+    /// Segment evidence, by reference.
     pub evidence: BTreeSet<String>,
-    /// Tax certificates.
+    /// Tax certificates, by reference.
     pub certificates: BTreeSet<String>,
     /// Cloud sites, by host.
     pub sites: BTreeSet<String>,
-    /// Government subscriptions that an end customer may have only one of: product and licensee (R106).
+    /// Government subscriptions, by product and licensee: an end customer may have only one to each product (R106).
     pub government_subscriptions: BTreeSet<(String, String)>,
 }
 
-/// What is on record. What was wanted and is not here does not exist.
+/// The records that exist. A wanted record that is absent here does not exist.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// The organisation of whoever signed in, as the issuer of their token names it.
+    /// The organisation of the signed-in caller, as the issuer of the token names it.
     pub organization: Option<String>,
     /// That organisation, if it is enrolled (R4).
     pub partner: Option<Partner>,
-    /// Entitlements.
+    /// Entitlements, by number.
     pub entitlements: BTreeMap<Sen, Entitlement>,
-    /// Segment evidence, by its reference.
+    /// Segment evidence, by reference.
     pub evidence: BTreeMap<String, SegmentEvidence>,
-    /// Tax certificates, by their reference.
+    /// Tax certificates, by reference.
     pub certificates: BTreeMap<String, TaxCertificate>,
     /// Cloud sites, by host.
     pub sites: BTreeMap<String, Site>,
-    /// Government subscriptions.
+    /// The wanted government subscriptions.
     pub government_subscriptions: Vec<GovernmentSubscription>,
 }
 
 impl Wanted {
-    /// Whether nothing needs to be looked up.
+    /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl Request {
-    /// What must be looked up to judge this request.
+    /// The records that must be read to judge this request. A request that is too long wants none, because it is refused.
     pub fn wants(&self, policy: &Policy) -> Wanted {
         let mut wanted = Wanted::default();
         if self.lines.len() > MAX_LINES || self.segments.len() > MAX_SEGMENTS {
-            // It will be refused, whatever there is.
+            // The request is refused, whatever is on record.
             return wanted;
         }
         for line in &self.lines {

@@ -1,12 +1,12 @@
-//! What is found out about a request while it is checked.
+//! The faults and warnings of a request.
 
 use crate::{fault::Faults, order::Warning};
 
-/// What is found out about a request while it is judged.
+/// The faults and warnings that a check adds.
 pub(super) struct Findings<'f> {
-    /// What is wrong with it.
+    /// What is wrong with the request.
     pub(super) faults: &'f mut Faults,
-    /// What is odd, but allowed.
+    /// What is unusual but allowed.
     pub(super) warnings: Vec<Warning>,
 }
 

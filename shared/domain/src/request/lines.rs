@@ -1,4 +1,4 @@
-//! The lines of a request: what each says, whether the buyer may ask for it, and what it costs.
+//! The lines of a request: reads each one, checks whether the buyer may order it, and prices it.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ use crate::{
     price::{self, Basis, Held, Line, LineNote, MigrationRefusal, OrderLine},
 };
 
-/// What is known when lines are judged. Without a currency nothing has a price, and all else is still judged.
+/// What lines are judged with. Without a currency no line has a price, but every other rule is still checked.
 pub(super) struct Judging<'j> {
     pub(super) policy: &'j Policy,
     pub(super) facts: &'j Facts,
@@ -35,21 +35,25 @@ pub(super) struct Judging<'j> {
     pub(super) licensee: Option<&'j str>,
 }
 
-/// A line as far as it could be read.
+/// The result of reading a line.
 enum Read {
-    /// Priced.
+    /// The line is priced.
     Line(Box<Line>),
-    /// Nothing of it is to be sold, and that is no fault: a co-term to a date that it already reaches (R42).
+    /// The line is left out without a fault: a co-term to a date that the entitlement already covers (R42).
     Excluded,
-    /// Faults are noted.
+    /// The line has faults, which are added.
     Faulty,
 }
 
 impl Request {
-    /// The priced lines; `None` when anything is wrong with one of them.
+    /// The priced lines; `None` when one of them has a fault.
     pub(super) fn lines(&self, judging: &Judging<'_>, found: &mut Findings<'_>) -> Option<Vec<Line>> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            found.faults.add(Code::LineCount, "/lines", format!("A quote has 1 to {MAX_LINES} lines."));
+            found.faults.add(
+                Code::LineCount,
+                "/lines",
+                format!("A quote has 1 to {MAX_LINES} lines. Add lines, or divide them among several quotes."),
+            );
             return None;
         }
         let mut lines = Vec::new();
@@ -66,19 +70,19 @@ impl Request {
             found.faults.add(
                 Code::CotermDateInvalid,
                 "/lines",
-                "Every line ends on that date or later already: there is nothing to buy.",
+                "Every line ends on that date or later already, so nothing is left to order. Choose a later date.",
             );
         }
         faulty |= !self.agree(&lines, judging, found.faults);
         (!faulty && !lines.is_empty()).then(|| lines.into_iter().map(|(_, line)| line).collect())
     }
 
-    /// Whether the lines may stand on one order.
+    /// Whether the lines may be on one order.
     fn agree(&self, lines: &[(usize, Line)], judging: &Judging<'_>, faults: &mut Faults) -> bool {
         let mut agree = true;
         let monthly = |line: &Line| line.deployment == Deployment::MonthlyCloud;
         if lines.iter().any(|(_, line)| monthly(line)) && !lines.iter().all(|(_, line)| monthly(line)) {
-            let detail = "Monthly cloud is ordered by itself: make it a quote of its own.";
+            let detail = "Monthly cloud cannot be on one order with other products. Request a separate quote for it.";
             faults.add(Code::MixedBillingPeriods, "/lines", detail);
             agree = false;
         }
@@ -88,7 +92,7 @@ impl Request {
         if !lines.iter().any(|(_, line)| days(line) >= 365) {
             for (i, line) in lines.iter().filter(|(_, line)| short(line)) {
                 let detail = format!(
-                    "It would cover {} days. A co-term covers at least {least}, unless another line covers twelve months.",
+                    "This co-term would cover {} days. Cover at least {least}, or add a line that covers twelve months.",
                     days(line)
                 );
                 faults.add(Code::CotermDateInvalid, format!("/lines/{i}/until"), detail);
@@ -123,7 +127,11 @@ impl LineRequest {
         let kind = self.kind(index, faults);
         let held = kind.filter(|kind| *kind != LineKind::New).map(|_| self.held(index, judging, named, faults));
         if kind == Some(LineKind::New) && self.sen.is_some() {
-            faults.add(Code::NotExpected, at("sen"), "A new licence gets a new number: leave it out, or order a renewal.");
+            faults.add(
+                Code::NotExpected,
+                at("sen"),
+                "A new licence gets a new number. Leave this number out, or order a renewal.",
+            );
         }
         let entitlement = held.flatten();
         let product = self.product(index, kind, entitlement, judging.policy, faults);
@@ -141,7 +149,7 @@ impl LineRequest {
         let rest = (kind, months, until, missing, &judging.basis);
         let (Some(product), Some(users), Some(edition)) = (product, users, edition) else { return Read::Faulty };
         let (Some(kind), Some(months), Some(until), false, Some(basis)) = rest else {
-            // What can be said about the price without the rest is said with it.
+            // Faults of the price that do not depend on the missing members are reported together with them.
             let priced = judging.basis.as_ref().map(|basis| price::list(product, edition.as_deref(), users, basis));
             if let Some(Err(unavailable)) = priced {
                 faults.add(unavailable.code, at(unavailable.member), unavailable.detail);
@@ -156,7 +164,8 @@ impl LineRequest {
         if let (LineKind::Coterm, Some(held), Some(until)) = (kind, &held, until)
             && held.end >= until
         {
-            let detail = format!("It ends on {} already. It is left out: nothing is shortened or credited.", held.end);
+            let detail =
+                format!("This entitlement ends on {} already. The line is left out: nothing is shortened or credited.", held.end);
             found.warn("coterm_excluded", format!("/lines/{index}"), detail);
             return Read::Excluded;
         }
@@ -181,13 +190,13 @@ impl LineRequest {
         let read = kind.parse().ok();
         if read.is_none() {
             let known = LineKind::ALL.map(|kind| format!("`{}`", kind.as_str()));
-            faults.add(Code::KindNotOffered, at, format!("There is no such kind of line. There are: {}.", known.join(", ")));
+            faults.add(Code::KindNotOffered, at, format!("There is no such kind of line. Choose one of: {}.", known.join(", ")));
         }
         read
     }
 
-    /// The entitlement that the line is about, if whoever asks knows it (R28). What does not exist and what is another's
-    /// is one answer.
+    /// The entitlement that the line changes, if the caller proves knowledge of it (R28). The refusal is the same for an
+    /// entitlement that does not exist and for another customer's.
     fn held<'j>(
         &self,
         index: usize,
@@ -198,13 +207,14 @@ impl LineRequest {
         let at = format!("/lines/{index}/sen");
         let Some(sen) = &self.sen else { return required(faults, at) };
         let Ok(sen) = sen.parse::<Sen>() else {
-            // Without its check character it names nothing of anybody's: to say so tells nobody what there is.
-            let detail = "This is not an entitlement number such as SEN-4MRX7-PQ2HVW: check it for typing errors.";
+            // A number with a wrong check character is no entitlement's number, so this refusal does not reveal which
+            // entitlements exist.
+            let detail = "This is not an entitlement number such as SEN-4MRX7-PQ2HVW. Check it for typing errors.";
             faults.add(Code::EntitlementNotMatched, at, detail);
             return None;
         };
         if !named.insert(sen.clone()) {
-            faults.add(Code::NotExpected, at, "Another line names this entitlement: order one change of it at a time.");
+            faults.add(Code::NotExpected, at, "Another line names this entitlement. Order one change of it at a time.");
             return None;
         }
         let Some(entitlement) = self.known(&sen, judging) else {
@@ -213,7 +223,7 @@ impl LineRequest {
             return None;
         };
         if entitlement.is_closed() {
-            let detail = "It has moved to the cloud, or its money went back: nothing more can be ordered for it.";
+            let detail = "This entitlement has moved to the cloud or was refunded. Order a new one instead.";
             faults.add(Code::EntitlementEnded, at, detail);
             return None;
         }
@@ -250,19 +260,19 @@ impl LineRequest {
             }
             (Some(id), _, _) => id,
             (None, Some(entitlement), _) => &entitlement.product,
-            // Whatever the line is to do, it is about something that they have.
+            // Any kind but `new` takes the product from the entitlement.
             (None, None, kind) if kind.is_some_and(|kind| kind != LineKind::New) || self.sen.is_some() => return None,
             (None, None, _) => return required(faults, at),
         };
         let product = policy.product(id);
         if product.is_none() {
             let known: Vec<_> = policy.products.keys().map(String::as_str).collect();
-            faults.add(Code::ProductUnknown, at, format!("There is no such product. There are: {}.", known.join(", ")));
+            faults.add(Code::ProductUnknown, at, format!("There is no such product. Choose one of: {}.", known.join(", ")));
         }
         product
     }
 
-    /// The users; those that they have, where nothing is said about it.
+    /// The users; when absent, those of the entitlement.
     fn users(
         &self,
         index: usize,
@@ -280,8 +290,8 @@ impl LineRequest {
                 let positive = u32::try_from(users).ok().filter(|&users| users > 0);
                 if positive.is_none() {
                     let detail = match users {
-                        ..=0 => "Give the number of users as a whole number, 1 or more.",
-                        _ => "This number is too large.",
+                        ..=0 => "This is not a number of users. Write a whole number, 1 or more.",
+                        _ => "This number is too large. Order fewer users.",
                     };
                     faults.add(Code::QuantityInvalid, at, detail);
                 }
@@ -290,7 +300,7 @@ impl LineRequest {
         }
     }
 
-    /// The outer `None` is a fault; the inner, a product without editions.
+    /// The edition. The outer `None` is a fault, the inner one a product without editions.
     fn edition(
         &self,
         index: usize,
@@ -306,14 +316,14 @@ impl LineRequest {
         }
         let known: Vec<_> = product.editions.iter().map(|edition| &*edition.id).collect();
         let detail = match known.is_empty() {
-            true => format!("{} has no editions. Leave it out.", product.name),
-            false => format!("{} comes in these editions: {}.", product.name, known.join(", ")),
+            true => format!("{} has no editions. Leave the edition out.", product.name),
+            false => format!("{} has no such edition. Choose one of: {}.", product.name, known.join(", ")),
         };
         faults.add(Code::EditionUnknown, format!("/lines/{index}/edition"), detail);
         None
     }
 
-    /// Months of the term; 0 where a date says when it ends, or where the end stays.
+    /// The months of the term; 0 when a date sets the end, or when the end does not change.
     fn months(&self, index: usize, product: &Product, kind: LineKind, faults: &mut Faults) -> Option<u32> {
         let at = format!("/lines/{index}/term_months");
         let by_date = match kind {
@@ -325,8 +335,10 @@ impl LineRequest {
             (None, _) if by_date => Some(0),
             (Some(_), _) if by_date => {
                 let detail = match kind {
-                    LineKind::Upgrade => "An upgrade keeps the end that there is. Leave it out, or order `renew_and_upgrade`.",
-                    _ => "A date says when it ends. Leave the months out.",
+                    LineKind::Upgrade => {
+                        "An upgrade does not change the end. Leave the months out, or order `renew_and_upgrade`."
+                    }
+                    _ => "The end of this line is a date. Leave the months out.",
                 };
                 faults.add(Code::NotExpected, at, detail);
                 None
@@ -339,7 +351,11 @@ impl LineRequest {
                 let months = u32::try_from(months).ok().filter(|months| offered.contains(months));
                 if months.is_none() {
                     let offered: Vec<_> = offered.iter().map(u32::to_string).collect();
-                    let detail = format!("{} is sold for {} months.", product.name, offered.join(", "));
+                    let detail = format!(
+                        "{} is not sold for this term. Choose one of these numbers of months: {}.",
+                        product.name,
+                        offered.join(", ")
+                    );
                     faults.add(Code::TermNotOffered, at, detail);
                 }
                 months
@@ -347,7 +363,7 @@ impl LineRequest {
         }
     }
 
-    /// The outer `None` is a fault.
+    /// The end date. The outer `None` is a fault.
     fn until(&self, index: usize, kind: Option<LineKind>, faults: &mut Faults) -> Option<Option<Date>> {
         let at = format!("/lines/{index}/until");
         let dated = matches!(kind, Some(LineKind::Coterm | LineKind::RenewAndUpgrade));
@@ -355,23 +371,27 @@ impl LineRequest {
             None if kind == Some(LineKind::Coterm) => required(faults, at),
             None => Some(None),
             Some(_) if kind.is_some() && !dated => {
-                faults.add(Code::NotExpected, at, "Only a co-term, and an upgrade with a renewal, end on a date of your choice.");
+                faults.add(
+                    Code::NotExpected,
+                    at,
+                    "A line of this kind has no end date. Leave it out, or order `coterm` or `renew_and_upgrade`.",
+                );
                 None
             }
             Some(text) => {
                 let date = text.parse().ok();
                 if date.is_none() {
-                    faults.add(Code::ValueInvalid, at, "Write the date as 2027-06-30.");
+                    faults.add(Code::ValueInvalid, at, "This is not a date. Write it as 2027-06-30.");
                 }
                 date.map(Some)
             }
         }
     }
 
-    /// Whether the end customer has this government product already (R106).
+    /// Adds a fault if the end customer has a subscription to this government product already (R106).
     fn only_one(&self, index: usize, product: &Product, kind: LineKind, judging: &Judging<'_>, faults: &mut Faults) {
-        let held = |holding: &GovernmentSubscription| {
-            judging.licensee.is_some_and(|licensee| holding.covers(&product.id, licensee, judging.today))
+        let held = |subscription: &GovernmentSubscription| {
+            judging.licensee.is_some_and(|licensee| subscription.covers(&product.id, licensee, judging.today))
         };
         if kind == LineKind::New && judging.facts.government_subscriptions.iter().any(held) {
             subscription_exists(faults, index);
@@ -408,9 +428,9 @@ impl LineRequest {
     }
 }
 
-/// Whether this address proves knowledge of an entitlement (R28, R31): it is an accepted contact's, or an authorized
-/// contact's of the cloud site that the entitlement belongs to. A site speaks for nothing that another customer has, whatever
-/// its record names.
+/// Whether an e-mail address proves knowledge of an entitlement (R28, R31): the address is an accepted contact's, or an
+/// authorized contact's of the cloud site that the entitlement belongs to. A site proves nothing for an entitlement of another
+/// customer, even if the site's record names it.
 pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, policy: &Policy) -> bool {
     let accepted = policy.bounds.accepted_contacts.iter().any(|accepted| match accepted {
         AcceptedContact::Technical => entitlement.technical_contact.email == *email,
@@ -423,17 +443,18 @@ pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, poli
     accepted || site.is_some_and(|site| belongs(site) && site.authorizes(email))
 }
 
-/// Whether the buyer may be sold this at all. Nobody else learns what is there of it.
+/// Whether the product may be sold to this buyer. If not, the refusal reveals nothing about existing subscriptions.
 fn may_sell(index: usize, product: &Product, judging: &Judging<'_>, faults: &mut Faults) -> bool {
     let at = format!("/lines/{index}/product");
     match product.deployment {
         Deployment::MonthlyCloud if judging.resold => {
-            let detail = format!("{} is for direct customers. Order annual cloud for your customer.", product.name);
+            let detail = format!("{} is sold only to direct customers. Order annual cloud for your customer.", product.name);
             faults.add(Code::MonthlyCloudNotResellable, at, detail);
             false
         }
         Deployment::GovernmentCloud if !may_be_sold_by(judging.channel, product, judging.policy) => {
-            let detail = format!("{} is not sold here. Reach out to us, and we will bring you together.", product.name);
+            let detail =
+                format!("{} is sold only by an appointed aggregator. Contact us, and we connect you with one.", product.name);
             faults.add(Code::GovFamilyNotSelfService, at, detail);
             false
         }
@@ -442,6 +463,7 @@ fn may_sell(index: usize, product: &Product, judging: &Judging<'_>, faults: &mut
 }
 
 fn subscription_exists(faults: &mut Faults, index: usize) {
-    let detail = "The customer has one subscription to this product, for all its instances. Add an instance, or upgrade it.";
+    let detail =
+        "The customer's subscription to this product covers all its instances. Add an instance, or upgrade the subscription.";
     faults.add(Code::SubscriptionExists, format!("/lines/{index}/product"), detail);
 }

@@ -1,5 +1,5 @@
-//! A quote request: nothing of it is trusted. [`Request::check`] turns the request into an [`Order`](crate::order::Order),
-//! or reports everything that is wrong with it.
+//! A quote request. No member of it is trusted: [`Request::check`] turns the request into an [`Order`](crate::order::Order), or
+//! reports everything that is wrong with it.
 
 mod check;
 mod claims;

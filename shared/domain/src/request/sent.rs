@@ -1,4 +1,4 @@
-//! A quote request as it is sent, member by member. `None` is a member that is absent or unreadable.
+//! A quote request as it is sent. A member that is absent or unreadable is `None`.
 
 use crate::form::ContactRequest;
 
@@ -8,7 +8,7 @@ pub const MAX_SEGMENTS: usize = 20;
 /// The most lines that one quote can hold. A hundred lines still fit on a document, and in one stored item.
 pub const MAX_LINES: usize = 100;
 
-/// What was sent, member by member; `None` is a member that was absent or unreadable.
+/// A quote request as it was sent. A member that was absent or unreadable is `None`.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct Request {
@@ -25,7 +25,7 @@ pub struct Request {
     pub locale: Option<String>,
 }
 
-/// An organisation as it was sent.
+/// An organisation, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct PartyRequest {
@@ -35,7 +35,7 @@ pub struct PartyRequest {
     pub technical_contact: Option<ContactRequest>,
 }
 
-/// An address as sent.
+/// An address, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct AddressRequest {
@@ -46,7 +46,7 @@ pub struct AddressRequest {
     pub country: Option<String>,
 }
 
-/// A line as sent.
+/// A line, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct LineRequest {
@@ -62,7 +62,7 @@ pub struct LineRequest {
     pub migrates_from: Option<String>,
 }
 
-/// A claim of a segment as sent (R58, R59).
+/// A claim of a segment, as sent (R58, R59).
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct SegmentRequest {
@@ -73,7 +73,7 @@ pub struct SegmentRequest {
     pub document: Option<String>,
 }
 
-/// The buyer's certificates as sent (R91).
+/// The buyer's certificates, as sent (R91).
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct TaxRequest {
@@ -81,7 +81,7 @@ pub struct TaxRequest {
     pub certificate: Option<String>,
 }
 
-/// Which versions of which texts were accepted.
+/// The versions of the legal texts that were accepted, as sent.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct AcceptRequest {

@@ -63,14 +63,14 @@ impl Reader<'_> {
             Some((self.one_of(RENEWALS, "term of an upgrade", &raw.term, &UPGRADE_TERMS)?, days))
         });
         let coterm = self.section::<RawCoterm>(&mut file, "coterm").map(|raw| {
-            // From four years on, a day more can cost less: whole years count as 365 days each, even over 29 February.
+            // Beyond four years one more day can cost less, because a whole year counts 365 days even over 29 February.
             let months = self.within(RENEWALS, "months until a co-term ends", &raw.max_months, 1..=48);
             (months, self.within(RENEWALS, "days that a co-term covers", &raw.min_days, 0..=MAX_DAYS))
         });
         let downgrade = self.section::<RawDowngrade>(&mut file, "downgrade");
         let window = downgrade.map(|raw| self.within(RENEWALS, "days before the end", &raw.window_days, 0..=MAX_DAYS));
         let lookup = self.section::<RawLookup>(&mut file, "lookup").map(|raw| {
-            self.not_empty(RENEWALS, &raw.accepted_contacts, "name whose address is accepted, such as [\"technical\"]");
+            self.not_empty(RENEWALS, &raw.accepted_contacts, "name the accepted contacts, such as [\"technical\"]");
             self.all_of(RENEWALS, "contact", raw.accepted_contacts.get_ref(), &CONTACTS)
         });
         self.close(file);

@@ -1,4 +1,4 @@
-//! `catalogue.toml`: what is sold, how, and when.
+//! Reads `catalogue.toml`: the products, their kinds of order, and the days of sale.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,10 +24,10 @@ const DEPLOYMENTS: [(&str, Deployment); 5] = [
     ("government_cloud", Deployment::GovernmentCloud),
 ];
 
-/// What products are taxed as, unless they say otherwise.
+/// The tax category of products that set none.
 pub(super) const STANDARD: &str = "standard";
 
-/// What products are taxed as that have no tax anywhere: the one category without a rate.
+/// The tax category of products without tax anywhere: the only category without a rate.
 pub(super) const UNTAXED: &str = "untaxed";
 
 #[derive(Deserialize)]
@@ -58,16 +58,16 @@ struct RawEdition {
     name: Text,
 }
 
-/// The products, as far as they could be read.
+/// The products that could be read.
 ///
-/// A product in which something is wrong is among them, or every file that names it would be blamed for it.
+/// A product with a mistake is included. Otherwise every file that names the product would get a mistake too.
 #[derive(Default)]
 pub(super) struct Catalogue {
-    /// By id, each with its place in the file.
+    /// The products by id, each with its place in the file.
     pub(super) products: BTreeMap<String, (Product, Place)>,
-    /// The tax categories, and where products say that they have each; one that does not say, at its id.
+    /// The tax categories, each with its places in the products. The place of a product without a category is its id.
     pub(super) tax_categories: BTreeMap<String, Vec<Place>>,
-    /// Whether these are all. If not, nothing is blamed for naming what is not among them.
+    /// Whether every product could be read. If not, naming an unknown product is no mistake.
     pub(super) whole: bool,
 }
 
@@ -81,7 +81,7 @@ impl Catalogue {
         self.products.values().map(|(product, _)| product)
     }
 
-    /// The families of the products that have a deployment; of all, when none is asked for.
+    /// The families of the products with a deployment; of all products for `None`.
     pub(super) fn families(&self, of: Option<Deployment>) -> BTreeSet<&str> {
         let products = self.iter().filter(|product| of.is_none_or(|of| product.deployment == of));
         products.map(|product| product.family.as_str()).collect()
@@ -99,20 +99,20 @@ impl Reader<'_> {
         let entries = self.entries::<RawProduct>(&mut file, "product");
         self.close(file);
         if entries.whole && entries.read.is_empty() {
-            self.mistake(CATALOGUE, None, "nothing is sold: add a [[product]]");
+            self.mistake(CATALOGUE, None, "there is no product: add a [[product]]");
         }
         let mut catalogue = Catalogue { whole: entries.whole, ..Catalogue::default() };
         for raw in entries.read {
             let place = raw.id.span();
             if catalogue.products.contains_key(raw.id.get_ref()) {
-                let what = format!("product `{}` is here twice: ids are unique", raw.id.get_ref());
+                let what = format!("product `{}` is defined twice: give one of them another id", raw.id.get_ref());
                 self.mistake(CATALOGUE, Some(place), what);
                 continue;
             }
             let category = raw.tax_category.clone().unwrap_or_else(|| Spanned::new(place.clone(), STANDARD.to_owned()));
             let sound = self.id(CATALOGUE, &category, '_');
             let places = catalogue.tax_categories.entry(category.get_ref().clone()).or_default();
-            // What is no id has been reported: nobody should add a rate for it.
+            // A text that is not an id was reported. A missing rate for it is not reported too.
             places.extend(sound.then(|| category.span()));
             match self.product(raw) {
                 Some(product) => _ = catalogue.products.insert(product.id.clone(), (product, place)),
@@ -122,7 +122,7 @@ impl Reader<'_> {
         catalogue
     }
 
-    /// `None` only when it is unknown how the product is delivered.
+    /// Reads a product; `None` only when its deployment is unknown.
     fn product(&mut self, raw: RawProduct) -> Option<Product> {
         self.id(CATALOGUE, &raw.id, '-');
         for id in raw.family.iter().chain(raw.editions.iter().map(|edition| &edition.id)) {
@@ -156,16 +156,16 @@ impl Reader<'_> {
         })
     }
 
-    /// What may be ordered, and on which days.
+    /// Reads the kinds of order and their days of sale.
     fn sales(&mut self, raw: &RawProduct, deployment: Option<Deployment>) -> Vec<Sale> {
-        self.not_empty(CATALOGUE, &raw.kinds, "name a kind of order, such as \"new\", or the product cannot be ordered");
+        self.not_empty(CATALOGUE, &raw.kinds, "without a kind of order, such as \"new\", the product cannot be ordered");
         for name in raw.kinds.get_ref() {
             let only = match deployment {
                 Some(Deployment::MonthlyCloud) if name.get_ref() != LineKind::New.as_str() => {
-                    "a product by the month is only ordered anew: `kinds` is [\"new\"]"
+                    "monthly cloud has new orders only: write `kinds` as [\"new\"]"
                 }
                 Some(Deployment::SelfManagedPerpetual { .. }) if name.get_ref() == LineKind::RenewAndUpgrade.as_str() => {
-                    "a perpetual licence has no end to renew: upgrade it, or renew its maintenance"
+                    "a perpetual licence has no end to renew: use \"upgrade\" and \"renewal\" instead"
                 }
                 _ => continue,
             };
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let until = self.sale_days(raw, "sale_until", &raw.sale_until);
         for (kind, (last, place)) in &until {
             if from.get(kind).is_some_and(|(first, _)| first >= last) {
-                let what = "`sale_until` is the first day on which it is no longer sold: it must be later than `sale_from`";
+                let what = "`sale_until` is the first day without sales: it must be later than `sale_from`";
                 self.mistake(CATALOGUE, Some(place.clone()), what);
             }
         }
@@ -203,7 +203,7 @@ impl Reader<'_> {
         sound
     }
 
-    /// The deployment with its months of maintenance.
+    /// Reads the deployment with its months of maintenance.
     fn deployment(&mut self, raw: &RawProduct, deployment: Deployment) -> Deployment {
         match (deployment, &raw.maintenance_months) {
             (Deployment::SelfManagedPerpetual { .. }, Some(months)) => {
@@ -211,11 +211,11 @@ impl Reader<'_> {
                 return Deployment::SelfManagedPerpetual { maintenance_months };
             }
             (Deployment::SelfManagedPerpetual { .. }, None) => {
-                let what = "a perpetual product has `maintenance_months`: say how many months a new licence includes";
+                let what = "a perpetual product needs `maintenance_months`: add the months that a new licence includes";
                 self.mistake(CATALOGUE, Some(raw.deployment.span()), what);
             }
             (_, Some(months)) => {
-                let what = "only a perpetual product has `maintenance_months`: take them out";
+                let what = "only a perpetual product has `maintenance_months`: remove them";
                 self.mistake(CATALOGUE, Some(months.span()), what);
             }
             (_, None) => {}
@@ -223,40 +223,44 @@ impl Reader<'_> {
         deployment
     }
 
-    /// The terms on sale, in months.
+    /// Reads the terms on sale, in months.
     fn terms(&mut self, raw: &RawProduct, deployment: Deployment) -> Vec<u32> {
         let none = matches!(deployment, Deployment::SelfManagedPerpetual { .. } | Deployment::MonthlyCloud);
         let government = deployment == Deployment::GovernmentCloud;
         let Some(terms) = &raw.terms else {
             if !none {
-                let what = "a product for a term has `terms`: name the months on sale, such as [12, 24]";
+                let what = "a product for a term needs `terms`: add the months on sale, such as [12, 24]";
                 self.mistake(CATALOGUE, Some(raw.deployment.span()), what);
             }
             return Vec::new();
         };
         if none {
-            let what = format!("a product that is {} has no `terms`: take them out", deployment.as_str());
+            let what = format!("a product with the deployment {} has no `terms`: remove them", deployment.as_str());
             self.mistake(CATALOGUE, Some(terms.span()), what);
         } else if terms.get_ref().is_empty() || !terms.get_ref().iter().all(|months| (1..=MAX_MONTHS).contains(months)) {
-            self.mistake(CATALOGUE, Some(terms.span()), format!("name the terms on sale, each 1 to {MAX_MONTHS} months"));
+            self.mistake(
+                CATALOGUE,
+                Some(terms.span()),
+                format!("`terms` must have at least one term: each has 1 to {MAX_MONTHS} months"),
+            );
         } else if government && !terms.get_ref().iter().all(|months| months.is_multiple_of(12)) {
-            let what = "government cloud is billed by the year: its terms are 12, 24, 36 … months";
+            let what = "government cloud is billed by the year: write terms of 12, 24, 36 … months";
             self.mistake(CATALOGUE, Some(terms.span()), what);
         }
         terms.get_ref().clone()
     }
 
-    /// What renewing the maintenance of a perpetual licence costs.
+    /// Reads the price of renewing the maintenance of a perpetual licence.
     fn renewal_percent(&mut self, raw: &RawProduct, deployment: Deployment, sales: &[Sale]) -> Option<Percent> {
         let renewed = sales.iter().any(|sale| matches!(sale.kind, LineKind::Renewal | LineKind::Coterm));
         match (&raw.renewal_percent, deployment.is_perpetual() && renewed) {
             (Some(percent), true) => return self.percent(CATALOGUE, percent),
             (Some(percent), false) => {
-                let what = "only a perpetual product that has a \"renewal\" or \"coterm\" has a `renewal_percent`: take it out";
+                let what = "only a perpetual product with \"renewal\" or \"coterm\" has a `renewal_percent`: remove it";
                 self.mistake(CATALOGUE, Some(percent.span()), what);
             }
             (None, true) => {
-                let what = "maintenance is renewed at a part of the list price: add `renewal_percent`, such as \"50\"";
+                let what = "a renewal of maintenance costs a percentage of the list price: add `renewal_percent`, such as \"50\"";
                 self.mistake(CATALOGUE, Some(raw.kinds.span()), what);
             }
             (None, false) => {}

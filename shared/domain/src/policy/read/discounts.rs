@@ -1,4 +1,4 @@
-//! `channel.toml` and `segments.toml`: which resellers and which end customers pay less.
+//! Reads `channel.toml` and `segments.toml`: the discounts of resellers and of end customers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,32 +58,32 @@ struct RawRate {
     until: Option<Day>,
 }
 
-/// Whose rates a file has: programmes or segments.
+/// The owners of the rates of a file: programmes or segments.
 struct Owners<'c> {
     file: &'static str,
     /// `programme` or `segment`.
     what: &'static str,
-    /// Where a rate names its owner.
+    /// The member in which a rate names its owner.
     owner: fn(&RawRate) -> Option<&Text>,
-    /// What a rate of this file does not have.
+    /// A member that a rate of this file must not have.
     foreign: fn(&RawRate) -> Option<&Text>,
-    /// Their tiers, by their ids; none where owners have no such thing.
+    /// The tiers of each owner, by its id; `None` for owners that cannot have tiers.
     tiers: BTreeMap<String, Option<Vec<String>>>,
-    /// Whether these are all.
+    /// Whether every owner could be read.
     whole: bool,
     catalogue: &'c Catalogue,
 }
 
-/// The rates of each owner that is named by any.
+/// The rates by owner.
 type Rates = BTreeMap<String, Vec<(Rate, Place)>>;
 
-/// Takes an owner's rates out; `None` when no rate names it.
+/// Removes and returns an owner's rates; `None` when no rate names it.
 fn take(rates: &mut Rates, owner: &str) -> Option<Vec<Rate>> {
     Some(rates.remove(owner)?.into_iter().map(|(rate, _)| rate).collect())
 }
 
 impl Reader<'_> {
-    /// The programmes; none, when there is no file.
+    /// Reads the programmes; without the file there are none.
     pub(super) fn channel(&mut self, catalogue: &Catalogue) -> Vec<Programme> {
         let Some(mut file) = self.open_if_there(CHANNEL) else { return Vec::new() };
         let entries = self.entries::<RawProgramme>(&mut file, "programme");
@@ -113,14 +113,19 @@ impl Reader<'_> {
             self.distinct(CHANNEL, "family", &raw.government_families);
             for family in &raw.government_families {
                 if catalogue.whole && !government.contains(family.get_ref().as_str()) {
-                    let what = format!("`{}` is no family of government cloud products in {CATALOGUE}", family.get_ref());
+                    let what = format!(
+                        "{CATALOGUE} has no government cloud product of the family `{}`: correct the name",
+                        family.get_ref()
+                    );
                     self.mistake(CHANNEL, Some(family.span()), what);
                 }
             }
             let rates = take(&mut rates, raw.id.get_ref());
             if rates.is_none() && all_rates && raw.government_families.is_empty() {
                 let id = raw.id.get_ref();
-                let what = format!("programme `{id}` is good for nothing: add a [[rate]], or name its `government_families`");
+                let what = format!(
+                    "programme `{id}` has no discount and no government products: add a [[rate]] or `government_families`"
+                );
                 self.mistake(CHANNEL, Some(raw.id.span()), what);
             }
             programmes.push(Programme {
@@ -135,7 +140,7 @@ impl Reader<'_> {
         programmes
     }
 
-    /// The segments; none, when there is no file.
+    /// Reads the segments; without the file there are none.
     pub(super) fn segments(&mut self, catalogue: &Catalogue) -> Vec<Segment> {
         let Some(mut file) = self.open_if_there(SEGMENTS) else { return Vec::new() };
         let entries = self.entries::<RawSegment>(&mut file, "segment");
@@ -176,7 +181,7 @@ impl Reader<'_> {
     fn proof(&mut self, raw: &RawSegment) -> Option<Proof> {
         match (&raw.evidence, raw.source_entitlement, raw.step_up_credit, &raw.min_users) {
             (Some(evidence), None, None, None) => {
-                self.not_empty(SEGMENTS, evidence, "name what a claim must state, such as [\"document\"]");
+                self.not_empty(SEGMENTS, evidence, "name the statements of a claim, such as [\"document\"]");
                 Some(Proof::Evidence(self.all_of(SEGMENTS, "evidence", evidence.get_ref(), &STATEMENTS)))
             }
             (None, Some(true), credit, min_users) => {
@@ -184,7 +189,7 @@ impl Reader<'_> {
                 Some(Proof::SourceEntitlement { credit: credit.unwrap_or(false), min_users })
             }
             _ => {
-                let what = "a segment is proven by `evidence`, or else by `source_entitlement = true`, which may have a \
+                let what = "a segment has either `evidence`, or `source_entitlement = true` with an optional \
                             `step_up_credit` and `min_users`";
                 self.mistake(SEGMENTS, Some(raw.id.span()), what);
                 None
@@ -202,8 +207,8 @@ impl Reader<'_> {
             let Some(rate) = self.rate(owners, owner, &families, &raw) else { continue };
             if let Some((_, other)) = known.iter().find(|(other, _)| other.overlaps(&rate)) {
                 let line = self.line(owners.file, other).unwrap_or_default();
-                let apart = "tell them apart by `tier`, `families`, `kinds`, `currencies` or dates";
-                let what = format!("this rate and the one in line {line} hold for the same order on the same day: {apart}");
+                let apart = "give them different `tier`, `families`, `kinds`, `currencies` or dates";
+                let what = format!("this rate and the one in line {line} apply to the same order on the same day: {apart}");
                 self.mistake(owners.file, Some(place.clone()), what);
             }
             known.push((rate, place));
@@ -211,14 +216,14 @@ impl Reader<'_> {
         rates
     }
 
-    /// Whose rate it is.
+    /// The owner of a rate.
     fn owner<'r>(&mut self, owners: &Owners<'_>, raw: &'r RawRate) -> Option<&'r Text> {
         let (file, what) = (owners.file, owners.what);
         if let Some(foreign) = (owners.foreign)(raw) {
-            self.mistake(file, Some(foreign.span()), format!("the rate of a {what} does not depend on this: take it out"));
+            self.mistake(file, Some(foreign.span()), format!("the rate of a {what} cannot have this member: remove it"));
         }
         let Some(owner) = (owners.owner)(raw) else {
-            self.mistake(file, Some(raw.percent.span()), format!("say whose rate it is: add a `{what}`"));
+            self.mistake(file, Some(raw.percent.span()), format!("the rate has no owner: add a `{what}`"));
             return None;
         };
         if !owners.tiers.contains_key(owner.get_ref()) && owners.whole {
@@ -242,7 +247,7 @@ impl Reader<'_> {
             self.distinct(file, "family", named.get_ref());
             for family in named.get_ref() {
                 if owners.catalogue.whole && !families.contains(family.get_ref().as_str()) {
-                    let what = format!("`{}` is no family of products in {CATALOGUE}", family.get_ref());
+                    let what = format!("{CATALOGUE} has no product of the family `{}`: correct the name", family.get_ref());
                     self.mistake(file, Some(family.span()), what);
                 }
             }

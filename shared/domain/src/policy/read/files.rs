@@ -9,7 +9,7 @@ pub(super) const RENEWALS: &str = "renewals.toml";
 pub(super) const TAX: &str = "tax.toml";
 pub(super) const PAYMENT: &str = "payment.toml";
 
-/// Bounds that keep every sum of every document within 64 bits.
+/// The largest price in minor units. These bounds keep every sum of every document within 64 bits.
 pub(super) const MAX_PRICE: i64 = 1_000_000_000_000;
 pub(super) const MAX_USERS: u32 = 1_000_000;
 pub(super) const MAX_MONTHS: u32 = 120;

@@ -1,23 +1,23 @@
-//! What is wrong in the vendor's files, as it is told to people.
+//! Mistakes in the vendor's files, as they are reported to people.
 
 use std::fmt;
 
-/// One thing that is wrong in the vendor's files.
+/// One mistake in the vendor's files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
     /// The file's name.
     pub file: String,
-    /// The line, from 1; `None` when it is about the file as a whole.
+    /// The line, from 1; `None` for a mistake about the whole file.
     pub line: Option<usize>,
     /// What is wrong, and what to do.
     pub what: String,
 }
 
-/// Everything that is wrong in the vendor's files, by file and line. Nothing is served until it is mended.
+/// Every mistake in the vendor's files, by file and line. The policy cannot be used until they are corrected.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<Mistake>);
 
-/// As for people: a `main` that returns them prints them so.
+/// The same text as [`Display`](fmt::Display), because a `main` that returns an error prints it with `Debug`.
 impl fmt::Debug for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! From the vendor's TOML files to a [`Policy`], with every mistake, its place, and what to do about it.
+//! Reads a [`Policy`] from the vendor's TOML files, or reports every mistake with its place and its remedy.
 
 mod bounds;
 mod catalogue;
@@ -23,8 +23,8 @@ use sha2::{Digest, Sha256};
 use crate::wording::Wording;
 
 impl Policy {
-    /// Reads a policy from the vendor's files: names relative to the vendor's folder, with their text. Files of other
-    /// rooms (letters, documents, examples) may be among them; what a price depends on is in the version.
+    /// Reads a policy from the vendor's files: names relative to the vendor's folder, with their text. Files of other crates
+    /// (letters, documents, examples) may be included. The version depends on every `.toml` file.
     ///
     /// # Errors
     ///
@@ -33,8 +33,8 @@ impl Policy {
         Self::read_with(files, None)
     }
 
-    /// Reads a policy that was sound when it was published: texts that it lacks, because letters and documents have learnt them
-    /// since, are those of `newer`. Its version is that of its files as they are.
+    /// Reads a policy that was sound when it was published. Texts that letters and documents have started to use since are
+    /// taken from `newer`. The version is that of the files as they are.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Policy {
     }
 }
 
-/// The content address of what a price or a document depends on.
+/// The content address of the files that a price or a document depends on.
 fn version(files: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
     for (name, text) in files.iter().filter(|(name, _)| name.ends_with(".toml")) {

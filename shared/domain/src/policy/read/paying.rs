@@ -1,4 +1,4 @@
-//! `payment.toml`: how quotes can be paid.
+//! Reads `payment.toml`: the payment methods of quotes.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ impl Reader<'_> {
         let raw_restrictions = self.entries::<RawRestriction>(&mut file, "restriction");
         self.close(file);
         if entries.whole && entries.read.is_empty() {
-            self.mistake(PAYMENT, None, "nothing can be paid: add a [[method]]");
+            self.mistake(PAYMENT, None, "there is no payment method: add a [[method]]");
         }
         self.distinct(PAYMENT, "method", entries.read.iter().map(|raw| &raw.id));
         let count = entries.read.len();
@@ -79,12 +79,11 @@ impl Reader<'_> {
         let except_currencies = self.currencies(PAYMENT, &raw.except_currencies);
         let basis = raw.minimum_basis.as_ref().and_then(|name| self.one_of(PAYMENT, "minimum_basis", name, &BASES));
         if let (Some(basis), None) = (&raw.minimum_basis, &raw.minimum) {
-            self.mistake(PAYMENT, Some(basis.span()), "there is no `minimum` to compare: add one, or take `minimum_basis` out");
+            self.mistake(PAYMENT, Some(basis.span()), "`minimum_basis` needs a `minimum`: add one, or remove `minimum_basis`");
         }
         let minimum = raw.minimum.map(|minimum| {
             if minimum.get_ref().is_empty() {
-                let what =
-                    "a currency that has no minimum is not offered, so the method never is: name one, such as { USD = 1000000 }";
+                let what = "`minimum` is empty, so the method is never offered: add a currency, such as { USD = 1000000 }";
                 self.mistake(PAYMENT, Some(minimum.span()), what);
             }
             Threshold { basis: basis.unwrap_or_default(), amounts: self.amounts(PAYMENT, minimum.get_ref()) }
@@ -104,7 +103,7 @@ impl Reader<'_> {
         match days.get_ref()[..] {
             [least, most] if least <= most => Some((least, most)),
             _ => {
-                let what = "`clearing_days` are two numbers of business days, the smaller one first, such as [5, 7]";
+                let what = "`clearing_days` must be two numbers of business days, the smaller one first, such as [5, 7]";
                 self.mistake(PAYMENT, Some(days.span()), what);
                 None
             }
@@ -113,16 +112,16 @@ impl Reader<'_> {
 
     fn restriction(&mut self, raw: RawRestriction, offered: Option<&[MethodPolicy]>, catalogue: &Catalogue) -> Restriction {
         if raw.products.is_none() && raw.deployments.is_none() && raw.max_tier.is_none() {
-            let what = "this restricts every order: name `products`, `deployments` or a `max_tier`";
+            let what = "this restricts every order: add `products`, `deployments` or a `max_tier`";
             self.mistake(PAYMENT, Some(raw.methods.span()), what);
         }
         for list in [&raw.products, &raw.deployments].into_iter().flatten() {
             self.not_empty(PAYMENT, list, "leave it out to mean all");
         }
-        self.not_empty(PAYMENT, &raw.methods, "name the methods that remain");
+        self.not_empty(PAYMENT, &raw.methods, "name the allowed methods");
         for product in raw.products.iter().flat_map(Spanned::get_ref) {
             if catalogue.whole && !catalogue.products.contains_key(product.get_ref()) {
-                let what = format!("product `{}` is not in {CATALOGUE}", product.get_ref());
+                let what = format!("product `{}` is not in {CATALOGUE}: add it there, or correct the id", product.get_ref());
                 self.mistake(PAYMENT, Some(product.span()), what);
             }
         }
@@ -143,7 +142,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Monthly cloud is paid by what is charged every month (R76): the policy must say by what.
+    /// Checks that the policy restricts how monthly cloud is paid, because the method is charged every month (R76).
     fn monthly_products(&mut self, restrictions: &[Restriction], catalogue: &Catalogue) {
         let limits = |rules: &Restriction, product: &Product| {
             rules.max_tier.is_none()
@@ -153,7 +152,7 @@ impl Reader<'_> {
         for (product, _) in catalogue.products.values() {
             if product.deployment == Deployment::MonthlyCloud && !restrictions.iter().any(|rules| limits(rules, product)) {
                 let what = format!(
-                    "nothing limits how `{}` is paid, month after month: add [[restriction]] with deployments = \
+                    "no restriction limits the payment methods of `{}`: add [[restriction]] with deployments = \
                      [\"monthly_cloud\"] and methods = [\"card\"]",
                     product.id
                 );

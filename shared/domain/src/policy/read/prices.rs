@@ -1,4 +1,4 @@
-//! `prices.toml`: for how much, in which currency, from when until when.
+//! Reads `prices.toml`: the prices by product, edition, currency and period.
 
 use std::collections::BTreeMap;
 
@@ -55,12 +55,12 @@ struct Graduation {
 #[derive(Default)]
 struct Shelf {
     books: Vec<(PriceBook, Place)>,
-    /// Whether a book could not be read, and perhaps is what seems to be missing.
+    /// Whether a book could not be read. A missing price is then not reported.
     broken: bool,
 }
 
 impl Reader<'_> {
-    /// Puts the books where they belong: to their products, by edition, currency and date.
+    /// Reads the books and adds them to their products, by edition, currency and date.
     pub(super) fn prices(&mut self, catalogue: &mut Catalogue) {
         let Some(mut file) = self.open(PRICES) else { return };
         let entries = self.entries::<RawBook>(&mut file, "book");
@@ -70,7 +70,11 @@ impl Reader<'_> {
             let (id, place) = (raw.product.get_ref().clone(), raw.product.span());
             let product = catalogue.products.get(&id).map(|(product, _)| product);
             if product.is_none() && catalogue.whole {
-                self.mistake(PRICES, Some(place.clone()), format!("product `{id}` is not in {CATALOGUE}"));
+                self.mistake(
+                    PRICES,
+                    Some(place.clone()),
+                    format!("product `{id}` is not in {CATALOGUE}: add it there, or correct the id"),
+                );
             }
             let book = self.book(raw, product);
             let shelf = shelves.entry(id).or_insert_with(|| Shelf { books: Vec::new(), broken: !entries.whole });
@@ -108,7 +112,8 @@ impl Reader<'_> {
         product.books = shelf.books.into_iter().map(|(book, _)| book).collect();
     }
 
-    /// Reports an edition without a price in a currency in which another edition has one: nobody could change to it.
+    /// Reports an edition without a price in a currency in which another edition has one, because no customer could change to
+    /// it.
     fn every_edition(&mut self, product: &Product, books: &[(PriceBook, Place)]) {
         let mut currencies: BTreeMap<Currency, (Vec<&str>, &Place)> = BTreeMap::new();
         for (book, place) in books {
@@ -118,7 +123,7 @@ impl Reader<'_> {
         for (currency, (priced, place)) in currencies {
             for edition in product.editions.iter().filter(|edition| !priced.contains(&edition.id.as_str())) {
                 let what = format!(
-                    "`{}` has a price in {currency}, but not for its edition `{}`: add a [[book]] for it",
+                    "`{}` has a price in {currency}, but not for its edition `{}`: add a [[book]] for the edition",
                     product.id, edition.id
                 );
                 self.mistake(PRICES, Some(place.clone()), what);
@@ -135,7 +140,7 @@ impl Reader<'_> {
         if let (Some(period), Some((place, Some(last)))) = (period, &last_quote)
             && !period.holds(*last)
         {
-            let what = "`last_quote` is the last day on which new quotes use this book: it must be within `from` and `until`";
+            let what = "`last_quote` is the last day on which new quotes use this book: it must be between `from` and `until`";
             self.mistake(PRICES, Some(place.clone()), what);
         }
         let monthly = product.map(|product| product.deployment == Deployment::MonthlyCloud);
@@ -147,8 +152,8 @@ impl Reader<'_> {
             (None, Some(flat), Some(blocks), None, None) if monthly != Some(false) => self.monthly(&flat, &blocks),
             _ => {
                 let what = match monthly {
-                    Some(true) => "the book of a product by the month has `flat` and `blocks`, and no other prices",
-                    _ => "a book has either `tiers`, or all of `flat`, `blocks`, `ladder` and `annual_months`",
+                    Some(true) => "the book of monthly cloud must have `flat` and `blocks`, and no other prices",
+                    _ => "a book must have either `tiers`, or all of `flat`, `blocks`, `ladder` and `annual_months`",
                 };
                 self.mistake(PRICES, Some(place), what);
                 None
@@ -158,14 +163,14 @@ impl Reader<'_> {
         Some(PriceBook { edition: edition?, currency: currency?, period: period?, last_quote, table: table? })
     }
 
-    /// The edition, or that there is none; `None` when it is wrong.
+    /// Reads the edition. The outer `None` is a mistake, the inner one a product without editions.
     fn edition(&mut self, raw: &RawBook, product: Option<&Product>) -> Option<Option<String>> {
         let known: Vec<_> = product?.editions.iter().map(|edition| edition.id.as_str()).collect();
         let (place, what) = match &raw.edition {
             None if known.is_empty() => return Some(None),
             Some(name) if known.contains(&name.get_ref().as_str()) => return Some(Some(name.get_ref().clone())),
-            None => (raw.product.span(), format!("say which `edition` it is the price of: {}", known.join(", "))),
-            Some(name) if known.is_empty() => (name.span(), "the product has no editions: take `edition` out".to_owned()),
+            None => (raw.product.span(), format!("the book needs an `edition`: write one of {}", known.join(", "))),
+            Some(name) if known.is_empty() => (name.span(), "the product has no editions: remove `edition`".to_owned()),
             Some(name) => {
                 let what = format!("the product has no edition `{}`: write one of {}", name.get_ref(), known.join(", "));
                 (name.span(), what)
@@ -181,7 +186,7 @@ impl Reader<'_> {
         for [smaller, larger] in tiers.get_ref().array_windows() {
             let ((fewer, less), (users, price)) = (smaller.get_ref().pair(), larger.get_ref().pair());
             if price < less {
-                let what = format!("{users} users cost {price}, but {fewer} users {less}: a larger tier must not cost less");
+                let what = format!("{users} users cost {price}, but {fewer} users cost {less}: a larger tier must not cost less");
                 self.mistake(PRICES, Some(larger.span()), what);
             }
         }
@@ -204,12 +209,16 @@ impl Reader<'_> {
         let reach = blocks.last().map_or(0, |(ceiling, _)| *ceiling);
         let top = ladder.get_ref().last().copied().unwrap_or(0);
         if top > reach {
-            let what = format!("the ladder reaches {top} users, but the blocks have a price up to {reach} only");
+            let what = format!(
+                "the ladder reaches {top} users, but the blocks end at {reach} users: add a block, or shorten the ladder"
+            );
             self.mistake(PRICES, Some(ladder.span()), what);
             return None;
         }
         if starter > top {
-            let what = format!("the flat price up to {starter} users is never reached: the ladder ends at {top}");
+            let what = format!(
+                "the flat price for up to {starter} users is never used, because the ladder ends at {top}: lengthen the ladder"
+            );
             self.mistake(PRICES, Some(flat.span()), what);
             return None;
         }
@@ -225,21 +234,21 @@ impl Reader<'_> {
         Some(table)
     }
 
-    /// Reports that more users cost less than the flat price. Everywhere else a price by the user rises by itself.
+    /// Reports that more users cost less than the flat price. In the other cases the price rises with the number of users.
     fn above_flat(&mut self, flat: &Spanned<RawTier>, table: &PriceTable) {
         let most = flat.get_ref().users;
-        // Where the ladder begins above the flat price, nobody pays it: both are then the same.
+        // When the ladder begins above the flat price, no order uses the flat price, and both tiers are the same.
         if let (Some((_, one)), Some((users, price))) = (table.tier(1), table.tier(most + 1))
             && price < one
         {
             let what = format!(
-                "{users} users cost less than the flat price up to {most} users: lower it, or raise the first of the `blocks`"
+                "{users} users cost less than the flat price for {most} users: lower the flat price, or raise the first block"
             );
             self.mistake(PRICES, Some(flat.span()), what);
         }
     }
 
-    /// Checks a monthly price, of which so many months must be a price too.
+    /// Reads a monthly price, and checks that `months` times the price stays within the bounds.
     fn graduation(&mut self, flat: &Spanned<RawTier>, blocks: &Spanned<Vec<RawTier>>, months: u32) -> Option<Graduation> {
         let flat_sound = self.rising("flat", &flat.span(), &[*flat.get_ref()]);
         self.rising("blocks", &blocks.span(), blocks.get_ref())?;
@@ -247,7 +256,7 @@ impl Reader<'_> {
         let (flat, place, blocks_place, blocks) = (flat.get_ref(), flat.span(), blocks.span(), blocks.get_ref());
         if let Some(first) = blocks.first().filter(|first| flat.users > first.users) {
             let what = format!(
-                "the flat price holds up to {} users, so the first block, which ends at {}, is never reached",
+                "the flat price is for up to {} users, so the first block, which ends at {}, is never used: extend the block",
                 flat.users, first.users
             );
             self.mistake(PRICES, Some(place), what);
@@ -256,8 +265,9 @@ impl Reader<'_> {
         let reach = blocks.last().map_or(0, |block| block.users);
         let dearest = blocks.iter().map(|block| block.price).max().unwrap_or(0).max(flat.price);
         if i128::from(dearest) * i128::from(reach) * i128::from(months) > i128::from(MAX_PRICE) {
-            let what =
-                format!("{reach} users could cost more than {MAX_PRICE} minor units, which is more than any document can hold");
+            let what = format!(
+                "{reach} users could cost more than {MAX_PRICE} minor units, the limit of a document: lower prices or users"
+            );
             self.mistake(PRICES, Some(blocks_place), what);
             return None;
         }
@@ -267,13 +277,13 @@ impl Reader<'_> {
     fn rising(&mut self, name: &str, place: &Place, tiers: &[RawTier]) -> Option<()> {
         let mut wrong = Vec::new();
         if tiers.is_empty() {
-            wrong.push(format!("`{name}` is empty: there is no price for anybody"));
+            wrong.push(format!("`{name}` is empty: add the users and their price"));
         }
         if !tiers.is_sorted_by(|a, b| a.users < b.users) {
-            wrong.push(format!("`{name}` must rise in users: a tier behind a larger one is never reached"));
+            wrong.push(format!("`{name}` must be in rising order of users: a tier after a larger one is never used"));
         }
         if tiers.iter().any(|tier| !(1..=MAX_USERS).contains(&tier.users) || !(0..=MAX_PRICE).contains(&tier.price)) {
-            wrong.push(format!("in `{name}`, users are 1 to {MAX_USERS} and prices 0 to {MAX_PRICE} minor units"));
+            wrong.push(format!("`{name}` must have users from 1 to {MAX_USERS} and prices from 0 to {MAX_PRICE} minor units"));
         }
         let sound = wrong.is_empty();
         for what in wrong {

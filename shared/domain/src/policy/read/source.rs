@@ -1,4 +1,4 @@
-//! The vendor's files as TOML, section by section, so that what is wrong in one section hides nothing of another.
+//! Reads the vendor's files as TOML, section by section, so that a mistake in one section does not hide those of another.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,26 +13,26 @@ use toml::{
 
 use super::mistakes::Mistake;
 
-/// Where something stands in its file, in bytes.
+/// A place in a file, as a range of bytes.
 pub(super) type Place = Range<usize>;
 
-/// The vendor's files by name, and what is wrong with them so far.
+/// The vendor's files by name, and the mistakes found so far.
 pub(super) struct Reader<'f> {
     pub(super) files: &'f BTreeMap<String, String>,
     mistakes: Vec<Mistake>,
 }
 
-/// What is left to read of a file.
+/// The sections of a file that are not read yet.
 pub(super) struct Sections<'f> {
     pub(super) file: &'f str,
     tables: DeTable<'f>,
 }
 
-/// The entries of a section that may occur several times, `[[so]]`.
+/// The entries of a section that may occur several times, such as `[[product]]`.
 pub(super) struct Entries<T> {
-    /// Those that have the right shape.
+    /// The entries that could be read.
     pub(super) read: Vec<T>,
-    /// Whether these are all. If not, nothing can be said to be missing.
+    /// Whether every entry could be read. If not, a missing entry is no mistake.
     pub(super) whole: bool,
 }
 
@@ -47,7 +47,7 @@ impl<'f> Reader<'f> {
         Self { files, mistakes: Vec::new() }
     }
 
-    /// Everything that was wrong, by file and line.
+    /// Every mistake, by file and line.
     pub(super) fn finish(mut self) -> Vec<Mistake> {
         self.mistakes.sort();
         self.mistakes
@@ -64,21 +64,21 @@ impl<'f> Reader<'f> {
         Some(before.iter().filter(|byte| **byte == b'\n').count() + 1)
     }
 
-    /// A file that every vendor has.
+    /// Opens a required file.
     pub(super) fn open(&mut self, file: &'f str) -> Option<Sections<'f>> {
         if !self.files.contains_key(file) {
-            self.mistake(file, None, "the file is missing: every vendor needs it, see the example vendor");
+            self.mistake(file, None, "the file is missing: add it, as in the example vendor");
         }
         self.open_if_there(file)
     }
 
-    /// A file that a vendor may do without.
+    /// Opens an optional file.
     pub(super) fn open_if_there(&mut self, file: &'f str) -> Option<Sections<'f>> {
         let (tables, errors) = DeTable::parse_recoverable(self.files.get(file)?);
         if errors.is_empty() {
             return Some(Sections { file, tables: tables.into_inner() });
         }
-        // What stops to be TOML somewhere is reported once for its line, not for every word that follows.
+        // A syntax error is reported once for its line, not for every word after it.
         let mut lines = BTreeSet::new();
         for error in errors {
             if lines.insert(error.span().and_then(|place| self.line(file, &place))) {
@@ -88,26 +88,26 @@ impl<'f> Reader<'f> {
         None
     }
 
-    /// A section that the file must have.
+    /// Reads a required section.
     pub(super) fn section<T: Deserialize<'f>>(&mut self, from: &mut Sections<'f>, name: &str) -> Option<T> {
         if !from.tables.contains_key(name) {
-            self.mistake(from.file, None, format!("the section [{name}] is missing: see the example vendor"));
+            self.mistake(from.file, None, format!("the section [{name}] is missing: add it, as in the example vendor"));
         }
         self.section_if_there(from, name)
     }
 
-    /// A section that the file may have.
+    /// Reads an optional section.
     pub(super) fn section_if_there<T: Deserialize<'f>>(&mut self, from: &mut Sections<'f>, name: &str) -> Option<T> {
         let section = from.tables.remove(name)?;
         self.shaped(from.file, section)
     }
 
-    /// A section that the file may have several times.
+    /// Reads a section that may occur several times.
     pub(super) fn entries<T: Deserialize<'f>>(&mut self, from: &mut Sections<'f>, name: &str) -> Entries<T> {
         let Some(section) = from.tables.remove(name) else { return Entries::default() };
         let place = section.span();
         let DeValue::Array(entries) = section.into_inner() else {
-            self.mistake(from.file, Some(place), format!("write [[{name}]], with two brackets: there may be several"));
+            self.mistake(from.file, Some(place), format!("write [[{name}]] with two brackets, because there may be several"));
             return Entries { read: Vec::new(), whole: false };
         };
         let all = entries.len();
@@ -119,14 +119,18 @@ impl<'f> Reader<'f> {
         T::deserialize(ValueDeserializer::from(section)).map_err(|error| self.mistake(file, error.span(), error.message())).ok()
     }
 
-    /// Whatever nobody asked for is misspelt.
+    /// Reports the sections that were not read: they are unknown.
     pub(super) fn close(&mut self, rest: Sections<'f>) {
         for name in rest.tables.keys() {
-            self.mistake(rest.file, Some(name.span()), format!("there is no section `{}`: is it misspelt?", name.get_ref()));
+            self.mistake(
+                rest.file,
+                Some(name.span()),
+                format!("there is no section `{}`: correct the name, or remove the section", name.get_ref()),
+            );
         }
     }
 
-    /// The texts of a file by their dotted keys, each with its place.
+    /// Reads the texts of a file by their dotted keys, each with its place.
     pub(super) fn texts(&mut self, file: &'f str) -> Option<BTreeMap<String, Spanned<String>>> {
         let mut texts = BTreeMap::new();
         let Sections { tables, .. } = self.open_if_there(file)?;
@@ -144,7 +148,9 @@ impl<'f> Reader<'f> {
                     texts.insert(key, Spanned::new(place, text.into_owned()));
                 }
                 DeValue::Table(table) => self.flatten(file, &key, table, texts),
-                _ => self.mistake(file, Some(place), format!("`{key}` is neither a text nor a table of texts")),
+                _ => {
+                    self.mistake(file, Some(place), format!("`{key}` is neither a text nor a table of texts: write it in quotes"))
+                }
             }
         }
     }

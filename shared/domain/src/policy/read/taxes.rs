@@ -1,4 +1,4 @@
-//! `tax.toml`: which taxes the vendor adds.
+//! Reads `tax.toml`: the taxes that the vendor adds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,7 @@ struct RawExemption {
     note: Text,
 }
 
-/// What evidence of a VAT id is called; no certificate may be called so too.
+/// The kind of the record of a VAT id. An exemption must have another name.
 const VAT_ID: &str = "vat_id";
 
 impl Reader<'_> {
@@ -95,7 +95,11 @@ impl Reader<'_> {
                 && !is_region(region.get_ref(), raw.country.get_ref())
             {
                 let (region, country, place) = (region.get_ref(), raw.country.get_ref(), region.span());
-                self.mistake(TAX, Some(place), format!("`{region}` is not an ISO 3166-2 subdivision of {country}"));
+                self.mistake(
+                    TAX,
+                    Some(place),
+                    format!("`{region}` is not an ISO 3166-2 subdivision of {country}: write it as {country}-…"),
+                );
             }
             if let Some(category) = &raw.category {
                 self.rate_category(category, catalogue);
@@ -122,28 +126,29 @@ impl Reader<'_> {
         rates
     }
 
-    /// Checks that a rate is for products that there are.
+    /// Checks that a product has the tax category of a rate.
     fn rate_category(&mut self, category: &Text, catalogue: &Catalogue) {
         let what = match category.get_ref().as_str() {
-            UNTAXED => format!("what is `{UNTAXED}` has no tax: take the rate out, or give the products another `tax_category`"),
+            UNTAXED => format!("`{UNTAXED}` products have no tax: remove the rate, or give the products another `tax_category`"),
             name if catalogue.whole && !catalogue.tax_categories.contains_key(name) => {
-                format!("no product has the `tax_category` `{name}`")
+                format!("no product has the `tax_category` `{name}`: correct the name, or remove the rate")
             }
             _ => return,
         };
         self.mistake(TAX, Some(category.span()), what);
     }
 
-    /// Reports products that no rate is for: they would be free of tax everywhere, and nobody would be told.
+    /// Reports products without any tax rate. Otherwise they would be sold without tax everywhere, and the vendor would not
+    /// notice.
     fn every_category(&mut self, catalogue: &Catalogue, taxed: &BTreeSet<&str>) {
         for (category, places) in &catalogue.tax_categories {
-            // A vendor that charges no tax at all has no rates, and need not say so of every product.
+            // A vendor that charges no tax has no rates, and need not mark every product as untaxed.
             let free = category == UNTAXED || (category == STANDARD && taxed.is_empty());
             if free || taxed.contains(category.as_str()) {
                 continue;
             }
             for place in places {
-                let what = format!("no rate in {TAX} is for `{category}`: add one, or say tax_category = \"{UNTAXED}\"");
+                let what = format!("{TAX} has no rate for `{category}`: add one, or write tax_category = \"{UNTAXED}\"");
                 self.mistake(CATALOGUE, Some(place.clone()), what);
             }
         }
@@ -152,10 +157,10 @@ impl Reader<'_> {
     fn exemption(&mut self, raw: RawExemption, wording: Option<&Wording>) -> Exemption {
         self.id(TAX, &raw.kind, '_');
         if raw.kind.get_ref() == VAT_ID {
-            let what = format!("`{VAT_ID}` is what the VAT id itself is called: name the certificate otherwise");
+            let what = format!("`{VAT_ID}` is the kind of a VAT id: give the certificate another name");
             self.mistake(TAX, Some(raw.kind.span()), what);
         }
-        // A text that is nowhere is answered by its key.
+        // For a missing text, `text` returns the key.
         let missing = |wording: &&Wording| wording.text(wording.default_language(), raw.note.get_ref()) == raw.note.get_ref();
         if let Some(wording) = wording.filter(missing) {
             let (note, language) = (raw.note.get_ref(), wording.default_language());

@@ -1,4 +1,4 @@
-//! Values that several files have: ids, names out of a list, currencies, countries, amounts, percentages, days.
+//! Reads values that several files have: ids, names from a list, currencies, countries, amounts, percentages, days.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,28 +21,28 @@ use crate::{
 /// A text with its place.
 pub(super) type Text = Spanned<String>;
 
-/// Several of them.
+/// Several texts, with the place of the list.
 pub(super) type Texts = Spanned<Vec<Text>>;
 
-/// A day with its place, once [`Reader::date`] has seen that it is one.
+/// A day with its place. [`Reader::date`] checks that it is a day.
 pub(super) type Day = Spanned<Datetime>;
 
-/// Kinds of order by their names.
+/// The kinds of order by their names.
 pub(super) fn kinds() -> [(&'static str, LineKind); 6] {
     LineKind::ALL.map(|kind| (kind.as_str(), kind))
 }
 
-/// What holds one after the other: prices of the same, rates of the same tax.
+/// Values that follow one another in time: prices of one product, rates of one tax.
 #[derive(Default)]
 pub(super) struct Series {
-    /// The days of each, with its place.
+    /// The days of each value, with its place.
     pub(super) periods: Vec<(Period, Place)>,
-    /// Whether there is one whose days nobody knows, which perhaps are those that seem to be missing.
+    /// Whether the days of a value could not be read. Missing days are then not reported.
     pub(super) broken: bool,
 }
 
 impl Series {
-    /// Adds a period, when its days are known.
+    /// Adds a period, or notes that its days are unknown.
     pub(super) fn push(&mut self, period: Option<Period>, place: Place) {
         match period {
             Some(period) => self.periods.push((period, place)),
@@ -52,54 +52,58 @@ impl Series {
 }
 
 impl Reader<'_> {
-    /// A text that must not be empty.
+    /// Reads a text that must not be empty.
     pub(super) fn text(&mut self, file: &str, text: Text, what: &str) -> Option<String> {
         if text.get_ref().trim().is_empty() {
-            self.mistake(file, Some(text.span()), format!("the {what} is empty: documents must show it"));
+            self.mistake(file, Some(text.span()), format!("the {what} is empty: write it, because documents must show it"));
             return None;
         }
         Some(text.into_inner())
     }
 
-    /// Whether it is an id: lower-case letters, digits, and `joint` between words; a mistake if not.
+    /// Whether a text is an id: lower-case letters, digits, and `joint` between words. Reports a mistake if not.
     pub(super) fn id(&mut self, file: &str, id: &Text, joint: char) -> bool {
         let name = id.get_ref();
         let sound = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == joint);
         if !sound {
-            self.mistake(file, Some(id.span()), format!("`{name}` is no id: use lower-case letters, digits and `{joint}`"));
+            self.mistake(file, Some(id.span()), format!("`{name}` is not an id: use lower-case letters, digits and `{joint}`"));
         }
         sound
     }
 
-    /// Reports whatever is in a list twice.
+    /// Reports texts that are in a list twice.
     pub(super) fn distinct<'t>(&mut self, file: &str, what: &str, texts: impl IntoIterator<Item = &'t Text>) {
         let mut seen = BTreeSet::new();
         for text in texts {
             if !seen.insert(text.get_ref()) {
-                self.mistake(file, Some(text.span()), format!("{what} `{}` is here twice: take one of them out", text.get_ref()));
+                self.mistake(
+                    file,
+                    Some(text.span()),
+                    format!("{what} `{}` is in the list twice: remove one of them", text.get_ref()),
+                );
             }
         }
     }
 
-    /// Reports a list that is there and empty.
+    /// Reports a list that is empty.
     pub(super) fn not_empty<T>(&mut self, file: &str, list: &Spanned<Vec<T>>, remedy: &str) {
         if list.get_ref().is_empty() {
             self.mistake(file, Some(list.span()), format!("the list is empty: {remedy}"));
         }
     }
 
-    /// A value by its name.
+    /// Reads a value by its name.
     pub(super) fn one_of<T: Copy>(&mut self, file: &str, what: &str, name: &Text, known: &[(&str, T)]) -> Option<T> {
         let found = known.iter().find(|(known, _)| known == name.get_ref()).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<_> = known.iter().map(|(known, _)| *known).collect();
-            let what = format!("`{}` is no {what}: write one of {}", name.get_ref(), known.join(", "));
+            let what = format!("`{}` is not a known {what}: write one of {}", name.get_ref(), known.join(", "));
             self.mistake(file, Some(name.span()), what);
         }
         found
     }
 
-    /// Values by their names, each at most once.
+    /// Reads values by their names, each at most once.
     pub(super) fn all_of<T: Copy>(&mut self, file: &str, what: &str, names: &[Text], known: &[(&str, T)]) -> Vec<T> {
         self.distinct(file, what, names);
         names.iter().filter_map(|name| self.one_of(file, what, name, known)).collect()
@@ -119,7 +123,7 @@ impl Reader<'_> {
         codes.iter().filter_map(|code| self.currency(file, code)).collect()
     }
 
-    /// Whether it is one; a mistake if not.
+    /// Whether a text is an ISO 3166-1 country. Reports a mistake if not.
     pub(super) fn country(&mut self, file: &str, code: &Text) -> bool {
         let known = place::is_country(code.get_ref());
         if !known {
@@ -135,12 +139,12 @@ impl Reader<'_> {
         codes.get_ref().iter().filter(|code| self.country(file, code)).map(|code| code.get_ref().clone()).collect()
     }
 
-    /// Amounts per currency, in minor units, none below 0.
+    /// Reads amounts per currency, in minor units, none below 0.
     pub(super) fn amounts(&mut self, file: &str, amounts: &BTreeMap<Text, Spanned<i64>>) -> Vec<(Currency, i64)> {
         let mut sound = Vec::new();
         for (code, amount) in amounts {
             if *amount.get_ref() < 0 {
-                self.mistake(file, Some(amount.span()), "an amount is in minor units (cents, yen), from 0 on");
+                self.mistake(file, Some(amount.span()), "an amount cannot be below 0: write it in minor units (cents, yen)");
             }
             sound.extend(self.currency(file, code).map(|currency| (currency, *amount.get_ref())));
         }
@@ -151,13 +155,13 @@ impl Reader<'_> {
         let percent = text.get_ref().parse::<Decimal>().ok().and_then(Percent::new);
         if percent.is_none() {
             let what =
-                format!("`{}` is no rate: write a percentage between \"0\" and \"100\", such as \"8.875\"", text.get_ref());
+                format!("`{}` is not a rate: write a percentage between \"0\" and \"100\", such as \"8.875\"", text.get_ref());
             self.mistake(file, Some(text.span()), what);
         }
         percent
     }
 
-    /// A number between two others.
+    /// Reads a number within bounds.
     pub(super) fn within<T: Copy + PartialOrd + Display>(
         &mut self,
         file: &str,
@@ -167,7 +171,7 @@ impl Reader<'_> {
     ) -> T {
         let value = *number.get_ref();
         if !bounds.contains(&value) {
-            let what = format!("{value} is no number of {what}: write {} to {}", bounds.start(), bounds.end());
+            let what = format!("{value} is not a possible number of {what}: write {} to {}", bounds.start(), bounds.end());
             self.mistake(file, Some(number.span()), what);
         }
         value
@@ -187,18 +191,18 @@ impl Reader<'_> {
         let Some((place, last)) = last else { return Some(Period { from: first?, until: None }) };
         let period = Period { from: first?, until: Some(last?) };
         if period.until <= Some(period.from) {
-            self.mistake(file, Some(place), "`until` is the first day that no longer counts: it must be later than `from`");
+            self.mistake(file, Some(place), "`until` is the first day after the period: it must be later than `from`");
             return None;
         }
         Some(period)
     }
 
-    /// Reports days that two of a series share, and days between them that none has.
+    /// Reports days that two values of a series share, and days between them that have no value.
     pub(super) fn series(&mut self, file: &str, what: &str, mut series: Series) {
         series.periods.sort_by_key(|(period, _)| period.from);
         let mut periods = series.periods.into_iter();
         let Some((first, _)) = periods.next() else { return };
-        // The end of what holds so far; none once something has no end.
+        // The end of the values so far; `None` after a value without an end.
         let (mut began, mut end) = (first.from, first.until);
         for (period, place) in periods {
             let from = period.from;
@@ -213,7 +217,7 @@ impl Reader<'_> {
                     self.mistake(file, Some(place), what);
                 }
                 _ if began == from => {
-                    self.mistake(file, Some(place), format!("the {what} is given twice from {from} on: take one of them out"));
+                    self.mistake(file, Some(place), format!("the {what} is given twice from {from} on: remove one of them"));
                 }
                 _ => {
                     let what = format!("the {what} is given twice on the same day: end the older one with `until = {from}`");

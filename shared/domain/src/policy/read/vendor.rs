@@ -1,4 +1,4 @@
-//! `vendor.toml`: who sells, and on which general terms.
+//! Reads `vendor.toml`: the seller and the general terms.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ struct RawLanguages {
     default: Text,
 }
 
-/// What `vendor.toml` says.
+/// The content of `vendor.toml`.
 pub(super) struct Vendor {
     pub(super) seller: Option<Seller>,
     pub(super) quote: Option<QuoteTerms>,
@@ -75,7 +75,7 @@ pub(super) struct Vendor {
     pub(super) default_language: Option<Text>,
 }
 
-/// What holds for every quote.
+/// The terms of every quote.
 pub(super) struct QuoteTerms {
     pub(super) timezone: TimeZone,
     pub(super) validity_days: i32,
@@ -104,9 +104,9 @@ impl Reader<'_> {
         let support_url = self.text(VENDOR, raw.support_url, "support address");
         let email = Email::parse(raw.email.get_ref());
         if email.is_none() {
-            self.mistake(VENDOR, Some(raw.email.span()), "this is not an e-mail address: letters are sent from it");
+            self.mistake(VENDOR, Some(raw.email.span()), "this is not an e-mail address: write the sender's address of letters");
         }
-        self.not_empty(VENDOR, &raw.address, "documents must show the seller's address");
+        self.not_empty(VENDOR, &raw.address, "add the seller's address, which documents must show");
         let address = raw.address.into_inner().into_iter().filter_map(|line| self.text(VENDOR, line, "line of the address"));
         let address = address.collect();
         Some(Seller { legal_name: legal_name?, tax_id: tax_id?, address, email: email?, support_url: support_url? })
@@ -116,7 +116,7 @@ impl Reader<'_> {
         let timezone = TimeZone::get(raw.timezone.get_ref()).ok();
         if timezone.is_none() {
             let name = raw.timezone.get_ref();
-            let what = format!("`{name}` is not a time zone of the IANA database, such as Europe/Berlin or UTC");
+            let what = format!("`{name}` is not a time zone of the IANA database: write one such as Europe/Berlin or UTC");
             self.mistake(VENDOR, Some(raw.timezone.span()), what);
         }
         let validity_days = self.within(VENDOR, "days that a quote is valid", &raw.validity_days, 1..=365);

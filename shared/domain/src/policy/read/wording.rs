@@ -1,4 +1,4 @@
-//! `languages/*.toml`: every word of documents and letters.
+//! Reads `languages/*.toml`: the texts of documents and letters.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use crate::{
 
 const LANGUAGES: &str = "languages/";
 
-/// What every method's instructions may name, besides its own `details`.
+/// The placeholders of every method's instructions, besides its own `details`.
 const PAYMENT_PLACES: [&str; 5] = ["reference", "amount", "link", "valid_through", "currency"];
 
-/// What a language may call otherwise than the other files do.
+/// The kinds of things that a language may name differently from the other files.
 const NAMED: [&str; 6] = ["product", "edition", "programme", "segment", "tax", "region"];
 
 /// The texts of a language, by their keys.
 type Language = BTreeMap<String, Text>;
 
 impl Reader<'_> {
-    /// The vendor's words; `None` when there are none to fall back to. Without a default language that could be read, nothing
-    /// is said but what is wrong with each file by itself.
+    /// Reads the vendor's texts; `None` without a readable default language. In that case, only the mistakes of each file by
+    /// itself are reported.
     pub(super) fn wording(
         &mut self,
         default: Option<&Text>,
@@ -37,13 +37,16 @@ impl Reader<'_> {
         let default = default?;
         let default_file = format!("{LANGUAGES}{}.toml", default.get_ref());
         if !self.files.contains_key(&default_file) {
-            let what = format!("the default language is `{}`, but there is no {default_file}", default.get_ref());
+            let what = format!(
+                "the default language is `{}`, but there is no {default_file}: add the file, or change the default",
+                default.get_ref()
+            );
             self.mistake(VENDOR, Some(default.span()), what);
         }
         let spoken = languages.get(default.get_ref().as_str())?;
         let missing: Vec<&str> = KEYS.iter().copied().filter(|key| !spoken.contains_key(*key)).collect();
         for key in missing.iter().filter(|_| newer.is_none()) {
-            let what = format!("the text `{key}` is missing: other languages fall back to it");
+            let what = format!("the text `{key}` is missing: add it, because other languages fall back to it");
             self.mistake(&default_file, None, what);
         }
         for (language, texts) in &languages {
@@ -63,8 +66,8 @@ impl Reader<'_> {
         Some(Wording::new(default.get_ref().clone(), languages))
     }
 
-    /// Another language says nothing that the default language does not say, with the same places or fewer; but it may have
-    /// its own names for what the default language calls as the other files do.
+    /// Checks a language against the default language: no other texts, and in each text no other placeholders. A language may
+    /// have its own names for things that the default language names as the other files do.
     fn compare(&mut self, file: &str, texts: &Language, spoken: &Language) {
         for (key, text) in texts {
             let what = match spoken.get(key) {
@@ -72,18 +75,20 @@ impl Reader<'_> {
                     Some(what) => what,
                     None => continue,
                 },
-                None => format!("`{key}` is not a text of the default language: is it misspelt?"),
+                None => format!("`{key}` is not a text of the default language: correct the key, or remove the text"),
                 Some(original) => {
                     let known = places(original.get_ref());
                     let Some(place) = places(text.get_ref()).into_iter().find(|place| !known.contains(place)) else { continue };
-                    format!("`{key}` has the place {{{place}}}, which its original has not")
+                    format!(
+                        "`{key}` has the placeholder {{{place}}}, which the text of the default language does not have: remove it"
+                    )
                 }
             };
             self.mistake(file, Some(text.span()), what);
         }
     }
 
-    /// A place that nothing fills would be printed as it is, on the page that says where the money goes.
+    /// Reports placeholders without a value. A document would show them unfilled in its payment instructions.
     fn instructions(&mut self, file: &str, texts: &Language, methods: &[MethodPolicy]) {
         for rules in methods {
             let key = format!("instructions.{}", rules.method.as_str());
@@ -92,20 +97,21 @@ impl Reader<'_> {
             if let Some(place) = places(text.get_ref()).into_iter().find(|place| !known(place)) {
                 let known = PAYMENT_PLACES.join(", ");
                 let what =
-                    format!("`{key}` has the place {{{place}}}: it is neither in the method's `details` nor one of {known}");
+                    format!("`{key}` has the placeholder {{{place}}}: add it to the method's `details`, or use one of {known}");
                 self.mistake(file, Some(text.span()), what);
             }
         }
     }
 }
 
-/// What is wrong with the key of a name. A name of what there is not is no mistake: it may have been sold once.
+/// The mistake in the key of a name, if any. A name of an unknown thing is no mistake, because the vendor may have sold it
+/// before.
 fn misnamed(key: &str) -> Option<String> {
     match key.strip_prefix(NAMES)?.split_once('.') {
         Some(("region", code)) if !place::is_subdivision(code) => {
-            Some(format!("`{code}` is not an ISO 3166-2 subdivision, such as `JP-13`"))
+            Some(format!("`{code}` is not an ISO 3166-2 subdivision: write one such as `JP-13`"))
         }
         Some((kind, _)) if NAMED.contains(&kind) => None,
-        _ => Some(format!("`{key}` names nothing that has a name: there are name.{}", NAMED.join(", name."))),
+        _ => Some(format!("`{key}` is not the key of a name: write one of name.{}", NAMED.join(", name."))),
     }
 }
