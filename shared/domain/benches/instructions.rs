@@ -1,5 +1,5 @@
-//! How many instructions it takes to price an order of 50 mixed lines: a figure that another machine, or a busy one, does
-//! not change. The command is in the README; valgrind counts what happens within [`price_once`] only.
+//! The instructions to price an order of 50 mixed lines. This figure does not depend on the machine or on its load. The command
+//! is in the README; valgrind counts only the instructions within [`price_once`].
 
 use std::hint::black_box;
 

@@ -1,7 +1,7 @@
-//! What a decision costs: `cargo bench -p domain --bench pricing`.
+//! Time to read a policy and to price an order: `cargo bench -p domain --bench pricing`.
 //!
-//! Pricing an order of 50 mixed lines should stay within 100 µs, and reading the example vendor's policy within 5 ms. A
-//! vendor of 500 products × 30 tiers × 5 currencies is read and priced by, to know how that grows.
+//! Goals: pricing an order of 50 mixed lines within 100 µs, and reading the example vendor's policy within 5 ms. A vendor of
+//! 500 products × 30 tiers × 5 currencies shows how both grow.
 
 use divan::{Bencher, counter::ItemsCount};
 use domain::{Policy, policy::LineKind};
@@ -14,7 +14,7 @@ fn main() {
     divan::main();
 }
 
-/// The vendor's files, from text to a sound policy: once in the life of a process, before its first answer.
+/// Reads the vendor's files. A process does this once, before its first response.
 #[divan::bench]
 fn read_policy(bencher: Bencher<'_, '_>) {
     let files = vendor::files();
@@ -27,7 +27,7 @@ fn read_large_policy(bencher: Bencher<'_, '_>) {
     bencher.bench(|| Policy::read(&files).expect("the large vendor is sound"));
 }
 
-/// From what is ordered to amounts that explain themselves, and taxes.
+/// Prices the lines and computes the taxes.
 #[divan::bench]
 fn price_50_mixed_lines(bencher: Bencher<'_, '_>) {
     price(bencher, &Mixed::of_the_example());
@@ -45,7 +45,7 @@ fn price(bencher: Bencher<'_, '_>, mixed: &Mixed) {
     bencher.counter(ItemsCount::new(LINES)).bench(|| offer.priced_again(&mixed.policy).expect("prices"));
 }
 
-/// From what was sent to the whole offer.
+/// Makes the whole offer from the request.
 #[divan::bench]
 fn offer_50_mixed_lines(bencher: Bencher<'_, '_>) {
     let mixed = Mixed::of_the_example();

@@ -1,4 +1,4 @@
-//! The rules from outside, in one binary.
+//! Tests of the crate's public interface, in one binary.
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 
 mod policy;

@@ -1,7 +1,7 @@
-//! Prices, whatever a vendor's tables and a buyer's order are: exact, explained, and the same whenever they are computed.
+//! Properties of prices for any vendor and any order: exact, explained, and equal whenever they are computed.
 //!
-//! Vendors and orders are drawn by `trade`: every kind of line on every deployment, with editions, programmes, segments,
-//! credits, taxes, several currencies and both roundings. Each property holds for ten thousand orders.
+//! `trade` draws vendors and orders: every kind of line on every deployment, with editions, programmes, segments, credits,
+//! taxes, several currencies and both roundings. Each property is tested with ten thousand orders.
 
 use std::{
     cell::RefCell,
@@ -39,7 +39,7 @@ use crate::{
 const CASES: u32 = 10_000;
 const MOST_LINES: usize = 6;
 
-/// So many vendors are drawn once, and all orders are of theirs: reading a policy takes longer than pricing by it.
+/// The number of vendors. They are drawn once for all orders, because reading a policy takes longer than pricing an order.
 const VENDORS: u64 = 32;
 
 static VENDORS_WITH_POLICIES: LazyLock<Vec<(Vendor, Policy)>> = LazyLock::new(|| {
@@ -54,14 +54,14 @@ static VENDORS_WITH_POLICIES: LazyLock<Vec<(Vendor, Policy)>> = LazyLock::new(||
 static NUMBERS: LazyLock<Numbers> = LazyLock::new(|| Numbers::of(MOST_LINES as u32));
 static LINK_KEYS: LazyLock<LinkKeys> = LazyLock::new(|| LinkKeys::parse("k1:0123456789abcdef").expect("a key"));
 
-/// Tries a property on ten thousand cases of a seed that is told, and that `PROPTEST_RNG_SEED` sets.
+/// Tests a property with ten thousand cases. The seed is printed, and `PROPTEST_RNG_SEED` sets it.
 #[track_caller]
 fn holds<S: Strategy<Value: Debug>>(of: &S, property: impl Fn(S::Value) -> TestCaseResult) {
     let seed = trade::seed("PROPTEST_RNG_SEED");
     let config = ProptestConfig {
         cases: CASES,
         rng_seed: RngSeed::Fixed(seed),
-        // What says nothing about a property does not count as one of its cases.
+        // A case to which the property does not apply is not counted.
         max_global_rejects: 10 * CASES,
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -71,12 +71,12 @@ fn holds<S: Strategy<Value: Debug>>(of: &S, property: impl Fn(S::Value) -> TestC
     }
 }
 
-/// A case that is none of the property's.
-fn nothing_to_say() -> TestCaseResult {
-    Err(TestCaseError::reject("nothing of it can be had"))
+/// A case to which the property does not apply.
+fn not_applicable() -> TestCaseResult {
+    Err(TestCaseError::reject("no line of it can be sold"))
 }
 
-/// A vendor and an order of one line to so many.
+/// A vendor and an order of one to `most_lines` lines.
 fn orders(most_lines: usize) -> impl Strategy<Value = (usize, Order)> {
     let line = proptest::array::uniform::<_, NUMBERS_PER_LINE>(any::<u32>());
     let head = proptest::array::uniform::<_, NUMBERS_PER_ORDER>(any::<u32>());
@@ -86,7 +86,7 @@ fn orders(most_lines: usize) -> impl Strategy<Value = (usize, Order)> {
     })
 }
 
-/// An order that the rules allow: every line is taken out that cannot be had.
+/// An order that the rules allow: the lines that cannot be sold are removed.
 struct Allowed {
     request: Request,
     facts: Facts,
@@ -98,7 +98,7 @@ fn make(request: &Request, facts: &Facts, order: &Order, policy: &Policy) -> Res
     Offer::make(request, Faults::default(), facts, policy, &issue)
 }
 
-/// What is left of an order; `None` when that is nothing.
+/// The allowed part of an order; `None` when it has no line.
 fn allowed(order: &Order, (vendor, policy): &(Vendor, Policy)) -> Option<Allowed> {
     let (mut request, facts) = given::request(order, vendor, &NUMBERS);
     while !request.lines.is_empty() {
@@ -122,12 +122,12 @@ fn allowed(order: &Order, (vendor, policy): &(Vendor, Policy)) -> Option<Allowed
     None
 }
 
-/// What is shown adds up: steps to lines, exactly and as shown, lines to the net, net and taxes to the total.
+/// The amounts add up: steps to lines (exact and as shown), lines to the net, net and taxes to the total.
 #[test]
 fn every_amount_is_explained_and_none_is_negative() {
     holds(&orders(MOST_LINES), |(n, order)| {
         let given = &VENDORS_WITH_POLICIES[n];
-        let Some(Allowed { offer, .. }) = allowed(&order, given) else { return nothing_to_say() };
+        let Some(Allowed { offer, .. }) = allowed(&order, given) else { return not_applicable() };
         let whole = if given.1.rounding == Rounding::Whole { offer.currency.minor_per_unit() as i64 } else { 1 };
         for line in &offer.lines {
             let exact = line.steps.iter().fold(Ratio::from(0), |sum, step| sum + step.exact.0);
@@ -135,7 +135,7 @@ fn every_amount_is_explained_and_none_is_negative() {
             if !line.steps.is_empty() {
                 prop_assert_eq!(line.shown_steps().map(|(_, moved)| moved).sum::<i64>(), line.amount);
             }
-            prop_assert!(line.steps.iter().all(|step| step.exact.0 != Ratio::from(0)), "a step that does nothing: {:?}", line);
+            prop_assert!(line.steps.iter().all(|step| step.exact.0 != Ratio::from(0)), "a step without a change: {:?}", line);
             prop_assert!(line.amount >= 0, "{:?}", line);
             prop_assert!(line.amount % whole == 0 || line.order.product == "monthly", "{:?}", line);
         }
@@ -148,13 +148,13 @@ fn every_amount_is_explained_and_none_is_negative() {
     });
 }
 
-/// A line costs the same wherever it stands, so the document does too.
+/// The price of a line does not depend on its position, so neither does the total.
 #[test]
 fn the_order_of_lines_does_not_change_the_total() {
     let places = proptest::array::uniform::<_, MOST_LINES>(any::<u32>());
     holds(&(orders(MOST_LINES), places), |((n, order), places)| {
         let given = &VENDORS_WITH_POLICIES[n];
-        let Some(Allowed { mut request, facts, offer: one }) = allowed(&order, given) else { return nothing_to_say() };
+        let Some(Allowed { mut request, facts, offer: one }) = allowed(&order, given) else { return not_applicable() };
         let mut shuffled: Vec<_> = places.into_iter().zip(request.lines).collect();
         shuffled.sort_by_key(|(place, _)| *place);
         request.lines = shuffled.into_iter().map(|(_, line)| line).collect();
@@ -176,12 +176,12 @@ fn the_order_of_lines_does_not_change_the_total() {
     });
 }
 
-/// Years later, what is stored says the same as on the first day, byte for byte.
+/// A stored offer can be priced again later with the same result, byte for byte.
 #[test]
 fn a_stored_offer_is_priced_again_to_the_same_bytes() {
     holds(&orders(MOST_LINES), |(n, order)| {
         let given = &VENDORS_WITH_POLICIES[n];
-        let Some(Allowed { offer, .. }) = allowed(&order, given) else { return nothing_to_say() };
+        let Some(Allowed { offer, .. }) = allowed(&order, given) else { return not_applicable() };
         let bytes = serde_json::to_vec(&offer).expect("JSON");
         let stored: Offer = serde_json::from_slice(&bytes).expect("an offer");
         prop_assert_eq!(&stored, &offer);
@@ -199,7 +199,8 @@ fn a_stored_offer_is_priced_again_to_the_same_bytes() {
     });
 }
 
-/// By the month as long as one likes, and by the day within four years: after that, some days count less (facts 2.5).
+/// For terms by the month of any length, and for terms by the day within four years: beyond that, some days count less (facts
+/// 2.5).
 #[test]
 fn a_longer_term_never_costs_less() {
     holds(&(orders(MOST_LINES), 1..=24_u32, 1..=800_i32), |((n, order), months, days)| {
@@ -219,7 +220,7 @@ fn a_longer_term_never_costs_less() {
                 prop_assert!(shorter.amount <= longer.amount, "{:#?}\ncosts more than\n{:#?}", shorter, longer);
             }
         }
-        if compared == 0 { nothing_to_say() } else { Ok(()) }
+        if compared == 0 { not_applicable() } else { Ok(()) }
     });
 }
 
@@ -227,14 +228,14 @@ fn within_four_years(line: &Line) -> bool {
     line.start.zip(line.end).is_some_and(|(start, end): (Date, Date)| end <= months_after(start, 48))
 }
 
-/// The properties above are about what they say they are: nothing that a price can depend on is drawn too rarely.
+/// The drawn cases cover everything that a price can depend on, each often enough.
 #[test]
-fn everything_that_a_price_depends_on_is_drawn() {
+fn the_drawn_cases_cover_everything_that_a_price_depends_on() {
     let seen: RefCell<BTreeMap<String, u32>> = RefCell::default();
     holds(&orders(MOST_LINES), |(n, order)| {
         let given = &VENDORS_WITH_POLICIES[n];
         let see = |what: String| *seen.borrow_mut().entry(what).or_default() += 1;
-        let Some(Allowed { request, offer, .. }) = allowed(&order, given) else { return nothing_to_say() };
+        let Some(Allowed { request, offer, .. }) = allowed(&order, given) else { return not_applicable() };
         for line in &offer.lines {
             see(format!("{} {}", line.order.kind.as_str(), line.deployment.as_str()));
             line.steps
@@ -312,7 +313,7 @@ fn everything_that_a_price_depends_on_is_drawn() {
     assert!(rare.is_empty(), "seen too rarely: {rare:?} of {seen:#?}");
 }
 
-/// The largest prices, tiers, terms and orders that a policy can have stay within 64 bits.
+/// The amounts of the largest prices, tiers, terms and orders that a policy allows stay within 64 bits.
 #[test]
 fn the_bounds_of_a_policy_keep_every_amount_within_64_bits() {
     let mut vendor = Vendor::drawn(0);

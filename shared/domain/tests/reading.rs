@@ -1,4 +1,4 @@
-//! Whatever anybody sends: reading it never panics, and says of every fault where it is.
+//! Properties of reading requests: any input is read without a panic, and every fault has its place.
 
 use std::{cell::Cell, sync::LazyLock};
 
@@ -28,7 +28,7 @@ fn offer(request: &Request) -> Result<Offer, Refusal> {
     Offer::make(request, Faults::default(), &Facts::default(), &POLICY, &issue)
 }
 
-/// One of the right answers, nothing, or anything at all.
+/// A valid text, no text, or any text.
 fn text(right: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
     prop_oneof![
         60 => prop::sample::select(right).prop_map(|text| Some(text.to_owned())),
@@ -57,7 +57,7 @@ fn address() -> impl Strategy<Value = AddressRequest> {
         .prop_map(|(street, city, postal_code, (country, region))| AddressRequest { street, city, postal_code, region, country })
 }
 
-/// `technical` is how often a technical contact is named.
+/// `technical` is the probability of a technical contact.
 fn party(technical: f64) -> impl Strategy<Value = PartyRequest> {
     let technical_contact = prop::option::weighted(technical, contact());
     (text(&["Example Customer Inc."]), contact(), address(), technical_contact)
@@ -147,7 +147,7 @@ fn request() -> impl Strategy<Value = Request> {
     )
 }
 
-/// The request as its sender wrote it: every member that was sent.
+/// The request as JSON, with every member that was sent.
 fn sent(request: &Request) -> Value {
     let contact = |contact: &ContactRequest| json!({"name": contact.name, "email": contact.email});
     let party = |party: &PartyRequest| {
@@ -181,13 +181,13 @@ fn sent(request: &Request) -> Value {
     })
 }
 
-/// A pointer leads to what was sent, or to the one member that should have been; each fault has a word and an advice.
+/// A pointer leads to a member that was sent, or to one that is missing. Each fault has a code and a text.
 fn assert_pointer(fault: &Fault, sent: &Value) {
     let Fault { code, pointer, detail } = fault;
     assert!(!detail.is_empty());
     let place = sent.pointer(pointer).unwrap_or_else(|| panic!("there is no {pointer}: {code}"));
     match code {
-        // Absent, or nothing but white space.
+        // The member is absent or has only white space.
         Code::Required => assert!(place.is_null() || place.as_str().is_some_and(|text| text.trim().is_empty()), "{fault:?}"),
         Code::TermsNotAccepted => assert!(pointer.starts_with("/accept/")),
         Code::LineCount => assert_eq!(pointer, "/lines"),
@@ -195,9 +195,9 @@ fn assert_pointer(fault: &Fault, sent: &Value) {
     }
 }
 
-/// What is offered is what was asked for, and what is refused has its places. Both happen often enough to be tested.
+/// An offer is what was ordered, and every fault of a refusal has its place. Both happen often enough to be tested.
 #[test]
-fn any_request_is_an_offer_or_is_refused_with_places() {
+fn any_request_is_offered_or_refused_with_pointers() {
     let (offered, refused) = (Cell::new(0), Cell::new(0));
     let mut runner = TestRunner::new(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() });
     let result = runner.run(&request(), |request| {
@@ -236,13 +236,13 @@ fn assert_refused(refusal: &Refusal, sent: &Value) {
     faults.sort_unstable();
     let all = faults.len();
     faults.dedup();
-    assert_eq!(faults.len(), all, "the same fault is told twice");
+    assert_eq!(faults.len(), all, "the same fault is reported twice");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Every line's faults are told, and each line's with its own index.
+    /// Every line's faults are reported, each with the index of its line.
     #[test]
     fn every_wrong_line_is_reported_under_its_index(wrong in prop::collection::vec(prop::bool::ANY, 1..=MAX_LINES)) {
         let lines = wrong.iter().map(|wrong| LineRequest {
@@ -259,7 +259,7 @@ proptest! {
         prop_assert!(reported.iter().all(|fault| fault.code == Code::QuantityInvalid));
     }
 
-    /// A number is read from its own spelling alone, and anything else is no number.
+    /// A text is read as a number only if it is a spelling of that number.
     #[test]
     fn any_text_is_a_number_or_not(text in prop_oneof![any::<String>(), "[qQ2-9A-Za-z \\-]{0,16}", "(Q|SEN)?-?[2-9A-Z\u{130}\u{df}]{0,14}"]) {
         if let Ok(number) = text.parse::<QuoteNumber>() {
@@ -272,9 +272,9 @@ proptest! {
         }
     }
 
-    /// However people type a number, it is the same number; and a quote's is never a SEN.
+    /// Every spelling of a number is read as the same number, and a quote number is never read as a SEN.
     #[test]
-    fn a_number_survives_how_people_type(seed in any::<String>(), line in any::<u32>(), lower in any::<bool>(), spaces in prop::collection::vec(0..14_usize, 0..4)) {
+    fn any_spelling_of_a_number_is_read_as_the_same_number(seed in any::<String>(), line in any::<u32>(), lower in any::<bool>(), spaces in prop::collection::vec(0..14_usize, 0..4)) {
         let minter = Minter::new(b"key");
         let number = minter.quote_from_seed(&seed);
         let sen = minter.sen(&number, line, 0);
@@ -289,9 +289,9 @@ proptest! {
         prop_assert!(number.to_string().parse::<Sen>().is_err() && sen.to_string().parse::<QuoteNumber>().is_err());
     }
 
-    /// An address that is accepted can stand in a mail's header as it is.
+    /// An accepted e-mail address can be written to a mail header unchanged.
     #[test]
-    fn an_accepted_address_is_one_plain_line(text in prop_oneof![any::<String>(), "[a-z.+@\"<>, \\-]{1,40}", "[a-z.\r\n]{1,9}@[a-z.\r\n]{1,12}"]) {
+    fn an_accepted_address_is_one_line(text in prop_oneof![any::<String>(), "[a-z.+@\"<>, \\-]{1,40}", "[a-z.\r\n]{1,9}@[a-z.\r\n]{1,12}"]) {
         if let Some(email) = Email::parse(&text) {
             prop_assert_eq!(email.as_str(), &text);
             prop_assert!(text.bytes().all(|b| b.is_ascii_graphic()) && text.matches('@').count() == 1 && !text.contains(['<', '>', ',']));
@@ -299,7 +299,7 @@ proptest! {
     }
 }
 
-/// A fault says what is wrong, and never repeats what may be personal.
+/// A fault states what is wrong and never repeats a value that may be personal.
 #[test]
 fn faults_do_not_repeat_what_was_sent() {
     let marked = |text: &str| Some(format!("{text}\u{7}QZJX"));

@@ -1,4 +1,4 @@
-//! `settle` alone, without any storage: what is told twice or in another order ends the same, and no money is lost.
+//! `settle` without storage: repeated notices and other orders of them have the same outcome, and no money is lost.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ fn quote() -> Quote {
     Quote::issue(Minter::new(b"key").quote_from_seed("settling"), offer, None)
 }
 
-/// What is stored: one quote, and the receipts.
+/// The stored state: one quote, and the receipts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Books {
     quote: Quote,
@@ -65,15 +65,15 @@ impl Books {
         Self { quote: quote.clone(), receipts: BTreeMap::new() }
     }
 
-    /// Settles one telling as whoever stores would, and says whether anything was written.
-    fn tell(&mut self, told: &PaymentNotice) -> bool {
-        let receipt = self.receipts.get(&told.payment);
+    /// Settles one notice as the store does, and returns whether anything was written.
+    fn settle(&mut self, notice: &PaymentNotice) -> bool {
+        let receipt = self.receipts.get(&notice.payment);
         let wanted = match receipt.map(|receipt| &receipt.allocation) {
             Some(Allocation::Applied { quote }) => Some(quote),
-            _ => told.reference.as_ref().map(|reference| &reference.quote),
+            _ => notice.reference.as_ref().map(|reference| &reference.quote),
         };
         let quote = wanted.filter(|number| **number == self.quote.number).map(|_| &self.quote);
-        let settlement = settle(told, receipt, quote, told.at + SignedDuration::from_secs(3));
+        let settlement = settle(notice, receipt, quote, notice.at + SignedDuration::from_secs(3));
         if let Some(next) = &settlement.receipt {
             assert_eq!(next.version, receipt.map_or(0, |receipt| receipt.version) + 1);
         }
@@ -87,15 +87,16 @@ impl Books {
         wrote
     }
 
-    fn tell_all(told: &[PaymentNotice], quote: &Quote) -> Self {
+    fn settle_all(notices: &[PaymentNotice], quote: &Quote) -> Self {
         let mut books = Self::new(quote);
-        told.iter().for_each(|told| {
-            books.tell(told);
+        notices.iter().for_each(|notice| {
+            books.settle(notice);
         });
         books
     }
 
-    /// What must not depend on the order: all but the times, which are those of whichever event was told first.
+    /// The state that must not depend on the order of the notices: everything but the times, which are those of the notice that
+    /// came first.
     fn outcome(&self) -> impl PartialEq + std::fmt::Debug + use<> {
         let ledger: Vec<_> = self.quote.payments.iter().map(|payment| (payment.amount, payment.refunded)).collect();
         let stage = std::mem::discriminant(&self.quote.stage);
@@ -110,7 +111,7 @@ impl Books {
     }
 }
 
-/// A payment that may be what the quote asks for, or not.
+/// A payment that may or may not match the quote.
 #[derive(Debug, Clone)]
 struct Paying {
     id: PaymentId,
@@ -135,13 +136,13 @@ fn paying(n: usize, quote: &Quote) -> impl Strategy<Value = Paying> + use<> {
                 quote: if unknown { stranger.clone() } else { number.clone() },
                 revision: Some(if revision { 2 } else { 1 }),
             },
-            // Late by so little that some of its events are in time.
+            // Late by one second, so that some of its events are in time.
             at: if late { expires_at - SignedDuration::from_secs(1) } else { noon() },
         },
     )
 }
 
-fn news(paying: &Paying) -> impl Strategy<Value = PaymentEvent> + use<> {
+fn events_of(paying: &Paying) -> impl Strategy<Value = PaymentEvent> + use<> {
     let money = paying.money;
     let part_or_all =
         move || prop::sample::select(vec![money.minor / 3, money.minor]).prop_map(move |minor| Money::new(minor, money.currency));
@@ -154,24 +155,26 @@ fn news(paying: &Paying) -> impl Strategy<Value = PaymentEvent> + use<> {
     ]
 }
 
-/// What is told of some payments: any news, any number of times, with the reference or without.
-fn tellings(payments: usize, most: usize) -> impl Strategy<Value = (Quote, Vec<PaymentNotice>)> {
+/// Notices of some payments: any events, any number of times, with or without a reference.
+fn notices_of(payments: usize, most: usize) -> impl Strategy<Value = (Quote, Vec<PaymentNotice>)> {
     let quote = quote();
     let payings: Vec<_> = (0..payments).map(|n| paying(n, &quote)).collect();
     payings.prop_flat_map(move |payings| {
         let quote = quote.clone();
-        // Events of one payment differ: one says for what it is, or for which revision; another happened a second later.
+        // Events of one payment differ: in the reference, in the revision, or by a second.
         let telling = prop::sample::select(payings).prop_flat_map(|paying| {
-            (news(&paying), prop::bool::weighted(0.7), any::<bool>(), 0..3_i64).prop_map(move |(news, named, exact, later)| {
-                let Reference { quote, revision } = paying.reference.clone();
-                let reference = named.then(|| Reference { quote, revision: revision.filter(|_| exact) });
-                PaymentNotice {
-                    payment: paying.id.clone(),
-                    at: paying.at + SignedDuration::from_secs(later),
-                    reference,
-                    event: news,
-                }
-            })
+            (events_of(&paying), prop::bool::weighted(0.7), any::<bool>(), 0..3_i64).prop_map(
+                move |(event, named, exact, later)| {
+                    let Reference { quote, revision } = paying.reference.clone();
+                    let reference = named.then(|| Reference { quote, revision: revision.filter(|_| exact) });
+                    PaymentNotice {
+                        payment: paying.id.clone(),
+                        at: paying.at + SignedDuration::from_secs(later),
+                        reference,
+                        event,
+                    }
+                },
+            )
         });
         (Just(quote), prop::collection::vec(telling, 1..=most))
     })
@@ -185,37 +188,37 @@ proptest! {
     #![proptest_config(cases(10_000))]
 
     #[test]
-    fn one_payment_ends_the_same_in_every_order_and_number_of_tellings(
-        ((quote, told), shuffled) in tellings(1, 8).prop_flat_map(|(quote, told)| {
-            // Each at least once more, in any order.
-            let twice: Vec<_> = told.iter().chain(&told).cloned().collect();
-            (Just((quote, told)), Just(twice).prop_shuffle())
+    fn one_payment_has_the_same_outcome_in_every_order_and_number_of_notices(
+        ((quote, notices), shuffled) in notices_of(1, 8).prop_flat_map(|(quote, notices)| {
+            // Each notice at least twice, in any order.
+            let twice: Vec<_> = notices.iter().chain(&notices).cloned().collect();
+            (Just((quote, notices)), Just(twice).prop_shuffle())
         })
     ) {
-        let (one, other) = (Books::tell_all(&told, &quote), Books::tell_all(&shuffled, &quote));
+        let (one, other) = (Books::settle_all(&notices, &quote), Books::settle_all(&shuffled, &quote));
         prop_assert_eq!(one.outcome(), other.outcome());
     }
 
     #[test]
-    fn no_money_is_lost_and_none_is_counted_twice((quote, told) in tellings(3, 12)) {
-        let mut books = Books::tell_all(&told, &quote);
-        let arrived: BTreeMap<_, _> = told
+    fn no_money_is_lost_and_none_is_counted_twice((quote, notices) in notices_of(3, 12)) {
+        let mut books = Books::settle_all(&notices, &quote);
+        let arrived: BTreeMap<_, _> = notices
             .iter()
-            .filter_map(|told| match told.event { PaymentEvent::Succeeded { money, .. } => Some((&told.payment, money)), _ => None })
+            .filter_map(|notice| match notice.event { PaymentEvent::Succeeded { money, .. } => Some((&notice.payment, money)), _ => None })
             .collect();
-        // What was refunded, and what each dispute withdrew.
-        let accounts: BTreeMap<_, _> = told.iter().fold(BTreeMap::new(), |mut accounts, told| {
-            let (account, so_much) = match &told.event {
+        // The refunds, and the amount of each dispute.
+        let accounts: BTreeMap<_, _> = notices.iter().fold(BTreeMap::new(), |mut accounts, notice| {
+            let (account, total) = match &notice.event {
                 PaymentEvent::Refunded { total } => ("refunds", total.minor),
                 PaymentEvent::ChargedBack { dispute, money } => (&**dispute, money.minor),
                 _ => return accounts,
             };
-            let most: &mut i64 = accounts.entry((&told.payment, account)).or_default();
-            *most = so_much.max(*most);
+            let most: &mut i64 = accounts.entry((&notice.payment, account)).or_default();
+            *most = total.max(*most);
             accounts
         });
-        let gone = accounts.iter().fold(BTreeMap::<_, i64>::new(), |mut gone, ((payment, _), so_much)| {
-            *gone.entry(*payment).or_default() += so_much;
+        let gone = accounts.iter().fold(BTreeMap::<_, i64>::new(), |mut gone, ((payment, _), total)| {
+            *gone.entry(*payment).or_default() += total;
             gone
         });
 
@@ -234,7 +237,7 @@ proptest! {
                 other => prop_assert!(false, "{:?}", other),
             }
         }
-        prop_assert!(arrived.keys().chain(gone.keys()).all(|id| books.receipts.contains_key(*id)), "each has its receipt");
+        prop_assert!(arrived.keys().chain(gone.keys()).all(|id| books.receipts.contains_key(*id)), "each payment has its receipt");
 
         let history = &books.quote.history;
         prop_assert!(history.iter().map(|entry| entry.seq).eq(1..=history.len() as u32));
@@ -242,14 +245,14 @@ proptest! {
         prop_assert_eq!(paid, books.quote.payments.len());
 
         let before = books.clone();
-        prop_assert!(!told.iter().any(|told| books.tell(told)), "told again, it writes nothing");
+        prop_assert!(!notices.iter().any(|notice| books.settle(notice)), "a repeated notice writes nothing");
         prop_assert_eq!(books, before);
     }
 }
 
-/// The reasons, one by one, in the order in which they are asked for.
+/// Every reason, in the order in which `settle` checks them.
 #[test]
-fn each_reason_has_its_money() {
+fn every_reason_is_given_for_its_payment() {
     let quote = quote();
     let due = quote.offer.due();
     let reference = |quote: &QuoteNumber, revision| Some(Reference { quote: quote.clone(), revision });
@@ -272,20 +275,20 @@ fn each_reason_has_its_money() {
         ),
         (PaymentNotice { event: succeeded(Money::new(due.minor + 1, due.currency)), ..right.clone() }, Unapplied::AmountMismatch),
     ];
-    for (told, reason) in cases {
+    for (notice, reason) in cases {
         let mut books = Books::new(&quote);
-        assert!(books.tell(&told));
+        assert!(books.settle(&notice));
         assert!(
-            matches!(&books.receipts[&told.payment].allocation, Allocation::Unapplied { reason: kept, .. } if *kept == reason),
+            matches!(&books.receipts[&notice.payment].allocation, Allocation::Unapplied { reason: kept, .. } if *kept == reason),
             "{reason:?}: {books:?}"
         );
         assert_eq!(books.quote, quote);
     }
     let mut books = Books::new(&quote);
-    assert!(books.tell(&PaymentNotice { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right.clone() }));
+    assert!(books.settle(&PaymentNotice { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right.clone() }));
     assert!(matches!(books.quote.stage, Stage::Paid { .. }), "the last instant counts");
     let second = PaymentNotice { payment: PaymentId::new("stripe", "pi_2"), ..right };
-    assert!(books.tell(&second));
+    assert!(books.settle(&second));
     let kept = &books.receipts[&second.payment].allocation;
     assert!(matches!(kept, Allocation::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
 }

@@ -1,5 +1,5 @@
-//! What is measured: an order of 50 lines of every kind, on the example vendor's products or on those of a large vendor,
-//! sold by a programme's member to a verified academic institution, and taxed twice.
+//! The order of the benchmarks: 50 lines of every kind, on the example vendor's products or on those of a large vendor, sold by
+//! a programme's member to a verified academic institution, and taxed twice.
 #![allow(dead_code, reason = "each benchmark uses its part of it")]
 
 use std::collections::BTreeMap;
@@ -27,21 +27,21 @@ pub(crate) const LINES: usize = 50;
 const LICENSEE: &str = "Example University";
 const TECHNICAL_CONTACT: &str = "tina@customer.example";
 
-/// A product, as far as orders are made of it.
+/// A product that the lines order.
 struct Sold {
     product: String,
     edition: Option<&'static str>,
     kind: Kind,
     /// Two neighbouring tiers.
     tiers: [u32; 2],
-    /// What lines are ordered of it, by turns.
+    /// The kinds of lines that are ordered of it, alternately.
     lines: &'static [&'static str],
 }
 
 /// A line, the entitlement that it is about, and the one that it replaces.
 type Asked = (LineRequest, Option<Entitlement>, Option<Entitlement>);
 
-/// The mixed order with everything that it takes to judge it.
+/// The mixed order with its policy and facts.
 pub(crate) struct Mixed {
     pub(crate) policy: Policy,
     pub(crate) request: Request,
@@ -103,7 +103,7 @@ impl Mixed {
         Self { policy, request: request(lines), facts, link_keys }
     }
 
-    /// From what was sent to the whole offer: every rule checked, every line priced, every payment method decided.
+    /// The offer from the request: every rule checked, every line priced, every payment method decided.
     pub(crate) fn offer(&self) -> Offer {
         let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None };
         let issue = IssueContext { origin, request_hash: "example".to_owned(), link_key: self.link_keys.current() };
@@ -257,7 +257,7 @@ pub(crate) fn large_vendor() -> BTreeMap<String, String> {
     };
     files.insert("catalogue.toml".to_owned(), (0..500).map(product).collect());
     files.insert("prices.toml".to_owned(), (0..500).flat_map(books).collect());
-    // What names the example's own products.
+    // Rules that name the example's own products are removed.
     let channel = files["channel.toml"].replace("government_families = [\"tracker-government-cloud\"]\n", "");
     let aggregator = channel.find("# Appointed to sell").unwrap_or(channel.len());
     files.insert("channel.toml".to_owned(), channel[..aggregator].to_owned());

@@ -1,4 +1,4 @@
-//! Random trade, as the crate is given it.
+//! Random vendors and orders, converted to the input of the crate.
 
 use std::collections::BTreeMap;
 
@@ -26,13 +26,13 @@ const LICENSEE: &str = "Example Customer Inc.";
 const RESELLER: &str = "Example Reseller GmbH";
 const TECHNICAL_CONTACT: &str = "tina@customer.example";
 
-/// The numbers of everything that the customer of an order may have: two for each line.
+/// The numbers of the entitlements that the customer of an order may have: two for each line.
 pub(crate) struct Numbers(Vec<[Sen; 2]>);
 
 impl Numbers {
     pub(crate) fn of(lines: u32) -> Self {
         let minter = Minter::new(b"key");
-        let quote: QuoteNumber = minter.quote_from_seed("what they have");
+        let quote: QuoteNumber = minter.quote_from_seed("held");
         Self((0..lines).map(|line| [minter.sen(&quote, line, 0), minter.sen(&quote, line, 1)]).collect())
     }
 }
@@ -41,7 +41,7 @@ pub(crate) fn policy(vendor: &Vendor, others: &BTreeMap<String, String>) -> Poli
     Policy::read(&vendor.files(others)).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-/// What lines are priced by.
+/// The basis that lines are priced with.
 pub(crate) struct Circumstances {
     channel: ChannelStatus,
     segments: Vec<SegmentClaim>,
@@ -131,7 +131,7 @@ pub(crate) fn origin(order: &Order) -> Origin {
     Origin { at, ip: None, subject: None }
 }
 
-/// The order as a request, and what is on record about whoever asks.
+/// The order as a request, with the records about its buyer.
 pub(crate) fn request(order: &Order, vendor: &Vendor, numbers: &Numbers) -> (Request, Facts) {
     let text = |text: &str| Some(text.to_owned());
     let person = |name: &str, email: &str| ContactRequest { name: text(name), email: text(email) };

@@ -1,7 +1,7 @@
-//! Trade at random: vendors that use everything that a policy can say, and orders of everything that a line can do.
+//! Random vendors and orders: vendors that use every feature of a policy, and orders of every kind of line.
 //!
-//! All of it is plain data, drawn from numbers. Nothing here knows the crate, so that the reference in `tests/reference`
-//! can price the same trade by itself; [`given`] is where the crate gets to see it.
+//! Both are plain data, drawn from numbers, without any use of the crate, so that the reference in `tests/reference` can price
+//! the same orders independently. [`given`] converts them to the crate's input.
 #![allow(dead_code, unused_imports, reason = "each test uses its part of it")]
 
 pub(crate) mod given;
@@ -15,11 +15,11 @@ pub(crate) use self::{
 
 use std::{collections::hash_map::RandomState, env, hash::BuildHasher, slice::Iter};
 
-/// What a line does, by the names of the policy.
+/// The kinds of lines, by their names in the policy.
 pub(crate) const KINDS: [&str; 6] = ["new", "renewal", "upgrade", "renew_and_upgrade", "coterm", "downgrade_at_renewal"];
 
-/// The numbers that something is drawn from. Small ones draw what is plain, so that a failure shrinks to something plain;
-/// when there are none left, everything is.
+/// The numbers that a value is drawn from. Small numbers draw simple values, so that a failure shrinks to a simple case; after
+/// the last number, every value is simple.
 pub(crate) struct Draws<'n>(Iter<'n, u32>);
 
 impl<'n> Draws<'n> {
@@ -37,20 +37,20 @@ impl<'n> Draws<'n> {
         from[self.below(from.len())].clone()
     }
 
-    /// Whether something happens that happens so many times in a hundred.
+    /// `true` with a probability of `in_a_hundred` percent.
     pub(crate) fn chance(&mut self, in_a_hundred: usize) -> bool {
         self.below(100) >= 100 - in_a_hundred
     }
 
-    /// Something, so many times in a hundred.
+    /// A drawn value with a probability of `in_a_hundred` percent, else `None`.
     pub(crate) fn maybe<T>(&mut self, in_a_hundred: usize, draw: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let drawn = self.chance(in_a_hundred);
         drawn.then(|| draw(self))
     }
 }
 
-/// Another seed for every run. It is told, so that a failure can be repeated by setting the variable to it.
-#[allow(clippy::disallowed_methods, reason = "whoever runs the tests says what to repeat: it is no configuration")]
+/// Another seed for every run. The seed is printed, so that a failure can be repeated by setting the variable to it.
+#[allow(clippy::disallowed_methods, reason = "the variable repeats a test run and is not configuration")]
 pub(crate) fn seed(variable: &str) -> u64 {
     let given = env::var(variable).ok().map(|seed| seed.parse().expect("a seed is a number"));
     let seed = given.unwrap_or_else(|| RandomState::new().hash_one(()));
@@ -58,7 +58,7 @@ pub(crate) fn seed(variable: &str) -> u64 {
     seed
 }
 
-/// So many numbers from a seed: the same, wherever and whenever it is drawn (splitmix64).
+/// `count` numbers from a seed, equal on every machine (splitmix64).
 pub(crate) fn numbers(seed: &mut u64, count: usize) -> Vec<u32> {
     let mut next = || {
         *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! Orders of a vendor's: who buys for whom, and what. Most of what is drawn can be had; the rest is refused.
+//! Random orders at a vendor: the parties and the lines. Most drawn lines can be sold; the rest is refused.
 
 use jiff::{
     ToSpan,
@@ -10,7 +10,7 @@ use super::{Draws, KINDS, vendor::Deployment, vendor::Vendor};
 pub(crate) const NUMBERS_PER_ORDER: usize = 24;
 pub(crate) const NUMBERS_PER_LINE: usize = 24;
 
-/// A country and perhaps a region of it.
+/// A country and optionally a region of it.
 pub(crate) type Place = (&'static str, Option<&'static str>);
 
 const PLACES: [Place; 10] = [
@@ -39,7 +39,7 @@ pub(crate) struct Order {
     pub(crate) lines: Vec<Line>,
 }
 
-/// How a claim of a segment stands.
+/// The standing of a claim of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     Proven,
@@ -47,7 +47,7 @@ pub(crate) enum Standing {
     Incomplete,
 }
 
-/// A verified certificate of the buyer's.
+/// A verified certificate of the buyer.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
     pub(crate) kind: &'static str,
@@ -57,7 +57,7 @@ pub(crate) struct Claim {
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) kind: &'static str,
-    /// Which of the vendor's.
+    /// The index of the vendor's product.
     pub(crate) product: usize,
     pub(crate) edition: Option<&'static str>,
     pub(crate) users: u32,
@@ -67,7 +67,7 @@ pub(crate) struct Line {
     pub(crate) source: Option<Held>,
 }
 
-/// What the customer has.
+/// An entitlement of the customer.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) product: usize,
@@ -75,7 +75,7 @@ pub(crate) struct Held {
     pub(crate) tier: u32,
     pub(crate) end: Date,
     pub(crate) same_partner: bool,
-    /// The segment's discount that it was sold with, in thousandths of a percent.
+    /// The segment's discount that the entitlement was sold with, in thousandths of a percent.
     pub(crate) discount: Option<u32>,
 }
 
@@ -106,7 +106,7 @@ impl Order {
         let monthly = d.chance(5);
         let by_the_month = |n: &usize| vendor.products[*n].deployment == Deployment::Monthly;
         let mut sold: Vec<_> = (0..vendor.products.len()).filter(|n| by_the_month(n) == monthly).collect();
-        // Whoever may sell to the government mostly does.
+        // A seller that may sell government products mostly does.
         let of_government = vendor.products.iter().position(|product| product.deployment == Deployment::Government);
         let may = member.is_some_and(|(id, _)| vendor.programmes.iter().any(|known| known.id == id && known.government));
         sold.extend(of_government.filter(|_| may && !monthly).iter().flat_map(|n| [*n; 4]));
@@ -116,7 +116,7 @@ impl Order {
     }
 }
 
-/// A day around another: the same, near, some months or some days later.
+/// A day near another: the same, close, some months or some days later.
 fn around(d: &mut Draws<'_>, day: Date) -> Date {
     let later = |days: i64| day.saturating_add(days.days());
     match d.below(10) {
@@ -141,9 +141,9 @@ impl Line {
         let tiers = product.tiers(edition, currency);
         let mut users = d.pick(&tiers);
         match (&held, kind) {
-            // Mostly the same; else whatever was drawn.
+            // Mostly the same; else the drawn value.
             (Some(held), "renewal" | "coterm") if !d.chance(6) => (edition, users) = (held.edition, held.tier),
-            // Mostly the next tier that there is of the same edition, or a higher edition of the same tier.
+            // Mostly the next tier of the same edition, or a higher edition of the same tier.
             (Some(held), "upgrade" | "renew_and_upgrade") if !d.chance(20) => {
                 let rank = grades.iter().position(|grade| *grade == held.edition).unwrap_or(0);
                 let higher = &grades[rank..];
@@ -156,7 +156,7 @@ impl Line {
             }
             _ => {}
         }
-        // Up to as many as the tier has, and sometimes more than there is.
+        // Up to the users of the tier, and sometimes more than the largest tier.
         match d.below(10) {
             0..=5 => {}
             6 | 7 => users = users.saturating_sub(d.below(5) as u32).max(1),

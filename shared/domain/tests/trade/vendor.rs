@@ -1,4 +1,4 @@
-//! Vendors: what their files say, as data, and as the files.
+//! Random vendors: their policy as data, and as files.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -9,7 +9,7 @@ use super::{Draws, KINDS, numbers};
 const CURRENCIES: [&str; 5] = ["USD", "JPY", "EUR", "KWD", "AUD"];
 const EDITIONS: [&str; 3] = ["basic", "plus", "top"];
 const CATEGORIES: [&str; 2] = ["standard", "reduced"];
-/// Before every order.
+/// A day before every order.
 const EVER: Date = date(2020, 1, 1);
 
 /// How a product is delivered.
@@ -45,9 +45,9 @@ pub(crate) struct Product {
     pub(crate) family: &'static str,
     pub(crate) deployment: Deployment,
     pub(crate) sales: Vec<Sale>,
-    /// The terms on sale; of a perpetual licence, the months of maintenance.
+    /// The terms on sale; for a perpetual licence, the months of maintenance.
     pub(crate) months: Vec<u32>,
-    /// What renewing maintenance costs of the list price, in thousandths of a percent.
+    /// The price of renewing maintenance, in thousandths of a percent of the list price.
     pub(crate) renewal: u32,
     pub(crate) last_end: Option<Date>,
     pub(crate) editions: &'static [&'static str],
@@ -92,12 +92,12 @@ pub(crate) struct Programme {
 #[derive(Debug, Clone)]
 pub(crate) struct Segment {
     pub(crate) id: &'static str,
-    /// For a migration, whether unused time is credited, and from how many users on.
+    /// For a migration, whether unused time is credited, and the minimum number of users.
     pub(crate) migration: Option<(bool, u32)>,
     pub(crate) rates: Vec<Rate>,
 }
 
-/// What is `None` matches everything.
+/// A criterion that is `None` matches everything.
 #[derive(Debug, Clone)]
 pub(crate) struct Rate {
     pub(crate) tier: Option<&'static str>,
@@ -247,7 +247,7 @@ impl Product {
 }
 
 impl Table {
-    /// The tiers on sale, from the smallest; of a price by the month, the ends of its blocks.
+    /// The tiers on sale, from the smallest; for a monthly price, the ends of its blocks.
     pub(crate) fn tiers(&self) -> Vec<u32> {
         match self {
             Self::Banded(tiers) => tiers.iter().map(|(users, _)| *users).collect(),
@@ -257,7 +257,7 @@ impl Table {
     }
 }
 
-/// One book for all time, or two of which the older one may stop being quoted before it ends.
+/// One book without an end, or two, of which the older one may have a `last_quote` before its end.
 fn books_of(d: &mut Draws<'_>, edition: Option<&'static str>, currency: &'static str, deployment: Deployment) -> Vec<Book> {
     let change = d.maybe(30, day);
     let mut book = |from, until, last_quote| Book { edition, currency, from, until, last_quote, table: table(d, deployment) };
@@ -291,7 +291,7 @@ fn table(d: &mut Draws<'_>, deployment: Deployment) -> Table {
     }
 }
 
-/// Rates that tell orders apart by one thing, and by dates.
+/// Rates that differ by one criterion, and by dates.
 fn rates(d: &mut Draws<'_>, tiers: &[&'static str], families: &[&'static str]) -> Vec<Rate> {
     let any = Rate { tier: None, families: None, kinds: None, currencies: None, percent: 0, from: EVER, until: None };
     let apart: Vec<Rate> = match d.below(5) {
@@ -339,7 +339,7 @@ impl Tax {
             let mut same = None;
             for category in CATEGORIES {
                 let drawn = d.pick(&[10_000, 8_875, 9_975, 19_000, 5_000, 15_000, 12_500]);
-                // Often both kinds of goods have one rate: then it is one tax, on both.
+                // Often both tax categories have the same rate. Then there is one tax on both.
                 let percent = if d.chance(50) { same.unwrap_or(drawn) } else { drawn };
                 same = Some(percent);
                 let rate = TaxRate { country, region, name, category, percent, from: EVER, until: None };
@@ -364,7 +364,7 @@ impl Tax {
     }
 }
 
-/// `"8.875"`, as files have it.
+/// Thousandths of a percent as files write them: `"8.875"`.
 pub(super) fn decimal(thousandths: u32) -> String {
     format!("\"{}.{:03}\"", thousandths / 1_000, thousandths % 1_000)
 }
@@ -381,7 +381,7 @@ fn pairs(pairs: &[(u32, i64)]) -> String {
     format!("[{}]", pairs.join(", "))
 }
 
-/// The vendor's files: another vendor's, with these prices and rules in place of theirs.
+/// The vendor's files: those of another vendor, with the prices and rules replaced.
 impl Vendor {
     pub(crate) fn files(&self, others: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let rounding = if self.whole { "P-WHOLE" } else { "P-MINOR" };

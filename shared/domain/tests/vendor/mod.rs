@@ -1,4 +1,4 @@
-//! The example vendor's files, as the tests of the rules read them.
+//! The example vendor's files, as the domain's tests read them.
 #![allow(dead_code)]
 
 use std::{collections::BTreeMap, fs, path::Path};
