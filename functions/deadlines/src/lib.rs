@@ -14,8 +14,8 @@ pub const GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// How many aggregates one round reads for each kind of work: the longest pending first.
 const SEEN: i32 = 5_000;
 
-/// How many reminders one round sends for each kind of work. A round takes some seconds. Work that can never be done is reminded
-/// of at growing intervals, and leaves room for the rest.
+/// How many reminders one round sends for each kind of work. A round takes some seconds. Reminders of
+/// work that can never be done are sent at growing intervals, so that they do not displace the others.
 const REMINDED: u64 = 500;
 
 /// What the handler works with.

@@ -95,14 +95,14 @@ impl Issuance {
             if quote.is_void() {
                 self.take_back(&quote, &policy).await?;
                 if matches!(quote.stage, quote::Stage::Paid { .. }) {
-                    tracing::error!(must_decide = "quote_withheld", quote = %number, "withheld: a part of its money went back");
+                    tracing::error!(must_decide = "quote_withheld", quote = %number, "withheld: a part of its money was returned");
                 }
                 // A quote that has changed meanwhile has a record of its own.
                 return self.store.work_done(&quote, Work::Fulfilment).await.map(drop).map_err(Failure::from);
             }
             let (Some(on), Some(paid_at)) = (quote.deliverable_since(), paid_at(&quote)) else { return Ok(()) };
             if self.deliver(&quote, on, paid_at, &policy).await? == Commit::Committed {
-                tracing::info!(quote = %number, lines = quote.offer.lines.len(), "done with a paid quote");
+                tracing::info!(quote = %number, lines = quote.offer.lines.len(), "a paid quote is delivered or withheld");
                 return Ok(());
             }
         }
@@ -257,7 +257,7 @@ fn license_of(entitlement: &Entitlement, key_id: &str) -> Option<License> {
         license::Kind::Term => licensing::Kind::Term,
         license::Kind::Subscription => return None,
     };
-    // A key for a lower grade to come says what comes; the one for what still runs stays good to its end.
+    // After a downgrade is scheduled, the new key states the later edition and tier. The earlier key stays valid to its end.
     let (edition, tier) = entitlement.grade(Date::MAX);
     Some(License {
         sen: entitlement.sen.to_string(),

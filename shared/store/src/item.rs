@@ -1,5 +1,5 @@
-//! Items: key, type, version, and the aggregate as one JSON document. What DynamoDB must compare is an attribute of
-//! its own; all else is in `body`, whose shape has golden files in `tests/`.
+//! The items of the table: key, kind, version, and the aggregate as JSON in `body`. The shapes of `body` have golden files in
+//! `tests/golden/items`. A value that DynamoDB must compare is an attribute of its own.
 
 use std::collections::HashMap;
 
@@ -20,11 +20,11 @@ use domain::{
     pending::Pending,
 };
 
-/// The attribute that says what an item is.
+/// The attribute that holds the kind of an item.
 pub const KIND: &str = "kind";
-/// The attribute that counts an item's writes.
+/// The attribute that holds the version of an item, which counts its writes.
 pub const VERSION: &str = "version";
-/// The attribute by which a put whose answer was lost knows its own write again.
+/// The attribute that holds the mark of a put. A put whose response was lost finds its own mark when the SDK repeats it.
 pub const MARK: &str = "mark";
 /// The attribute that holds the aggregate.
 pub const BODY: &str = "body";
@@ -42,17 +42,17 @@ pub const REVIEW_DUE: &str = "review_due";
 
 /// An aggregate that is stored as one item.
 pub trait Item: Serialize + DeserializeOwned {
-    /// What the item is called.
+    /// The kind of the item, as it is stored.
     const KIND: &'static str;
-    /// Where it is.
+    /// The item's key.
     fn key(&self) -> Key;
-    /// Which write this is, from 1.
+    /// The number of this write, from 1. A write replaces only the version before it.
     fn version(&self) -> u64;
     /// The work that this version leaves to be done. An aggregate that causes no letters and no deliveries has none.
     fn pending(&self) -> Option<Pending> {
         None
     }
-    /// By what else it is found: attributes of its own.
+    /// Attributes by which an index finds the item, with their values.
     fn found_by(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -164,10 +164,10 @@ impl Item for GovernmentSubscription {
     }
 }
 
-/// An item's attributes as the SDK wants them.
+/// An item's attributes, as the SDK represents them.
 pub type Attributes = HashMap<String, AttributeValue>;
 
-/// The item of an aggregate.
+/// The item of an aggregate. `Err`: the aggregate cannot be written as JSON, which a retry does not change.
 pub fn attributes<T: Item>(aggregate: &T) -> Result<Attributes, Error> {
     let key = aggregate.key();
     let body = serde_json::to_string(aggregate)
@@ -186,7 +186,7 @@ pub fn attributes<T: Item>(aggregate: &T) -> Result<Attributes, Error> {
     Ok(attributes)
 }
 
-/// A key's attributes.
+/// The attributes of a key.
 pub fn of_key(key: &Key) -> Attributes {
     HashMap::from([
         (PARTITION.to_owned(), AttributeValue::S(key.partition.clone())),
@@ -200,25 +200,25 @@ pub(crate) fn key(attributes: &Attributes) -> Option<Key> {
     Some(Key { partition: part(PARTITION)?, sort: part(SORT)? })
 }
 
-/// An item's attribute that is a text.
+/// The value of an item's string attribute. `None`: it is absent or has another type.
 pub(crate) fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
     attributes.get(name)?.as_s().ok().map(String::as_str)
 }
 
-/// An item's attribute that is a number.
+/// The value of an item's number attribute. `None`: it is absent, has another type or is not a whole number.
 pub(crate) fn number(attributes: &Attributes, name: &str) -> Option<u64> {
     attributes.get(name)?.as_n().ok()?.parse().ok()
 }
 
-/// An item that the store did not write in this form.
+/// The error about an item that does not have the shape that the store writes.
 pub(crate) fn corrupt(attributes: &Attributes, reason: String) -> Error {
     let key = [PARTITION, SORT].map(|name| text(attributes, name).unwrap_or("?"));
     Error::Corrupt { key: key.join("/"), reason }
 }
 
-/// The aggregate of an item.
+/// Reads the aggregate of an item. `Err`: the item does not have the shape that the store writes, and an operator must look.
 pub fn aggregate<T: Item>(attributes: &Attributes) -> Result<T, Error> {
-    // serde_json's message names lines and members of the document, and for some faults a value: keep the place only.
+    // Only the position is kept, because some messages of serde_json quote a value.
     serde_json::from_str(text(attributes, BODY).unwrap_or_default())
         .map_err(|error| corrupt(attributes, format!("its body is not a {}, at column {}", T::KIND, error.column())))
 }

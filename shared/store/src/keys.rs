@@ -1,21 +1,21 @@
 //! Every key of the table. No other module builds one.
 //!
-//! | what is asked | partition | sort |
+//! | what is read | partition | sort |
 //! |---|---|---|
 //! | a quote by its number | `QUOTE#7KQ4M9XTC` | `QUOTE` |
 //! | whether a letter about an aggregate was sent | the aggregate's own: `QUOTE#7KQ4M9XTC` | `LETTER#1#quote` |
-//! | where a payment went | `PAYMENT#stripe:pi_…` | `PAYMENT` |
+//! | a payment's receipt | `PAYMENT#stripe:pi_…` | `PAYMENT` |
 //! | an entitlement by its SEN | `LICENSE#4MRX7PQ2HVW` | `LICENSE` |
-//! | who saw its key, and what the desk did to it | `LICENSE#4MRX7PQ2HVW` | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | who read its key, and the desk's changes to it | `LICENSE#4MRX7PQ2HVW` | `AUDIT#2026-11-22T10:00:00Z#…` |
 //! | whether an organisation is enrolled | `PARTNER#example reseller` | `PARTNER` |
-//! | what proves a segment | `EVIDENCE#EV-1` | `EVIDENCE` |
-//! | what frees from tax | `CERTIFICATE#DE123456789` | `CERTIFICATE` |
-//! | who speaks for a cloud site | `SITE#acme.cloud.example` | `SITE` |
-//! | what the desk did to one of these four | the record's own | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | evidence of a segment | `EVIDENCE#EV-1` | `EVIDENCE` |
+//! | a tax certificate | `CERTIFICATE#DE123456789` | `CERTIFICATE` |
+//! | a cloud site and its contacts | `SITE#acme.cloud.example` | `SITE` |
+//! | the desk's changes to one of these four | the record's own | `AUDIT#2026-11-22T10:00:00Z#…` |
 //! | whether a customer has a government subscription | `HOLDING#tracker-government#example agency` | `HOLDING` |
-//! | how often something was asked in a window | `LIMIT#lookup#192.0.2.1` | `UNTIL#2026-11-22T10:15:00Z` |
+//! | a counter of a rate limit in a window | `LIMIT#lookup#192.0.2.1` | `UNTIL#2026-11-22T10:15:00Z` |
 //! | which policy is in force | `POLICY` | `CURRENT` |
-//! | who put which policy in force | `POLICY` | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | who published which policy | `POLICY` | `AUDIT#2026-11-22T10:00:00Z#…` |
 //! | the files of a policy | `POLICY#0123456789abcdef` | `PART#0001` … |
 //! | all public verification keys | `KEYS` | `KEY#…` |
 //! | the last number of a series | `SERIES#IN` | `SERIES` |
@@ -23,16 +23,16 @@
 //! Two sparse indexes project keys only. The index `owed` contains every aggregate with pending work, of whatever kind, by the
 //! work to do next:
 //!
-//! | what is asked | partition `owed` | sort `owed_since` |
+//! | what is read | partition `owed` | sort `owed_since` |
 //! |---|---|---|
-//! | what is to be delivered or taken back, the longest pending first | `fulfilment` | `2026-11-22T10:00:00Z` |
-//! | about what letters are to be sent | `letters` | `2026-11-22T10:00:00Z` |
+//! | aggregates to deliver or to take back, the longest pending first | `fulfilment` | `2026-11-22T10:00:00Z` |
+//! | aggregates with letters to send, the longest pending first | `letters` | `2026-11-22T10:00:00Z` |
 //!
 //! The index `reviews` contains the quotes that wait for a review:
 //!
-//! | what is asked | partition `review` | sort `review_due` |
+//! | what is read | partition `review` | sort `review_due` |
 //! |---|---|---|
-//! | what waits for a decision, the first due first | `waits` | `2026-11-25` |
+//! | quotes in review, the first due first | `waits` | `2026-11-25` |
 
 use domain::{QuoteNumber, Sen, party::LegalName, payment::PaymentId};
 use jiff::Timestamp;
@@ -48,24 +48,24 @@ pub const PENDING_INDEX: &str = "owed";
 /// The name of the index of quotes that wait for a review.
 pub const REVIEWS_INDEX: &str = "reviews";
 
-/// What the partition keys of quotes begin with.
+/// The prefix of the partition keys of quotes.
 const QUOTE: &str = "QUOTE#";
-/// What the sort keys of all audit entries begin with.
+/// The prefix of the sort keys of audit entries.
 pub(crate) const AUDIT: &str = "AUDIT#";
-/// What the sort keys of a policy's parts begin with.
+/// The prefix of the sort keys of a policy's parts.
 pub(crate) const PART: &str = "PART#";
-/// What the sort keys of public verification keys begin with.
+/// The prefix of the sort keys of public verification keys.
 pub(crate) const PUBLIC_KEY: &str = "KEY#";
 
-/// The most bytes of a partition key that DynamoDB takes.
+/// The most bytes of a partition key (Amazon DynamoDB Developer Guide, "Service quotas").
 const MAX_PARTITION_BYTES: usize = 2048;
 
 /// An item's key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The partition.
+    /// The value of the partition key.
     pub partition: String,
-    /// The place in it.
+    /// The value of the sort key.
     pub sort: String,
 }
 
@@ -100,12 +100,12 @@ impl Key {
         Self::new(format!("LICENSE#{}", sen.compact()), "LICENSE")
     }
 
-    /// An entry of an entitlement's audit.
+    /// An audit entry about an entitlement.
     pub fn audit(sen: &Sen, at: Timestamp, unique: &str) -> Self {
         Self::audit_entry(Self::entitlement(sen).partition, at, unique)
     }
 
-    /// An entry of the audit of whatever is in a partition.
+    /// An audit entry about the record in a partition. `unique` distinguishes entries of the same instant.
     pub fn audit_entry(partition: String, at: Timestamp, unique: &str) -> Self {
         Self::new(partition, format!("{AUDIT}{at}#{unique}"))
     }
@@ -125,8 +125,8 @@ impl Key {
         Self::new(format!("SERIES#{name}"), "SERIES")
     }
 
-    /// An enrolled organisation, in whatever case it is written. As everywhere in identities, only A to Z are lowered:
-    /// all of Unicode would make one organisation of two.
+    /// An enrolled organisation. Upper and lower case are the same for the letters A to Z only, as in all identities: in Unicode,
+    /// two different organisations could get one key.
     pub fn partner(organization: &str) -> Self {
         Self::new(format!("PARTNER#{}", organization.to_ascii_lowercase()), "PARTNER")
     }
@@ -146,18 +146,18 @@ impl Key {
         Self::new(format!("SITE#{host}"), "SITE")
     }
 
-    /// An end customer's one subscription to a government product. Names that differ in case and spacing only are one
-    /// customer's, as in [`LegalName`].
+    /// An end customer's only subscription to a government product (R106). Names that differ only in case and spacing are the same
+    /// customer, as in [`LegalName`].
     pub fn government_subscription(product: &str, licensee: &str) -> Self {
         Self::new(format!("HOLDING#{product}#{}", LegalName::new(licensee).key()), "HOLDING")
     }
 
-    /// The uses of a bucket in the window that ends then.
+    /// The counter of a bucket in the window that ends at `until`.
     pub fn limit(bucket: &str, until: Timestamp) -> Self {
         Self::new(format!("LIMIT#{bucket}"), format!("UNTIL#{until}"))
     }
 
-    /// Which policy is in force.
+    /// The pointer to the policy in force.
     pub fn policy_in_force() -> Self {
         Self::new("POLICY".to_owned(), "CURRENT")
     }
@@ -187,13 +187,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_things_share_a_key() {
+    fn no_two_records_share_a_key() {
         let minter = Minter::new(b"test");
         let quote = minter.quote_from_seed("a");
         let sen = minter.sen(&quote, 1, 0);
         let payment: PaymentId = serde_json::from_str("\"stripe:pi_1\"").unwrap();
         let (now, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(1).unwrap());
-        // One text stands for every name, so that only the kind of thing tells the keys apart.
+        // Every name is the same text, so that only the kind of record distinguishes the keys.
         let keys = [
             Key::quote(&quote),
             Key::letter(&Key::quote(&quote), 1, "quote"),
@@ -223,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_is_known_by_its_partition() {
+    fn the_partition_of_a_quote_contains_its_number() {
         let quote = Minter::new(b"test").quote_from_seed("a");
         assert_eq!(Key::quote_number(&Key::quote(&quote).partition), Some(quote));
         assert_eq!(Key::quote_number("POLICY"), None);
     }
 
     #[test]
-    fn an_organisation_and_a_licensee_are_found_however_they_are_written() {
+    fn case_and_spacing_do_not_change_the_key_of_an_organisation_or_a_licensee() {
         assert_eq!(Key::partner("Example Reseller"), Key::partner("EXAMPLE reseller"));
         assert_ne!(Key::partner("Kelvin"), Key::partner("\u{212a}elvin"), "the Kelvin sign is not a K");
         assert_eq!(

@@ -1,4 +1,5 @@
-//! Which letters were sent, and which can never be sent. A letter is named by [`Key::letter`], whatever aggregate it is about.
+//! Notes about letters: which were sent, and which can never be sent. [`Key::letter`] is the key of a note, for every kind of
+//! aggregate.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -32,6 +33,10 @@ impl Store {
     }
 
     /// Records the result of a letter. Recording it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. It is unknown whether the note was written, and retrying is safe.
     pub async fn note_letter(&self, letter: &Key, at: Timestamp, note: &LetterNote) -> Result<(), Error> {
         let (name, value) = match note {
             LetterNote::Sent { accepted_as } => ("accepted_as", accepted_as),

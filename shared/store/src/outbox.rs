@@ -28,7 +28,11 @@ pub struct OutboxRecord<T> {
 }
 
 impl<T: Item> OutboxRecord<T> {
-    /// Reads a record. `None` when the record is about another kind of item, about a removal, or when no work is pending.
+    /// Reads a record. `Ok(None)`: the record is about another kind of item or a removal, or no work is pending.
+    ///
+    /// # Errors
+    ///
+    /// The store did not write the record in this form. A retry does not help, and the record must not be skipped.
     pub fn read(record: &EventRecord) -> Result<Option<Self>, RecordError> {
         let StreamRecord { new_image, old_image, .. } = &record.change;
         let Some(new) = aggregate::<T>(new_image)? else { return Ok(None) };
@@ -36,7 +40,7 @@ impl<T: Item> OutboxRecord<T> {
         let old = aggregate::<T>(old_image)?;
         if old.as_ref().is_none_or(|old| old.version() < new.version()) {
             let Some(pending) = new.pending() else { return Ok(None) };
-            // Work that was pending before is pending by no other record any more: that record may have been given up.
+            // The record of the change before may have been given up, so this record has to cover its work as well.
             let old = old.filter(|_| text(old_image, NEXT_WORK).is_none());
             return Ok(Some(Self { new, old, work: pending.work }));
         }
@@ -65,7 +69,7 @@ fn aggregate<T: Item>(image: &serde_dynamo::Item) -> Result<Option<T>, RecordErr
         return Ok(None);
     }
     let body = text(image, BODY).ok_or_else(|| RecordError(format!("the image of a {} has no body", T::KIND)))?;
-    // The place only: for some faults the message of serde_json quotes a value.
+    // Only the position is kept, because some messages of serde_json quote a value.
     let read = serde_json::from_str(body);
     read.map(Some).map_err(|error| RecordError(format!("the body of a {}, at column {}", T::KIND, error.column())))
 }
@@ -94,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_record_of_another_aggregate_is_passed_over() {
+    fn a_stream_record_of_another_kind_is_ignored() {
         let kinds = ["partner", "evidence", "certificate", "site", "holding", "license", "audit", "limit"];
         for kind in kinds.into_iter().chain(["policy_part", "policy_in_force"]) {
             let image = json!({ "pk": { "S": "X" }, "kind": { "S": kind }, "body": { "S": "{}" } });
@@ -142,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reminder_is_of_the_whole_history_and_what_is_done_is_passed_over() {
+    fn a_reminder_covers_the_whole_history_and_completed_work_is_ignored() {
         let reminder =
             OutboxRecord::<Quote>::read(&record(image(PAID, Some("letters")), image(PAID, Some("letters")))).unwrap().unwrap();
         assert_eq!(

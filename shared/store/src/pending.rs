@@ -27,7 +27,7 @@ pub struct Waiting {
 }
 
 impl Store {
-    /// The aggregates for which `work` is the next work and has been pending since `before` or longer: at most `most`, the
+    /// Reads the aggregates for which `work` is the next work and has been pending since `before` or longer: at most `most`, the
     /// longest pending first. The index is eventually consistent.
     pub async fn waiting(&self, work: Work, before: Timestamp, most: i32) -> Result<Vec<Waiting>, Error> {
         const OPERATION: &str = "Query of pending work";
@@ -45,9 +45,9 @@ impl Store {
         let waiting = |item: &item::Attributes| {
             let since = item::text(item, PENDING_SINCE).and_then(|since| since.parse().ok());
             let read = item::key(item).zip(since).map(|(key, since)| Waiting { key, since });
-            read.ok_or_else(|| item::corrupt(item, "the index of pending work holds something else".to_owned()))
+            read.ok_or_else(|| item::corrupt(item, "it is in the index of pending work, but it has no key or no time".to_owned()))
         };
-        // DynamoDB may end a page before `most`, and says so.
+        // DynamoDB may end a page before `most`, and then returns the key from which the next page continues.
         let mut pages = query.into_paginator().send();
         let (mut found, most) = (Vec::new(), usize::try_from(most).unwrap_or_default());
         while found.len() < most
@@ -62,6 +62,10 @@ impl Store {
 
     /// Makes a stream record of an aggregate for which work is pending, unless one was made since `recently`. `Conflict`: no work
     /// is pending any more, or a reminder was sent recently.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. It is unknown whether the reminder was sent, and retrying is safe.
     pub async fn remind(&self, key: &Key, now: Timestamp, recently: Timestamp) -> Result<Commit, Error> {
         let update = self
             .client
@@ -80,6 +84,10 @@ impl Store {
     /// Records that the next work of this version of an aggregate is done, which leaves the work after it. `Conflict`: the
     /// aggregate has changed, or this is not its next work any more. Then there is nothing to record: the change has pending work
     /// of its own.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed. The work stays pending or is recorded as done, and retrying is safe.
     pub async fn work_done<T: Item>(&self, aggregate: &T, done: Work) -> Result<Commit, Error> {
         let left = aggregate.pending().map(|pending| pending.after(done)).unwrap_or_default();
         let update = self

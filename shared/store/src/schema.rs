@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The keys of the table.
 const TABLE_KEYS: [(&str, KeyType); 2] = [(PARTITION, KeyType::Hash), (SORT, KeyType::Range)];
-/// The indexes, each with its keys: of what is to be done, and of what a person is to look at.
+/// The indexes, each with its keys: of pending work, and of quotes in review.
 const INDEXES: [(&str, [(&str, KeyType); 2]); 2] = [
     (PENDING_INDEX, [(NEXT_WORK, KeyType::Hash), (PENDING_SINCE, KeyType::Range)]),
     (REVIEWS_INDEX, [(REVIEW, KeyType::Hash), (REVIEW_DUE, KeyType::Range)]),
