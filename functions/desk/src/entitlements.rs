@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Bytes,
     extract::{Path, State},
     http::{HeaderMap, header},
@@ -17,12 +17,11 @@ use domain::{
     Code, Policy, Refusal, Sen, government::GovernmentSubscription, license::Entitlement, records::EntitlementRequest,
     request::Wanted,
 };
-use runtime::{Failure, Reply};
+use runtime::{Failure, Reply, authority::Staff};
 use tokio::task::JoinSet;
 
 use crate::{
     records::{Decision, decide, kept, sen},
-    staff::Staff,
     state::{ATTEMPTS, Desk},
 };
 
@@ -36,18 +35,13 @@ const MAX_BATCH: usize = 1_000;
 const AT_ONCE: usize = 16;
 
 /// `GET /v1/desk/entitlements/{sen}`: the entitlement without its key, which only its own contacts see.
-pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(given): Path<String>) -> Reply {
+pub(crate) async fn view(_: Staff, State(desk): State<Arc<Desk>>, Path(given): Path<String>) -> Reply {
     let entitlement = desk.store.entitlement(&sen(&given)?).await?.ok_or_else(Refusal::not_found)?;
     Ok(Json(EntitlementView::from(&entitlement)).into_response())
 }
 
 /// `PUT /v1/desk/entitlements/{sen}`.
-pub(crate) async fn put(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    Path(given): Path<String>,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn put(staff: Staff, State(desk): State<Arc<Desk>>, Path(given): Path<String>, body: Bytes) -> Reply {
     let (sen, body) = (sen(&given)?, desk::entitlement(&body)?);
     let policy = desk.policies.current().await?;
     let before = desk.store.entitlement(&sen).await?;
@@ -56,12 +50,7 @@ pub(crate) async fn put(
 }
 
 /// `POST /v1/desk/entitlements`: a result per line, in their order. A line with faults does not stop the others.
-pub(crate) async fn import_lines(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn import_lines(staff: Staff, State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Reply {
     if !is_json_lines(&headers) {
         let detail = "Send one JSON object per line, with the content type application/jsonl or application/x-ndjson.";
         return Err(Refusal::new(Code::ValueInvalid, detail).into());

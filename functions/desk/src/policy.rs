@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Bytes,
     extract::{Path, State},
     response::{IntoResponse, Response},
@@ -15,16 +15,16 @@ use domain::{
     policy::{Mistake, Mistakes},
     records::is_reference,
 };
-use runtime::{NotPublished, Proposal, Reply, random};
+use runtime::{NotPublished, Proposal, Reply, authority::Staff, random};
 use store::PolicyInForce;
 
-use crate::{records::changed, staff::Staff, state::Desk};
+use crate::{records::changed, state::Desk};
 
 /// The most mistakes that are reported at once.
 const MAX_MISTAKES: usize = 200;
 
 /// `GET /v1/desk/policy`.
-pub(crate) async fn in_force(State(desk): State<Arc<Desk>>) -> Reply {
+pub(crate) async fn in_force(_: Staff, State(desk): State<Arc<Desk>>) -> Reply {
     // If no policy was published yet, this publishes the vendor's folder.
     desk.policies.current().await?;
     let in_force = desk.store.policy_in_force().await?.ok_or_else(Refusal::not_found)?;
@@ -32,7 +32,7 @@ pub(crate) async fn in_force(State(desk): State<Arc<Desk>>) -> Reply {
 }
 
 /// `GET /v1/desk/policy/{version}`: the files of a policy that is or was in force.
-pub(crate) async fn files(State(desk): State<Arc<Desk>>, Path(version): Path<String>) -> Reply {
+pub(crate) async fn files(_: Staff, State(desk): State<Arc<Desk>>, Path(version): Path<String>) -> Reply {
     let files = if is_reference(&version) { desk.store.policy_files(&version).await? } else { None };
     let files = files.ok_or_else(Refusal::not_found)?;
     Ok(Json(PolicyFilesView { version: &version, files: &files }).into_response())
@@ -40,7 +40,7 @@ pub(crate) async fn files(State(desk): State<Arc<Desk>>, Path(version): Path<Str
 
 /// `PUT /v1/desk/policy`: publishes a whole policy. It is in force at once in this process, and within a minute in all others. If
 /// it has mistakes, the refusal lists them, and nothing is stored.
-pub(crate) async fn publish(State(desk): State<Arc<Desk>>, Extension(staff): Extension<Staff>, body: Bytes) -> Reply {
+pub(crate) async fn publish(staff: Staff, State(desk): State<Arc<Desk>>, body: Bytes) -> Reply {
     let PolicyBody { files, version, reason, mut faults } = PolicyBody::read(&body)?;
     if !faults.is_empty() {
         faults.absorb(Policy::read(&files).err().map(mistakes_of).unwrap_or_default());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Bytes,
     extract::{Path, State},
     http::StatusCode,
@@ -18,14 +18,11 @@ use domain::{
     records::{self, Record, RecordContext},
 };
 use jiff::Timestamp;
-use runtime::{Failure, Reply, random};
+use runtime::{Failure, Reply, authority::Staff, random};
 use serde::Serialize;
 use store::{AuditEntry, Commit, Item, keys::Key};
 
-use crate::{
-    staff::Staff,
-    state::{ATTEMPTS, Desk},
-};
+use crate::state::{ATTEMPTS, Desk};
 
 /// The most entries of an audit that are listed: the last ones.
 const MAX_ENTRIES: u16 = 200;
@@ -136,72 +133,52 @@ fn entry<T: Item>(staff: &Staff, reason: Option<&str>, at: Timestamp, before: Op
 }
 
 /// `PUT /v1/desk/partners/{organization}` — R4.
-pub(crate) async fn put_partner(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    Path(name): Path<String>,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn put_partner(staff: Staff, State(desk): State<Arc<Desk>>, Path(name): Path<String>, body: Bytes) -> Reply {
     let (name, body) = (organization(&name)?, desk::partner(&body)?);
     desk.keep(&staff, Key::partner(name), body, |request, before, on, faults| request.check(name, before, on, faults)).await
 }
 
 /// `GET /v1/desk/partners/{organization}`.
-pub(crate) async fn partner(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Reply {
+pub(crate) async fn partner(_: Staff, State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Reply {
     desk.read::<Partner>(Key::partner(organization(&name)?)).await
 }
 
 /// `PUT /v1/desk/evidence/{id}` — R58, R59.
-pub(crate) async fn put_evidence(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn put_evidence(staff: Staff, State(desk): State<Arc<Desk>>, Path(id): Path<String>, body: Bytes) -> Reply {
     let (id, body) = (reference(&id)?, desk::evidence(&body)?);
     desk.keep(&staff, Key::evidence(id), body, |request, before, on, faults| request.check(id, before, on, faults)).await
 }
 
 /// `GET /v1/desk/evidence/{id}`.
-pub(crate) async fn evidence(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Reply {
+pub(crate) async fn evidence(_: Staff, State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Reply {
     desk.read::<SegmentEvidence>(Key::evidence(reference(&id)?)).await
 }
 
 /// `PUT /v1/desk/certificates/{id}` — R91.
-pub(crate) async fn put_certificate(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn put_certificate(staff: Staff, State(desk): State<Arc<Desk>>, Path(id): Path<String>, body: Bytes) -> Reply {
     let (id, body) = (reference(&id)?, desk::certificate(&body)?);
     desk.keep(&staff, Key::certificate(id), body, |request, before, on, faults| request.check(id, before, on, faults)).await
 }
 
 /// `GET /v1/desk/certificates/{id}`.
-pub(crate) async fn certificate(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Reply {
+pub(crate) async fn certificate(_: Staff, State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Reply {
     desk.read::<TaxCertificate>(Key::certificate(reference(&id)?)).await
 }
 
 /// `PUT /v1/desk/sites/{host}` — R12, R31.
-pub(crate) async fn put_site(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    Path(given): Path<String>,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn put_site(staff: Staff, State(desk): State<Arc<Desk>>, Path(given): Path<String>, body: Bytes) -> Reply {
     let (host, body) = (host(&given)?, desk::site(&body)?);
     desk.keep(&staff, Key::site(&host), body, |request, before, _, faults| request.check(&host, before, faults)).await
 }
 
 /// `GET /v1/desk/sites/{host}`.
-pub(crate) async fn site(State(desk): State<Arc<Desk>>, Path(given): Path<String>) -> Reply {
+pub(crate) async fn site(_: Staff, State(desk): State<Arc<Desk>>, Path(given): Path<String>) -> Reply {
     desk.read::<Site>(Key::site(&host(&given)?)).await
 }
 
 /// `GET /v1/desk/audit/{kind}/{id}`: the last audit entries of a record — R118. The kind is the same word as in the record's own
 /// path, such as `partners`.
-pub(crate) async fn audit(State(desk): State<Arc<Desk>>, Path((kind, id)): Path<(String, String)>) -> Reply {
+pub(crate) async fn audit(_: Staff, State(desk): State<Arc<Desk>>, Path((kind, id)): Path<(String, String)>) -> Reply {
     let key = match &*kind {
         "partners" => Key::partner(organization(&id)?),
         "evidence" => Key::evidence(reference(&id)?),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Bytes,
     extract::{Path, State},
     response::IntoResponse,
@@ -18,12 +18,11 @@ use domain::{
     request::Wanted,
 };
 use jiff::Timestamp;
-use runtime::{Failure, Reply};
+use runtime::{Failure, Reply, authority::Staff};
 use store::Commit;
 
 use crate::{
     records::changed,
-    staff::Staff,
     state::{ATTEMPTS, Desk},
 };
 
@@ -31,13 +30,13 @@ use crate::{
 const MAX_WAITING: u16 = 100;
 
 /// `GET /v1/desk/reviews`: what waits for a decision (R34).
-pub(crate) async fn waiting(State(desk): State<Arc<Desk>>) -> Reply {
+pub(crate) async fn waiting(_: Staff, State(desk): State<Arc<Desk>>) -> Reply {
     let (quotes, more) = desk.store.in_review(MAX_WAITING).await?;
     Ok(Json(ReviewsView { quotes: quotes.iter().map(ReviewView::from).collect(), more }).into_response())
 }
 
 /// `GET /v1/desk/quotes/{number}`: the quote with the reasons for its review, or with the decision.
-pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(number): Path<String>) -> Reply {
+pub(crate) async fn view(_: Staff, State(desk): State<Arc<Desk>>, Path(number): Path<String>) -> Reply {
     let number = number.parse().map_err(|_| Refusal::not_found())?;
     let quote = desk.store.quote(&number).await?.ok_or_else(Refusal::not_found)?;
     Ok(Json(QuoteView::for_staff(&quote, desk.clock.now())).into_response())
@@ -45,23 +44,13 @@ pub(crate) async fn view(State(desk): State<Arc<Desk>>, Path(number): Path<Strin
 
 /// `POST /v1/desk/quotes/{number}/approve`: issues the quote with the discounts that are proven now (R58). Its validity begins now
 /// (R35).
-pub(crate) async fn approve(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    Path(number): Path<String>,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn approve(staff: Staff, State(desk): State<Arc<Desk>>, Path(number): Path<String>, body: Bytes) -> Reply {
     let ApprovalBody { approval, revision } = ApprovalBody::read(&body)?;
     desk.decide_on(&number, revision, &staff, &Decision::Yes(approval)).await
 }
 
 /// `POST /v1/desk/quotes/{number}/reject`.
-pub(crate) async fn reject(
-    State(desk): State<Arc<Desk>>,
-    Extension(staff): Extension<Staff>,
-    Path(number): Path<String>,
-    body: Bytes,
-) -> Reply {
+pub(crate) async fn reject(staff: Staff, State(desk): State<Arc<Desk>>, Path(number): Path<String>, body: Bytes) -> Reply {
     let DecisionBody { reason, revision } = DecisionBody::read(&body)?;
     desk.decide_on(&number, revision, &staff, &Decision::No(reason)).await
 }

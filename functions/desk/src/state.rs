@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use runtime::{Clock, Configuration, Policies, StartError, Vendor, identity::Verifier};
+use runtime::{
+    Clock, Configuration, Policies, StartError, Vendor,
+    authority::{WithStaff, WithVerifier},
+    identity::Verifier,
+};
 use store::Store;
 
 /// How many times a change is decided when others change the same record at the same time.
@@ -32,5 +36,17 @@ impl Desk {
     /// retries.
     pub async fn prepare(&self) {
         tokio::join!(runtime::aws::ahead(self.policies.current()), self.verifier.prepare());
+    }
+}
+
+impl WithVerifier for Desk {
+    fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+}
+
+impl WithStaff for Desk {
+    fn staff_group(&self) -> &str {
+        &self.staff_group
     }
 }

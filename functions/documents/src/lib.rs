@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use contract::Links;
 use domain::{Code, Refusal, quote::Stage};
 use runtime::{
-    Clock, Configuration, Failure, Policies, Reply, StartError, Vendor,
-    caller::{LinkQuery, open},
+    Clock, Configuration, Failure, Policies, Reply, Routes, StartError, Vendor,
+    authority::{LinkHolder, WithLinks, WithStore},
 };
 use store::Store;
 use typesetting::{Document, Typesetter};
@@ -47,17 +46,31 @@ impl Documents {
     }
 }
 
-/// The routes, the same in every deployment.
+impl WithStore for Documents {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl WithLinks for Documents {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+/// The routes with the authority that each requires, the same in every deployment.
+pub fn api() -> Routes<Documents> {
+    Routes::new().get("/v1/quotes/{number}/document.pdf", quote).get("/v1/quotes/{number}/invoice.pdf", invoice)
+}
+
+/// The routes, with what their handlers work with.
 pub fn routes(documents: Arc<Documents>) -> Router {
-    Router::new()
-        .route("/v1/quotes/{number}/document.pdf", get(quote))
-        .route("/v1/quotes/{number}/invoice.pdf", get(invoice))
-        .with_state(documents)
+    api().with_state(documents)
 }
 
 /// `GET /v1/quotes/{number}/document.pdf`, with the secret of the link — R23.
-async fn quote(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
-    let quote = open(&documents.store, &documents.links, &number, &link).await?;
+async fn quote(holder: LinkHolder, State(documents): State<Arc<Documents>>) -> Reply {
+    let quote = holder.quote();
     if matches!(quote.stage, Stage::InReview | Stage::Rejected) {
         return Err(Refusal::new(
             Code::NotYetIssued,
@@ -66,14 +79,14 @@ async fn quote(State(documents): State<Arc<Documents>>, Path(number): Path<Strin
         .into());
     }
     let pay = documents.links.to(&quote.number, &quote.offer).pay();
-    let document = Document::quote(&quote, &*documents.policies.pinned(&quote.offer.policy_version).await?, &pay);
+    let document = Document::quote(quote, &*documents.policies.pinned(&quote.offer.policy_version).await?, &pay);
     documents.pdf(document).await
 }
 
 /// `GET /v1/quotes/{number}/invoice.pdf`, with the secret of the link.
-async fn invoice(State(documents): State<Arc<Documents>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
-    let quote = open(&documents.store, &documents.links, &number, &link).await?;
-    match Document::invoice(&quote, &*documents.policies.pinned(&quote.offer.policy_version).await?) {
+async fn invoice(holder: LinkHolder, State(documents): State<Arc<Documents>>) -> Reply {
+    let quote = holder.quote();
+    match Document::invoice(quote, &*documents.policies.pinned(&quote.offer.policy_version).await?) {
         Some(document) => documents.pdf(document).await,
         None => Err(Refusal::new(Code::NotYetInvoiced, "The invoice exists once the quote is paid.").into()),
     }

@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
-    http::{HeaderMap, HeaderValue, header},
+    extract::State,
+    http::{HeaderValue, header},
     response::IntoResponse,
-    routing::{get, post},
 };
 use contract::{LicenseView, license::RevealView};
 use domain::{
-    Code, Refusal, Sen,
-    license::{Claims, Closed, Entitlement, Kind},
-    party::Email,
+    Code, Refusal,
+    license::{Closed, Kind},
 };
 use jiff::tz::TimeZone;
 use licensing::{JwkSet, PublicKey};
 use runtime::{
-    Clock, Configuration, Failure, Reply, StartError,
-    identity::{Caller, Verifier},
+    Clock, Configuration, Failure, Reply, Routes, StartError,
+    authority::{Anyone, TechnicalContactOrPurchaser, WithStore, WithVerifier},
+    identity::Verifier,
     random,
 };
 use store::Store;
@@ -43,47 +42,45 @@ impl Licenses {
     pub async fn prepare(&self) {
         tokio::join!(runtime::aws::ahead(self.store.published_keys()), self.verifier.prepare());
     }
+}
 
-    /// Verifies the caller and loads the entitlement. A missing entitlement and one that the caller may not see get the same
-    /// response (R49: 404, not 403).
-    async fn visible(&self, headers: &HeaderMap, sen: &str) -> Reply<(Caller, Entitlement)> {
-        let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
-        let caller = self.verifier.caller(authorization).await?;
-        let sen: Sen = sen.parse().map_err(|_| Refusal::not_found())?;
-        let entitlement = self.store.entitlement(&sen).await?;
-        let claims = Claims {
-            email: caller.email.as_ref().and_then(|email| Email::parse(email.as_str())),
-            organization: caller.organization.clone(),
-        };
-        match entitlement.as_ref().and_then(|entitlement| entitlement.visible_to(&claims)) {
-            Some(entitlement) => Ok((caller, entitlement.into_owned())),
-            None => Err(Refusal::not_found().into()),
-        }
+impl WithVerifier for Licenses {
+    fn verifier(&self) -> &Verifier {
+        &self.verifier
     }
 }
 
-/// The routes, the same in every deployment.
+impl WithStore for Licenses {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// The routes with the authority that each requires, the same in every deployment.
+pub fn api() -> Routes<Licenses> {
+    Routes::new()
+        .get("/v1/licenses/{sen}", view)
+        .post("/v1/licenses/{sen}/reveal", reveal)
+        .get("/.well-known/license-keys.json", keys)
+}
+
+/// The routes, with what their handlers work with.
 pub fn routes(licenses: Arc<Licenses>) -> Router {
-    Router::new()
-        .route("/v1/licenses/{sen}", get(view))
-        .route("/v1/licenses/{sen}/reveal", post(reveal))
-        .route("/.well-known/license-keys.json", get(keys))
-        .with_state(licenses)
+    api().with_state(licenses)
 }
 
 /// `GET /v1/licenses/{sen}`, for the technical contact and the purchaser — R49, R54.
-async fn view(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, headers: HeaderMap) -> Reply {
-    let (_, entitlement) = licenses.visible(&headers, &sen).await?;
-    Ok(Json(LicenseView::from(&entitlement)).into_response())
+async fn view(party: TechnicalContactOrPurchaser) -> Reply {
+    Ok(Json(LicenseView::from(party.entitlement())).into_response())
 }
 
 /// `POST /v1/licenses/{sen}/reveal` — R52: the licence file. First, the note of who reads it is stored durably.
-async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, headers: HeaderMap) -> Reply {
-    let (caller, entitlement) = licenses.visible(&headers, &sen).await?;
+async fn reveal(party: TechnicalContactOrPurchaser, State(licenses): State<Arc<Licenses>>) -> Reply {
+    let entitlement = party.entitlement();
     let now = licenses.clock.now();
     let today = now.to_zoned(TimeZone::UTC).date();
     let closed = entitlement.closed();
-    let Some(revealed) = RevealView::of(&entitlement, today).filter(|_| closed != Some(Closed::Refunded)) else {
+    let Some(revealed) = RevealView::of(entitlement, today).filter(|_| closed != Some(Closed::Refunded)) else {
         let detail = match (closed, entitlement.kind) {
             (Some(Closed::Refunded), _) => "This licence was refunded. Its key is no longer available.",
             (_, Kind::Subscription) => "A cloud subscription has no key. Its users sign in.",
@@ -93,13 +90,13 @@ async fn reveal(State(licenses): State<Arc<Licenses>>, Path(sen): Path<String>, 
         };
         return Err(Refusal::new(Code::NoLicenseKey, detail).into());
     };
-    licenses.store.audit_reveal(&entitlement.sen, now, &random::token(), &caller.subject).await?;
+    licenses.store.audit_reveal(&entitlement.sen, now, &random::token(), party.subject()).await?;
     Ok(Json(revealed).into_response())
 }
 
 /// `GET /.well-known/license-keys.json`: every key that ever signed a licence, as a JWK set (RFC 7517, RFC 8037). Verifiers may
 /// cache it.
-async fn keys(State(licenses): State<Arc<Licenses>>) -> Reply {
+async fn keys(_: Anyone, State(licenses): State<Arc<Licenses>>) -> Reply {
     let published = licenses.store.published_keys().await?;
     let keys = published.iter().map(|jwk| serde_json::from_str::<PublicKey>(jwk)).collect::<Result<JwkSet, _>>();
     let keys = keys.map_err(|error| Failure::broken("a published key cannot be read", error))?;

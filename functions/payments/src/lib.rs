@@ -5,16 +5,20 @@ pub mod stripe;
 
 use std::sync::Arc;
 
-use axum::{Json, Router, body::Bytes, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
+use axum::{Json, Router, extract::State, http::HeaderMap, response::IntoResponse};
 use domain::{
+    Refusal,
     payment::{Allocation, PaymentEvent, PaymentNotice, Receipt, Unapplied},
     settlement::{Settlement, settle},
 };
-use runtime::{Clock, Configuration, Failure, Reply, StartError};
+use runtime::{
+    Clock, Configuration, Failure, Reply, Routes, StartError,
+    authority::{SignedWebhook, VerifiesWebhooks},
+};
 use serde::Serialize;
 use store::{Commit, Store};
 
-use crate::stripe::{Secrets, StripeEvent};
+use crate::stripe::{Secrets, Stripe, StripeEvent};
 
 /// How many times a settlement is decided when others change the same quote at the same time.
 const ATTEMPTS: u32 = 8;
@@ -40,9 +44,20 @@ impl Payments {
     }
 }
 
-/// The routes, the same in every deployment.
+impl VerifiesWebhooks<Stripe> for Payments {
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
+        self.secrets.verify(headers.get(stripe::SIGNATURE), body, self.clock.now())
+    }
+}
+
+/// The routes with the authority that each requires, the same in every deployment.
+pub fn api() -> Routes<Payments> {
+    Routes::new().post("/webhooks/stripe", stripe_webhook)
+}
+
+/// The routes, with what their handlers work with.
 pub fn routes(payments: Arc<Payments>) -> Router {
-    Router::new().route("/webhooks/stripe", post(stripe_webhook)).with_state(payments)
+    api().with_state(payments)
 }
 
 /// The response to a webhook. Stripe shows it beside the delivery.
@@ -73,10 +88,9 @@ enum WebhookOutcome {
 }
 
 /// `POST /webhooks/stripe` — R63, R69–R70, R78.
-async fn stripe_webhook(State(payments): State<Arc<Payments>>, headers: HeaderMap, body: Bytes) -> Reply {
+async fn stripe_webhook(State(payments): State<Arc<Payments>>, webhook: SignedWebhook<Stripe>) -> Reply {
     let now = payments.clock.now();
-    payments.secrets.verify(headers.get(stripe::SIGNATURE), &body, now)?;
-    let notice = match stripe::read(&body, payments.accept_test_mode)? {
+    let notice = match stripe::read(webhook.body(), payments.accept_test_mode)? {
         StripeEvent::Notice(notice) => notice,
         StripeEvent::DisputeWon(payment) => {
             let payment = payment.as_str();

@@ -11,6 +11,9 @@ use runtime::secret::Secret;
 use serde::Deserialize;
 use sha2::Sha256;
 
+/// Stripe as the sender of webhooks.
+pub struct Stripe;
+
 /// The header that carries the signature.
 pub const SIGNATURE: &str = "stripe-signature";
 

@@ -12,10 +12,9 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use contract::{QuoteView, quote::QuoteBody};
 use domain::{
@@ -24,8 +23,8 @@ use domain::{
     request::{Facts, Origin},
 };
 use runtime::{
-    Failure, Reply, SourceIp,
-    caller::{LinkQuery, open},
+    Failure, Reply, Routes, SourceIp,
+    authority::{Buyer, LinkHolder, Requester},
     identity::Caller,
     random,
 };
@@ -133,27 +132,30 @@ impl Quotes {
     }
 }
 
-/// The routes, the same in every deployment.
+/// The routes with the authority that each requires, the same in every deployment.
+pub fn api() -> Routes<Quotes> {
+    Routes::new()
+        .post("/v1/quotes", create)
+        .post("/v1/quotes/preview", preview)
+        .get("/v1/quotes/{number}", view)
+        .post("/v1/quotes/{number}/revisions", revise)
+        .post("/v1/entitlements/lookup", lookup::lookup)
+        .get("/v1/pricing", published::pricing)
+        .get("/v1/payment-methods", published::payment_methods)
+}
+
+/// The routes, with what their handlers work with.
 pub fn routes(quotes: Arc<Quotes>) -> Router {
-    Router::new()
-        .route("/v1/quotes", post(create))
-        .route("/v1/quotes/preview", post(preview))
-        .route("/v1/quotes/{number}", get(view))
-        .route("/v1/quotes/{number}/revisions", post(revise))
-        .route("/v1/entitlements/lookup", post(lookup::lookup))
-        .route("/v1/pricing", get(published::pricing))
-        .route("/v1/payment-methods", get(published::payment_methods))
-        .with_state(quotes)
+    api().with_state(quotes)
 }
 
 /// `POST /v1/quotes` — R1–R3, R18–R22.
 ///
 /// With an `Idempotency-Key`, a repeated request gets the first response again, even if the same request would be refused by now.
-async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
-    // Parse: the caller, the key and the body.
-    let caller = quotes.caller(&headers).await?;
-    let key = IdempotencyKey::read(&headers, caller.as_ref())?;
-    let request = OfferRequest::parse(&body, ip, caller)?;
+async fn create(buyer: Buyer, State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
+    // Parse: the key and the body.
+    let key = IdempotencyKey::read(&headers, buyer.caller())?;
+    let request = OfferRequest::parse(&body, ip, buyer.into_caller())?;
 
     // Load: the policy in force, and the records that the request names.
     let loaded = quotes.load(&request).await;
@@ -190,31 +192,21 @@ async fn create(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: Header
 }
 
 /// `POST /v1/quotes/preview`: the price of what `create` would issue. Nothing is stored.
-async fn preview(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
-    let caller = quotes.caller(&headers).await?;
-    let offer = quotes.offer(&OfferRequest::parse(&body, ip, caller)?).await?;
+async fn preview(buyer: Buyer, State(quotes): State<Arc<Quotes>>, ip: SourceIp, body: Bytes) -> Reply {
+    let offer = quotes.offer(&OfferRequest::parse(&body, ip, buyer.into_caller())?).await?;
     Ok(Json(QuoteView::preview(&offer)).into_response())
 }
 
 /// `GET /v1/quotes/{number}`, with the secret of the link.
-async fn view(State(quotes): State<Arc<Quotes>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
-    let quote = open(&quotes.store, &quotes.links, &number, &link).await?;
-    Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response())
+async fn view(holder: LinkHolder, State(quotes): State<Arc<Quotes>>) -> Reply {
+    Ok(Json(QuoteView::of(holder.quote(), &quotes.links, quotes.clock.now())).into_response())
 }
 
 /// `POST /v1/quotes/{number}/revisions`, with the secret of the link — R24: the change is a new revision, and the old
 /// link becomes void. A request that is on offer already changes nothing.
-async fn revise(
-    State(quotes): State<Arc<Quotes>>,
-    Path(number): Path<String>,
-    Query(link): Query<LinkQuery>,
-    ip: SourceIp,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Reply {
-    let caller = quotes.caller(&headers).await?;
-    let request = OfferRequest::parse(&body, ip, caller)?;
-    let quote = open_to_revise(&quotes, &number, &link, &request.hash).await?;
+async fn revise(requester: Requester, State(quotes): State<Arc<Quotes>>, ip: SourceIp, body: Bytes) -> Reply {
+    let request = OfferRequest::parse(&body, ip, requester.caller().cloned())?;
+    let quote = requester.quote(&*quotes, &request.hash).await?;
     let offer = quotes.offer(&request).await?;
     let Some(change) = quote.revise(offer)? else {
         return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
@@ -229,18 +221,6 @@ async fn revise(
         // Paid or revised meanwhile: the buyer should read the quote before the next attempt.
         Commit::Conflict => Err(Failure::contended()),
     }
-}
-
-/// The quote that the link opens. The link that a revision has made void still opens the quote for the request of that revision:
-/// a caller whose response was lost has no other link for the retry.
-async fn open_to_revise(quotes: &Quotes, number: &str, link: &LinkQuery, request_hash: &str) -> Reply<Quote> {
-    let number = number.parse().map_err(|_| Refusal::not_found())?;
-    let keys = quotes.links.keys();
-    let opened = quotes.store.quote(&number).await?.filter(|quote| {
-        let is_retry = |before: &Offer| quote.offer.request_hash == request_hash && keys.opens(&number, before, &link.secret);
-        keys.opens(&number, &quote.offer, &link.secret) || quote.superseded.last().is_some_and(is_retry)
-    });
-    opened.ok_or_else(|| Refusal::not_found().into())
 }
 
 fn created(view: &QuoteView<'_>) -> Response {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Json, body::Bytes, extract::State, http::HeaderMap, response::IntoResponse};
+use axum::{Json, body::Bytes, extract::State, response::IntoResponse};
 use contract::lookup::{FoundView, LookupBody, LookupView, Subject};
 use domain::{
     Code, Refusal,
@@ -12,7 +12,7 @@ use domain::{
     request::{Wanted, knows},
     targets::targets,
 };
-use runtime::{Reply, SourceIp};
+use runtime::{Reply, SourceIp, authority::Buyer};
 use tokio::time::Instant;
 
 use crate::state::Quotes;
@@ -22,9 +22,9 @@ use crate::state::Quotes;
 const NOTHING_FOUND_AFTER: Duration = Duration::from_millis(100);
 
 /// `POST /v1/entitlements/lookup` — R12, R28–R31. Unknown and mismatched entitlements get the same response after the same duration.
-pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, headers: HeaderMap, body: Bytes) -> Reply {
+pub(crate) async fn lookup(buyer: Buyer, State(quotes): State<Arc<Quotes>>, ip: SourceIp, body: Bytes) -> Reply {
     let started = Instant::now();
-    let caller = quotes.caller(&headers).await?;
+    let caller = buyer.caller();
     let body = LookupBody::read(&body)?;
     let policy = quotes.policies.current().await?;
     if !policy.currencies().contains(&body.currency) {
@@ -37,8 +37,8 @@ pub(crate) async fn lookup(State(quotes): State<Arc<Quotes>>, ip: SourceIp, head
         Subject::Sen(sen) => drop(wanted.entitlements.insert(sen)),
         Subject::Site(host) => drop(wanted.sites.insert(host)),
     }
-    quotes.admit_question(&wanted, ip, caller.as_ref()).await?;
-    let organization = caller.as_ref().and_then(|caller| caller.organization.as_deref());
+    quotes.admit_question(&wanted, ip, caller).await?;
+    let organization = caller.and_then(|caller| caller.organization.as_deref());
     let mut facts = quotes.store.facts(&wanted, organization).await?;
     let site = facts.sites.values().next().filter(|site| site.authorizes(&body.email)).cloned();
     if let Some(site) = &site {

@@ -10,13 +10,13 @@ use axum::{
 };
 use contract::pricing::{PaymentMethodsView, PricingView};
 use domain::calendar::day_of;
-use runtime::Reply;
+use runtime::{Reply, authority::Anyone};
 use serde::{Deserialize, Serialize};
 
 use crate::state::Quotes;
 
 /// `GET /v1/pricing` — R57: today's list prices and discounts.
-pub(crate) async fn pricing(State(quotes): State<Arc<Quotes>>) -> Reply {
+pub(crate) async fn pricing(_: Anyone, State(quotes): State<Arc<Quotes>>) -> Reply {
     let policy = quotes.policies.current().await?;
     let today = day_of(quotes.clock.now(), &policy.timezone);
     Ok(public(&PricingView::of(&policy, today)))
@@ -30,7 +30,7 @@ pub(crate) struct Language {
 }
 
 /// `GET /v1/payment-methods` — R67: every method in every currency. `?locale=` selects one of the vendor's languages.
-pub(crate) async fn payment_methods(State(quotes): State<Arc<Quotes>>, Query(language): Query<Language>) -> Reply {
+pub(crate) async fn payment_methods(_: Anyone, State(quotes): State<Arc<Quotes>>, Query(language): Query<Language>) -> Reply {
     let policy = quotes.policies.current().await?;
     let language = policy.wording.negotiate(&language.locale);
     Ok(public(&PaymentMethodsView::of(&policy, language)))

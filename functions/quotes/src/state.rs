@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::http::HeaderMap;
 use contract::Links;
 use domain::number::Minter;
 use runtime::{
-    Clock, Configuration, Policies, Reply, StartError, Vendor,
-    identity::{Caller, Verifier},
+    Clock, Configuration, Policies, StartError, Vendor,
+    authority::{WithLinks, WithStore, WithVerifier},
+    identity::Verifier,
 };
 use store::Store;
 
@@ -40,9 +40,22 @@ impl Quotes {
     pub async fn prepare(&self) {
         runtime::aws::ahead(self.policies.current()).await;
     }
+}
 
-    /// The signed-in caller, if any. No sign-in is needed for a quote; a member of a programme signs in for its discount.
-    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Reply<Option<Caller>> {
-        Ok(self.verifier.optional_caller(headers).await?)
+impl WithVerifier for Quotes {
+    fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+}
+
+impl WithStore for Quotes {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl WithLinks for Quotes {
+    fn links(&self) -> &Links {
+        &self.links
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use axum::{
     Router,
     body::Bytes,
-    extract::{Path, Query, State},
+    extract::State,
     http::{StatusCode, header},
     response::{Html, IntoResponse, Redirect},
     routing::get,
@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use runtime::{
     Clock, Failure, Reply,
-    caller::{LinkQuery, open},
+    authority::{LinkHolder, WithLinks, WithStore},
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -51,14 +51,26 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages
 });
 
+impl WithStore for Practice {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl WithLinks for Practice {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
 /// The form's routes, at the path of payment links.
 pub(crate) fn router(practice: Arc<Practice>) -> Router {
     Router::new().route("/pay/{number}", get(show).post(pay)).with_state(practice)
 }
 
-async fn show(State(practice): State<Arc<Practice>>, Path(number): Path<String>, Query(link): Query<LinkQuery>) -> Reply {
-    match open(&practice.store, &practice.links, &number, &link).await {
-        Ok(quote) => page(StatusCode::OK, "pay.html", &form(&quote, practice.clock.now())),
+async fn show(holder: Result<LinkHolder, Failure>, State(practice): State<Arc<Practice>>) -> Reply {
+    match holder {
+        Ok(holder) => page(StatusCode::OK, "pay.html", &form(holder.quote(), practice.clock.now())),
         Err(failure) => missing(failure),
     }
 }
@@ -67,7 +79,9 @@ async fn show(State(practice): State<Arc<Practice>>, Path(number): Path<String>,
 /// reveals nothing about quotes.
 fn missing(failure: Failure) -> Reply {
     match failure {
-        Failure::Refused(_) => page(StatusCode::NOT_FOUND, "missing.html", &Value::Null),
+        Failure::Refused(refusal) if refusal.code() == Code::NotFound => {
+            page(StatusCode::NOT_FOUND, "missing.html", &Value::Null)
+        }
         failure => Err(failure),
     }
 }
@@ -118,27 +132,23 @@ fn page(status: StatusCode, name: &str, context: &Value) -> Reply {
 }
 
 /// Sends a payment, or a failed payment, to the webhook; then redirects to the quote's state.
-async fn pay(
-    State(practice): State<Arc<Practice>>,
-    Path(number): Path<String>,
-    Query(link): Query<LinkQuery>,
-    form: Bytes,
-) -> Reply {
-    let quote = match open(&practice.store, &practice.links, &number, &link).await {
-        Ok(quote) => quote,
+async fn pay(holder: Result<LinkHolder, Failure>, State(practice): State<Arc<Practice>>, form: Bytes) -> Reply {
+    let holder = match holder {
+        Ok(holder) => holder,
         Err(failure) => return missing(failure),
     };
+    let quote = holder.quote();
     let now = practice.clock.now();
-    if let Some(method) = payable_by(&quote, now) {
+    if let Some(method) = payable_by(quote, now) {
         let event = match &*form {
-            b"outcome=paid" => paid(&quote, method, now),
-            b"outcome=declined" => declined(&quote, method, now),
+            b"outcome=paid" => paid(quote, method, now),
+            b"outcome=declined" => declined(quote, method, now),
             _ => return Err(Refusal::at(Code::ValueInvalid, "/outcome", "Send `outcome=paid` or `outcome=declined`.").into()),
         };
         practice.send(&event, now).await?;
     }
     // Redirects to the same page, so that a reload does not pay again.
-    Ok(Redirect::to(&format!("/pay/{}?secret={}", quote.number, link.secret)).into_response())
+    Ok(Redirect::to(&format!("/pay/{}?secret={}", quote.number, holder.secret())).into_response())
 }
 
 /// The id of the payment: one per revision, so that pressing the button twice does not pay twice.

@@ -2,6 +2,7 @@
 //!
 //! The code is the same in a Lambda function and in the local process.
 
+pub mod authority;
 pub mod aws;
 pub mod caller;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod identity;
 pub mod policies;
 pub mod random;
 pub mod reply;
+pub mod routes;
 pub mod secret;
 pub mod serve;
 pub mod stream;
@@ -21,5 +23,6 @@ pub use clock::Clock;
 pub use configuration::Configuration;
 pub use policies::{NotPublished, Policies, Proposal};
 pub use reply::{Failure, Reply, shell};
+pub use routes::Routes;
 pub use serve::serve;
 pub use vendor::{StartError, Vendor};

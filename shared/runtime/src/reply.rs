@@ -148,7 +148,7 @@ fn with_sources(error: &(dyn Error + 'static)) -> String {
 struct BodyLimit(usize);
 
 /// A route with another body limit than all others. A refusal of a larger body states this limit.
-pub fn reads_up_to<S: Clone + Send + Sync + 'static>(bytes: usize, route: MethodRouter<S>) -> MethodRouter<S> {
+pub(crate) fn reads_up_to<S: Clone + Send + Sync + 'static>(bytes: usize, route: MethodRouter<S>) -> MethodRouter<S> {
     let with_limit = move |mut response: Response| async move {
         response.extensions_mut().insert(BodyLimit(bytes));
         response
@@ -193,6 +193,12 @@ fn matched_path(request: &Request) -> String {
     request.extensions().get::<axum::extract::MatchedPath>().map_or("-".to_owned(), |path| path.as_str().to_owned())
 }
 
+/// The refusal of a path or a query that cannot be read.
+pub(crate) fn url_malformed() -> Refusal {
+    let detail = "The URL of this request cannot be read: a query parameter is given twice, or a part is not UTF-8.";
+    Refusal::new(Code::UrlMalformed, detail)
+}
+
 /// The problem for a response in which the framework refused a request before it reached a handler.
 fn bare_refusal(response: &Response) -> Option<Problem> {
     let status = response.status();
@@ -208,10 +214,7 @@ fn bare_refusal(response: &Response) -> Option<Problem> {
             let BodyLimit(most) = response.extensions().get().copied().unwrap_or(BodyLimit(MAX_BODY_BYTES));
             Problem::new(Code::BodyTooLarge, format!("The body is too large. Send at most {} KiB.", most / 1024))
         }
-        StatusCode::BAD_REQUEST => {
-            let detail = "The URL of this request cannot be read: a query parameter is given twice, or a part is not UTF-8.";
-            Problem::new(Code::UrlMalformed, detail)
-        }
+        StatusCode::BAD_REQUEST => Problem::from(url_malformed()),
         _ => return None,
     };
     Some(problem)

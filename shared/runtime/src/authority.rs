@@ -1,0 +1,349 @@
+//! The authority of a caller is a type. A value of such a type exists only for a request that was authorised, because only the
+//! extractors in this module make one. [`Routes`](crate::Routes) accepts no handler that does not begin with one.
+//!
+//! What a caller may not see does not exist for this caller: both are 404 with the same body.
+
+use std::{convert::Infallible, marker::PhantomData, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{HeaderMap, StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use contract::Links;
+use domain::{
+    Code, Quote, QuoteNumber, Refusal, Sen,
+    license::{Claims, Entitlement},
+    party::Email,
+    quote::{Offer, Reviewer},
+};
+use serde::Deserialize;
+use store::Store;
+
+use crate::{
+    identity::{Caller, VerifiedEmail, Verifier},
+    reply::{Failure, Reply, url_malformed},
+};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What a route requires of its caller. Only the types of this module implement it.
+pub trait Authority: sealed::Sealed {
+    /// The name in the table of routes.
+    const NAME: &'static str;
+}
+
+macro_rules! authorities {
+    ($($authority:ident)*) => {
+        $(
+            impl sealed::Sealed for $authority {}
+            impl Authority for $authority {
+                const NAME: &'static str = stringify!($authority);
+            }
+        )*
+    };
+}
+
+authorities! { Anyone Buyer LinkHolder Requester Staff TechnicalContactOrPurchaser }
+
+/// A function's state with which bearer tokens are verified.
+pub trait WithVerifier: Send + Sync + 'static {
+    /// The verifier of bearer tokens.
+    fn verifier(&self) -> &Verifier;
+}
+
+/// A function's state that knows the vendor's staff.
+pub trait WithStaff: WithVerifier {
+    /// The group to which all staff belong.
+    fn staff_group(&self) -> &str;
+}
+
+/// A function's state with the table.
+pub trait WithStore: Send + Sync + 'static {
+    /// The table.
+    fn store(&self) -> &Store;
+}
+
+/// A function's state with which the links of quotes are verified.
+pub trait WithLinks: WithStore {
+    /// The links, with the keys of their secrets.
+    fn links(&self) -> &Links;
+}
+
+/// A function's state that verifies the webhooks of the sender that the type `Sender` stands for.
+pub trait VerifiesWebhooks<Sender>: Send + Sync + 'static {
+    /// Verifies the signature in the headers over the raw body.
+    ///
+    /// # Errors
+    ///
+    /// The body is not authentic and must not be used.
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal>;
+}
+
+/// Every caller. Such a route reads only what the vendor publishes, and ignores the `Authorization` header.
+pub struct Anyone(());
+
+impl<S: Sync> FromRequestParts<S> for Anyone {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(()))
+    }
+}
+
+/// A caller that wants a price or a quote. No sign-in is needed (R1). A buyer that signs in gets the discount of its
+/// organisation's programme (R4), and limits of its own. An invalid token is refused and never treated as anonymous.
+pub struct Buyer {
+    caller: Option<Caller>,
+}
+
+impl Buyer {
+    /// The signed-in caller, if any.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
+
+    /// The signed-in caller, if any.
+    pub fn into_caller(self) -> Option<Caller> {
+        self.caller
+    }
+}
+
+impl<T: WithVerifier> FromRequestParts<Arc<T>> for Buyer {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
+        Ok(Self { caller: state.verifier().optional_caller(&parts.headers).await? })
+    }
+}
+
+/// A signed-in member of the vendor's staff (R34, R118): the token states the staff's group. 401 without an acceptable token,
+/// 403 for other callers.
+#[derive(Clone)]
+pub struct Staff {
+    caller: Caller,
+}
+
+impl Staff {
+    /// The subject of the token, which audit entries name.
+    pub fn subject(&self) -> &str {
+        &self.caller.subject
+    }
+
+    /// The e-mail address, if the token has a verified one. Other staff recognise it.
+    pub fn email(&self) -> Option<&str> {
+        self.caller.email.as_ref().map(VerifiedEmail::as_str)
+    }
+
+    /// The same person as the reviewer of a quote.
+    pub fn reviewer(&self) -> Reviewer<'_> {
+        Reviewer { subject: self.subject(), email: self.email() }
+    }
+}
+
+impl<T: WithStaff> FromRequestParts<Arc<T>> for Staff {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
+        let caller = state.verifier().required_caller(&parts.headers).await?;
+        if !caller.belongs_to(state.staff_group()) {
+            return Err(Refusal::new(Code::StaffOnly, "This is only for the vendor's staff.").into());
+        }
+        Ok(Self { caller })
+    }
+}
+
+/// The holder of the link to a quote's offer: the path has the quote's `{number}`, and the query the `secret`. The link of an
+/// earlier revision is void (R24). Extracting reads the quote.
+pub struct LinkHolder {
+    quote: Quote,
+    secret: String,
+}
+
+impl LinkHolder {
+    /// The quote that the link opens.
+    pub fn quote(&self) -> &Quote {
+        &self.quote
+    }
+
+    /// The secret of the link, for links to other representations of the same quote.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+}
+
+impl<T: WithLinks> FromRequestParts<Arc<T>> for LinkHolder {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
+        let link = Link::from_parts(parts).await?;
+        let quote = link.quote(state.store()).await?;
+        let opened = quote.filter(|quote| link.opens(state.links(), quote, &quote.offer));
+        let quote = opened.ok_or_else(Refusal::not_found)?;
+        Ok(Self { quote, secret: link.secret })
+    }
+}
+
+/// The party that requested a quote and may change it. Today, this is the holder of the quote's link, as for [`LinkHolder`], who
+/// may sign in as a [`Buyer`] does.
+///
+/// The link is verified by [`quote`](Self::quote), which needs the body of the request; until then, nothing was read.
+pub struct Requester {
+    link: Link,
+    caller: Option<Caller>,
+}
+
+impl Requester {
+    /// The signed-in caller, if any.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
+
+    /// The quote that the link opens. The link that a revision has made void still opens the quote for the request of that
+    /// revision, which `request_hash` identifies: a caller whose response was lost has no other link for the retry.
+    ///
+    /// # Errors
+    ///
+    /// 404 for a missing quote and for a secret that does not open it; or the table does not respond.
+    pub async fn quote(&self, state: &impl WithLinks, request_hash: &str) -> Reply<Quote> {
+        let link = &self.link;
+        let opened = link.quote(state.store()).await?.filter(|quote| {
+            let opens = |offer: &Offer| link.opens(state.links(), quote, offer);
+            let is_retry = |before: &Offer| quote.offer.request_hash == request_hash && opens(before);
+            opens(&quote.offer) || quote.superseded.last().is_some_and(is_retry)
+        });
+        opened.ok_or_else(|| Refusal::not_found().into())
+    }
+}
+
+impl<T: WithLinks + WithVerifier> FromRequestParts<Arc<T>> for Requester {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
+        let link = Link::from_parts(parts).await?;
+        Ok(Self { link, caller: state.verifier().optional_caller(&parts.headers).await? })
+    }
+}
+
+/// A link to a quote, as it was sent.
+struct Link {
+    number: String,
+    secret: String,
+}
+
+#[derive(Deserialize)]
+struct QuotePath {
+    number: String,
+}
+
+#[derive(Deserialize)]
+struct LinkQuery {
+    #[serde(default)]
+    secret: String,
+}
+
+impl Link {
+    async fn from_parts(parts: &mut Parts) -> Result<Self, Failure> {
+        let Path(QuotePath { number }) = path(parts).await?;
+        let query = Query::from_request_parts(parts, &()).await;
+        let Query(LinkQuery { secret }) = query.map_err(|rejection| unreadable(rejection.status(), rejection.body_text()))?;
+        Ok(Self { number, secret })
+    }
+
+    async fn quote(&self, store: &Store) -> Reply<Option<Quote>> {
+        let number: QuoteNumber = self.number.parse().map_err(|_| Refusal::not_found())?;
+        Ok(store.quote(&number).await?)
+    }
+
+    fn opens(&self, links: &Links, quote: &Quote, offer: &Offer) -> bool {
+        links.keys().opens(&quote.number, offer, &self.secret)
+    }
+}
+
+/// A signed-in caller that may see the licence of the path's `{sen}`: its technical contact (R54), or a purchaser, who sees what
+/// that purchaser bought (R49). 401 without an acceptable token. Extracting reads the entitlement.
+pub struct TechnicalContactOrPurchaser {
+    caller: Caller,
+    entitlement: Entitlement,
+}
+
+impl TechnicalContactOrPurchaser {
+    /// The subject of the token, which audit entries name.
+    pub fn subject(&self) -> &str {
+        &self.caller.subject
+    }
+
+    /// The entitlement, as far as this caller may see it.
+    pub fn entitlement(&self) -> &Entitlement {
+        &self.entitlement
+    }
+}
+
+#[derive(Deserialize)]
+struct LicensePath {
+    sen: String,
+}
+
+impl<T: WithVerifier + WithStore> FromRequestParts<Arc<T>> for TechnicalContactOrPurchaser {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
+        let Path(LicensePath { sen }) = path(parts).await?;
+        let caller = state.verifier().required_caller(&parts.headers).await?;
+        let sen: Sen = sen.parse().map_err(|_| Refusal::not_found())?;
+        let entitlement = state.store().entitlement(&sen).await?;
+        let claims = Claims {
+            email: caller.email.as_ref().and_then(|email| Email::parse(email.as_str())),
+            organization: caller.organization.clone(),
+        };
+        let visible = entitlement.as_ref().and_then(|entitlement| entitlement.visible_to(&claims));
+        let entitlement = visible.ok_or_else(Refusal::not_found)?.into_owned();
+        Ok(Self { caller, entitlement })
+    }
+}
+
+/// A webhook with a genuine signature of the sender that the type `Sender` stands for. The signature covers the body, so this
+/// extractor reads the body and is the last argument of its handler.
+pub struct SignedWebhook<Sender> {
+    body: Bytes,
+    sender: PhantomData<Sender>,
+}
+
+impl<Sender> sealed::Sealed for SignedWebhook<Sender> {}
+
+impl<Sender> Authority for SignedWebhook<Sender> {
+    const NAME: &'static str = "SignedWebhook";
+}
+
+impl<Sender> SignedWebhook<Sender> {
+    /// The body that was signed.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl<Sender, T: VerifiesWebhooks<Sender>> FromRequest<Arc<T>> for SignedWebhook<Sender> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Arc<T>) -> Result<Self, Response> {
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        state.verify(&headers, &body).map_err(|refusal| Failure::Refused(refusal).into_response())?;
+        Ok(Self { body, sender: PhantomData })
+    }
+}
+
+async fn path<P: for<'de> Deserialize<'de> + Send>(parts: &mut Parts) -> Result<Path<P>, Failure> {
+    Path::from_request_parts(parts, &()).await.map_err(|rejection| unreadable(rejection.status(), rejection.body_text()))
+}
+
+/// A path or a query that cannot be read. Only a route without the parameter is a defect.
+fn unreadable(status: StatusCode, why: String) -> Failure {
+    match status {
+        StatusCode::BAD_REQUEST => url_malformed().into(),
+        _ => Failure::Broken(why.into()),
+    }
+}
