@@ -62,7 +62,7 @@ struct Loaded {
 /// The result of creating a quote.
 enum Creation {
     /// The quote is durable.
-    New(Quote),
+    New(Box<Quote>),
     /// An earlier request with the same key has created this quote.
     Repeated(Box<Quote>),
 }
@@ -105,7 +105,7 @@ impl Quotes {
             };
             let quote = Quote::issue(number, offer, key.map(|key| key.hash.clone()));
             match (self.store.create_quote(&quote).await?, key) {
-                (Created::New, _) => return Ok(Creation::New(quote)),
+                (Created::New, _) => return Ok(Creation::New(Box::new(quote))),
                 (Created::Exists(first), Some(key)) if first.idempotency_key_hash.as_ref() == Some(&key.hash) => {
                     return Ok(Creation::Repeated(first));
                 }
