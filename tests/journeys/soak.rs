@@ -30,6 +30,7 @@ async fn after_thirty_minutes_of_timers_a_quote_is_delivered_and_paid_for_and_it
     }
     assert!(counted, "lookups are counted");
     assert_eq!(counters(&world).await, 0, "the last minute removed what had expired");
+    assert!(!world.data().join("stream/set-aside").exists(), "a removal is a record like any other");
 
     let quote = world.quote(&example()).await;
     world.letters().await.only("rita@reseller.example");

@@ -154,7 +154,7 @@ fn r4_an_organisation_is_enrolled_in_programmes_of_the_policy() {
 
     let wrong = json!({
         "memberships": [
-            { "programme": "nobody", "from": "2026-01-01" },
+            { "programme": "unknown", "from": "2026-01-01" },
             { "programme": "partner", "from": "2027-01-01", "until": "2027-01-01" },
             { "programme": "partner", "tier": "tin", "from": "soon" },
             { "programme": "corporate_reseller", "tier": "gold" },
@@ -261,7 +261,7 @@ fn r31_a_site_names_people_in_three_roles_and_no_other() {
 
     let wrong = json!({
         "organization": "Acme Inc.",
-        "contacts": [{ "role": "member", "name": "Mo", "email": "mo@acme.example" }, { "role": "admin", "email": "nobody" }],
+        "contacts": [{ "role": "member", "name": "Mo", "email": "mo@acme.example" }, { "role": "admin", "email": "no address" }],
         "entitlements": [SEN, "SEN-4MRX7-PQ2HVK", SEN.to_lowercase(), 7],
     });
     let expected = at(&[
