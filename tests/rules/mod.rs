@@ -11,3 +11,4 @@ mod requirements;
 mod routes;
 mod shapes;
 mod sources;
+mod words;
