@@ -89,8 +89,8 @@ impl Quotes {
     ) -> Reply<()> {
         let window = Window::of(self.clock.now(), LETTERS);
         let letters = || self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = key.map(|key| format!("letter#{}", key.hash));
-        if key.as_ref().is_some_and(|key| letters().has(key, window.number)) {
+        let key = key.map(|key| ("letter", &key.hash));
+        if key.is_some_and(|key| letters().has(key, window.number)) {
             return Ok(());
         }
         let mailbox = |what, most| Some(Bucket::new(what, mailbox(&to.email), most));
@@ -105,7 +105,7 @@ impl Quotes {
             None => [ip.0.map(|ip| Bucket::new("letters_from", network(ip), FROM_ADDRESS)), mailbox("letters_to", TO_MAILBOX)],
         };
         for bucket in buckets.into_iter().flatten() {
-            let here = letters().count(&self.name(&bucket), window.number);
+            let here = letters().count((bucket.what, &bucket.whom), window.number);
             let allowed = match Verdict::of(here, FEW, bucket.most) {
                 Verdict::Admit => true,
                 Verdict::Ask => self.store_allows(&bucket, &window).await?,
@@ -117,7 +117,7 @@ impl Quotes {
                 return Err(window.too_many(detail));
             }
         }
-        key.map(|key| letters().count(&key, window.number));
+        key.map(|key| letters().count(key, window.number));
         Ok(())
     }
 

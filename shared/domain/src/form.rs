@@ -109,7 +109,8 @@ const INVISIBLE: [RangeInclusive<char>; 9] = [
 /// neither may characters that make a text look different or hide it: zero-width spaces, soft hyphens, direction marks,
 /// overrides and isolates, separators, annotations, tags. Joiners belong to words in some scripts, so they are allowed.
 pub(crate) fn is_plain(c: char) -> bool {
-    !c.is_control() && !INVISIBLE.iter().any(|range| range.contains(&c))
+    // Most characters are ASCII, where only control characters are not seen.
+    !c.is_control() && (c.is_ascii() || !INVISIBLE.iter().any(|range| range.contains(&c)))
 }
 
 /// A required day.

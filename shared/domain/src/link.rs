@@ -3,14 +3,18 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::{QuoteNumber, number::keyed_hash, quote::Offer};
+use crate::{
+    QuoteNumber,
+    number::{keyed, keyed_hash},
+    quote::Offer,
+};
 
 /// The vendor's link keys. New links use the first key; links made with any of the keys stay valid.
 #[derive(Clone)]
-pub struct LinkKeys(Vec<(String, Vec<u8>)>);
+pub struct LinkKeys(Vec<(String, Hmac<Sha256>)>);
 
 /// Why the configured link keys cannot be used. The text never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +32,7 @@ impl LinkKeys {
     /// Reads `id:secret` pairs, separated by commas, the current key first. An id has letters and digits; a secret has at least
     /// 16 characters. `Err` names the first pair that is not valid.
     pub fn parse(text: &str) -> Result<Self, LinkKeysInvalid> {
-        let mut keys: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut keys: Vec<(String, Hmac<Sha256>)> = Vec::new();
         for (i, pair) in text.split(',').map(str::trim).enumerate() {
             let place = i + 1;
             let invalid = |why: &str| LinkKeysInvalid(format!("link key {place}: {why}"));
@@ -42,7 +46,7 @@ impl LinkKeys {
             if secret.len() < 16 {
                 return Err(invalid("its secret needs at least 16 characters"));
             }
-            keys.push((id.to_owned(), secret.as_bytes().to_vec()));
+            keys.push((id.to_owned(), keyed(secret.as_bytes())));
         }
         Ok(Self(keys))
     }
@@ -62,7 +66,7 @@ impl LinkKeys {
         let Some(right) = self.secret(number, offer) else { return false };
         // Comparing keyed hashes of both texts reveals nothing by its duration.
         let seal = |text: &str| {
-            let mut mac = Hmac::<Sha256>::new_from_slice(&self.0[0].1).expect("HMAC takes a key of any length");
+            let mut mac = self.0[0].1.clone();
             mac.update(text.as_bytes());
             mac
         };
