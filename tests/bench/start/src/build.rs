@@ -4,7 +4,7 @@
 use std::{
     error::Error,
     ffi::OsString,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -26,42 +26,61 @@ pub(crate) struct Program {
     pub(crate) folder: PathBuf,
 }
 
-/// Where things are made, and how.
+/// Where things are made, and how: all programs of a run in the same way, or their figures could not be compared.
 pub(crate) struct Build {
     target: PathBuf,
     profile: String,
     built: Option<PathBuf>,
 }
 
+/// How the programs of a run were built, in a line.
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.built {
+            None => write!(f, "built by `cargo build --profile {}`", self.profile),
+            Some(folder) => write!(f, "built before, in {}", folder.display()),
+        }
+    }
+}
+
 impl Build {
-    /// Into the target directory that this program came from, with this cargo profile; binaries that are in the folder
-    /// `built` are taken from there.
+    /// Into the target directory that this program came from, with this cargo profile; or nothing is built, and all
+    /// binaries are in the folder `built`.
     pub(crate) fn new(profile: String, built: Option<PathBuf>) -> Result<Self, Box<dyn Error>> {
         let here = std::env::current_exe()?;
         let target = here.ancestors().nth(2).ok_or("this program is not in a target directory")?.to_owned();
         Ok(Self { target, profile, built: built.map(std::path::absolute).transpose()? })
     }
 
-    /// The binaries of these packages, without the features that this program asks of their dependencies.
-    pub(crate) async fn binaries<const N: usize>(&self, packages: [&str; N]) -> Result<[Program; N], Box<dyn Error>> {
-        let missing: Vec<_> = packages.into_iter().filter(|package| self.built(package).is_none()).collect();
-        if !missing.is_empty() {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["build", "--locked", "--bins", "--profile", &self.profile, "--target-dir"]).arg(&self.target);
-            run(cargo.args(missing.iter().flat_map(|package| ["--package", package])).current_dir(BENCH)).await?;
-        }
-        Ok(packages.map(|package| Program {
-            name: package.to_owned(),
-            executable: self.built(package).unwrap_or_else(|| self.target.join(&self.profile).join(package)),
-            arguments: Vec::new(),
-            folder: self.target.clone(),
-        }))
+    /// The cargo profile.
+    pub(crate) fn profile(&self) -> &str {
+        &self.profile
     }
 
-    /// The binary of a package, if it is built already. `cargo lambda` puts each into a folder of its own.
-    fn built(&self, package: &str) -> Option<PathBuf> {
-        let folder = self.built.as_ref()?;
-        [folder.join(package).join("bootstrap"), folder.join(package)].into_iter().find(|file| file.is_file())
+    /// The binaries of these packages, without the features that this program asks of their dependencies.
+    pub(crate) async fn binaries(&self, packages: &[&str]) -> Result<Vec<Program>, Box<dyn Error>> {
+        if self.built.is_none() {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["build", "--locked", "--bins", "--profile", &self.profile, "--target-dir"]).arg(&self.target);
+            run(cargo.args(packages.iter().flat_map(|package| ["--package", package])).current_dir(BENCH)).await?;
+        }
+        packages.iter().map(|package| self.binary(package)).collect()
+    }
+
+    /// The binary of a package, which is built. `cargo lambda` puts each into a folder of its own.
+    fn binary(&self, package: &str) -> Result<Program, Box<dyn Error>> {
+        let folder = self.folder();
+        let executable = [folder.join(package).join("bootstrap"), folder.join(package)].into_iter().find(|file| file.is_file());
+        let missing = || format!("{package} is not in {}: all programs of a run are built in the same way", folder.display());
+        let executable = executable.ok_or_else(missing)?;
+        Ok(Program { name: package.to_owned(), executable, arguments: Vec::new(), folder: self.target.clone() })
+    }
+
+    /// The folder that the binaries are in.
+    fn folder(&self) -> PathBuf {
+        // cargo's own name for the folder of its profile `dev`.
+        let profile = if self.profile == "dev" { "debug" } else { &self.profile };
+        self.built.clone().unwrap_or_else(|| self.target.join(profile))
     }
 
     /// The yardstick in Node.js, bundled into one file.
@@ -93,14 +112,20 @@ impl Build {
         Ok(Program { name: format!("Python {version}"), executable, arguments, folder })
     }
 
-    /// How many bytes a function has as it is deployed: `infra/aws/package` lays it out so, and SAM zips it so.
-    pub(crate) async fn zipped(&self, function: &Program) -> Result<u64, Box<dyn Error>> {
-        let package = tempfile::tempdir_in(&self.target)?;
-        fs::copy(&function.executable, package.path().join("bootstrap"))?;
-        run(Command::new("cp").arg("-R").arg(VENDOR).arg(package.path().join("vendor"))).await?;
-        let zip = ["-m", "zipfile", "-c", "package.zip", "bootstrap", "vendor/"];
-        run(Command::new("python3").args(zip).current_dir(package.path())).await?;
-        Ok(fs::metadata(package.path().join("package.zip"))?.len())
+    /// How many bytes each of these functions has as it is deployed: `infra/aws/package` lays it out so, and SAM zips it so.
+    pub(crate) async fn zipped(&self, functions: &[&str]) -> Result<Vec<u64>, Box<dyn Error>> {
+        let laid_out = tempfile::tempdir_in(&self.target)?;
+        let mut package = Command::new(Path::new(BENCH).join("../../infra/aws/package"));
+        // The size does not depend on the C library that a binary was linked with: none is refused.
+        package.arg(self.folder()).arg(laid_out.path()).args(functions).env("GLIBC", "2.999").env("VENDOR", VENDOR);
+        run(&mut package).await?;
+        let mut sizes = Vec::new();
+        for function in functions {
+            let zip = ["-m", "zipfile", "-c", "../package.zip", "bootstrap", "vendor/"];
+            run(Command::new("python3").args(zip).current_dir(laid_out.path().join(function))).await?;
+            sizes.push(fs::metadata(laid_out.path().join("package.zip"))?.len());
+        }
+        Ok(sizes)
     }
 
     /// A folder of its own below the target directory, with copies of these files of one of ours.

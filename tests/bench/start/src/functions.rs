@@ -1,7 +1,7 @@
 //! Every function: how large it is, how long it takes from exec to its first answer, and what memory it takes. Each is
 //! asked for what it does most, about quotes that the functions before it have made.
 
-use std::{error::Error, fmt, fs, os::unix::fs::OpenOptionsExt};
+use std::{error::Error, fmt, fs, os::unix::fs::OpenOptionsExt, path::Path};
 
 use domain::{QuoteNumber, number::Minter};
 use ed25519_dalek::pkcs8::{EncodePrivateKey, spki::der::pem::LineEnding};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     build::{Build, Program},
+    calls::Calls,
     events,
     figures::{Run, median, thousandths},
     lambda::{Invocation, RuntimeApi},
@@ -20,18 +21,19 @@ use crate::{
 };
 
 /// In the order in which a quote meets them.
-const FUNCTIONS: [&str; 8] = ["quotes", "notifications", "documents", "payments", "issuance", "licenses", "desk", "deadlines"];
+pub(crate) const FUNCTIONS: [&str; 8] =
+    ["quotes", "notifications", "documents", "payments", "issuance", "licenses", "desk", "deadlines"];
 
 /// What quote numbers and SENs are derived from.
-const NUMBER_KEY: &str = "example-number-secret";
+pub(crate) const NUMBER_KEY: &str = "example-number-secret";
 
 /// The example's technical contact, who may see its licences.
-const TECHNICAL_CONTACT: &str = "tina@customer.example";
+pub(crate) const TECHNICAL_CONTACT: &str = "tina@customer.example";
 
 /// What functions want to be told, but for whom else they deal with; the issuer is one that is never asked.
-pub(crate) fn variables(table: &Table) -> Vec<(&'static str, String)> {
+pub(crate) fn variables(table: &str) -> Vec<(&'static str, String)> {
     [
-        ("AWS_ENDPOINT_URL_DYNAMODB", table.endpoint()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", table),
         ("TABLE_NAME", table::NAME),
         ("VENDOR_DIR", VENDOR),
         ("PUBLIC_URL", "https://api.example.com"),
@@ -45,22 +47,17 @@ pub(crate) fn variables(table: &Table) -> Vec<(&'static str, String)> {
     .into()
 }
 
-/// Starts every function so many times, and one uncounted time before.
-pub(crate) async fn measure(build: &Build, starts: u32) -> Result<Functions, Box<dyn Error>> {
-    let programs = build.binaries(FUNCTIONS).await?;
-    let mut functions = Vec::new();
-    for program in &programs {
-        let (binary, zip) = (fs::metadata(&program.executable)?.len(), build.zipped(program).await?);
-        functions.push(Function { name: program.name.clone(), binary, zip, runs: Vec::new() });
-    }
-
-    let (table, issuer, mail) = (Table::serve().await?, Issuer::serve().await?, Mail::serve().await?);
-    let folder = tempfile::tempdir()?;
-    let key = folder.path().join("license-key.pem");
+/// The same with whom else they deal; a key to sign licences with is put into `folder`.
+pub(crate) fn all_variables(
+    table: &str,
+    issuer: &Issuer,
+    mail: &Mail,
+    folder: &Path,
+) -> Result<Vec<(&'static str, String)>, Box<dyn Error>> {
+    let key = folder.join("license-key.pem");
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key)?;
     std::io::Write::write_all(&mut file, partners::signing_key().to_pkcs8_pem(LineEnding::LF)?.as_bytes())?;
-
-    let mut variables = variables(&table);
+    let mut variables = variables(table);
     variables.retain(|(name, _)| *name != "OIDC_ISSUER");
     variables.extend([
         ("OIDC_ISSUER", issuer.url().to_owned()),
@@ -68,6 +65,21 @@ pub(crate) async fn measure(build: &Build, starts: u32) -> Result<Functions, Box
         ("STRIPE_WEBHOOK_SECRET", partners::STRIPE_SECRET.to_owned()),
         ("LICENSE_KEY_FILE", key.display().to_string()),
     ]);
+    Ok(variables)
+}
+
+/// Starts every function so many times, and one uncounted time before.
+pub(crate) async fn measure(build: &Build, starts: u32) -> Result<Functions, Box<dyn Error>> {
+    let programs = build.binaries(&FUNCTIONS).await?;
+    let mut functions = Vec::new();
+    for (program, zip) in programs.iter().zip(build.zipped(&FUNCTIONS).await?) {
+        let binary = fs::metadata(&program.executable)?.len();
+        functions.push(Function { name: program.name.clone(), binary, zip, runs: Vec::new() });
+    }
+
+    let (table, issuer, mail) = (Table::serve().await?, Issuer::serve().await?, Mail::serve(Calls::default()).await?);
+    let folder = tempfile::tempdir()?;
+    let variables = all_variables(table.endpoint(), &issuer, &mail, folder.path())?;
     let mut round = Round { machine: Machine { api: RuntimeApi::serve().await?, variables }, programs, table, issuer };
     round.run().await?;
     for _ in 0..starts {
@@ -75,13 +87,13 @@ pub(crate) async fn measure(build: &Build, starts: u32) -> Result<Functions, Box
             function.runs.push(run);
         }
     }
-    Ok(Functions { functions, starts })
+    Ok(Functions { built: build.to_string(), functions, starts })
 }
 
 /// What one quote's way through all functions takes.
 struct Round {
     machine: Machine,
-    programs: [Program; FUNCTIONS.len()],
+    programs: Vec<Program>,
     table: Table,
     issuer: Issuer,
 }
@@ -128,12 +140,14 @@ impl Round {
 
     async fn live(&mut self, name: &str, invocation: &Invocation) -> Result<(Run, Value), Box<dyn Error>> {
         let program = self.programs.iter().find(|program| program.name == name).ok_or_else(|| format!("no function {name}"))?;
-        self.machine.live(program, invocation, 0).await
+        let (run, mut answers) = self.machine.live(program, std::slice::from_ref(invocation)).await?;
+        Ok((run, answers.pop().unwrap_or_default()))
     }
 }
 
 /// What was measured of all functions.
 pub(crate) struct Functions {
+    built: String,
     functions: Vec<Function>,
     starts: u32,
 }
@@ -151,7 +165,7 @@ struct Function {
 /// A table in Markdown.
 impl fmt::Display for Functions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} starts of each, medians\n", self.starts)?;
+        writeln!(f, "{}; {} starts of each, medians\n", self.built, self.starts)?;
         writeln!(
             f,
             "| function | binary, MB | zip, MB | exec → asks for work, ms | exec → first answer, ms | peak memory, MB |"

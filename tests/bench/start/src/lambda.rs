@@ -2,6 +2,7 @@
 //! processes that are started one after the other, answer some requests, and are then ended.
 
 use std::{
+    collections::VecDeque,
     error::Error,
     future,
     sync::{Arc, Mutex, PoisonError},
@@ -25,9 +26,10 @@ use tokio::{
 
 use crate::events;
 
-/// What a process is asked, and what it must answer.
+/// What a process is asked, and what it must answer. A clone shares the event.
+#[derive(Clone)]
 pub(crate) struct Invocation {
-    event: String,
+    event: Arc<str>,
     wanted: Wanted,
 }
 
@@ -44,17 +46,17 @@ enum Wanted {
 impl Invocation {
     /// A request of an HTTP API, which must be answered with this status.
     pub(crate) fn http(event: &Value, status: u64) -> Self {
-        Self { event: event.to_string(), wanted: Wanted::Status(status) }
+        Self { event: event.to_string().into(), wanted: Wanted::Status(status) }
     }
 
     /// A batch of a stream, of which nothing may fail.
     pub(crate) fn batch(event: &Value) -> Self {
-        Self { event: event.to_string(), wanted: Wanted::NoFailures }
+        Self { event: event.to_string().into(), wanted: Wanted::NoFailures }
     }
 
     /// A schedule's tick, which must be answered with an object that has this member.
     pub(crate) fn tick(member: &'static str) -> Self {
-        Self { event: "{}".to_owned(), wanted: Wanted::Member(member) }
+        Self { event: "{}".into(), wanted: Wanted::Member(member) }
     }
 }
 
@@ -93,11 +95,10 @@ struct Desk {
 
 /// Lambda hands a process one request at a time.
 struct Invocations {
-    event: String,
-    wanted: Wanted,
-    left: u32,
+    left: VecDeque<Invocation>,
     count: u32,
-    asked: Option<Instant>,
+    /// When the last one was handed out, and what must come back: until its answer is there.
+    asked: Option<(Instant, Wanted)>,
 }
 
 impl RuntimeApi {
@@ -106,7 +107,7 @@ impl RuntimeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (tell, told) = mpsc::unbounded_channel();
-        let none = Invocations { event: String::new(), wanted: Wanted::NoFailures, left: 0, count: 0, asked: None };
+        let none = Invocations { left: VecDeque::new(), count: 0, asked: None };
         let desk = Arc::new(Desk { invocations: Mutex::new(none), tell });
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -124,14 +125,12 @@ impl RuntimeApi {
         &self.address
     }
 
-    /// Hands this out so many times to the process that is started next, and forgets what the one before it told.
-    pub(crate) fn hand_out(&mut self, invocation: &Invocation, times: u32) {
+    /// Hands these out, in their order, to the process that is started next, and drops what the process before it reported.
+    pub(crate) fn hand_out(&mut self, these: &[Invocation]) {
         while self.told.try_recv().is_ok() {}
         let mut invocations = self.desk.invocations.lock().unwrap_or_else(PoisonError::into_inner);
         // Counting goes on: the ids of requests, and what is stored under them, are never the same.
-        invocations.event.clone_from(&invocation.event);
-        invocations.wanted = invocation.wanted;
-        invocations.left = times;
+        invocations.left = these.iter().cloned().collect();
         invocations.asked = None;
     }
 
@@ -164,20 +163,17 @@ fn error(State(desk): State<Arc<Desk>>, report: Bytes) -> StatusCode {
 impl Desk {
     fn next(&self) -> Option<(u32, String)> {
         let mut invocations = self.invocations.lock().unwrap_or_else(PoisonError::into_inner);
-        invocations.left = invocations.left.checked_sub(1)?;
+        let Invocation { event, wanted } = invocations.left.pop_front()?;
         invocations.count += 1;
-        let event = invocations.event.replace(events::WHO, &format!("{:04x}", invocations.count & 0xffff));
-        invocations.asked = Some(Instant::now());
+        let event = event.replace(events::WHO, &format!("{:04x}", invocations.count & 0xffff));
+        invocations.asked = Some((Instant::now(), wanted));
         Some((invocations.count, event))
     }
 
     fn answered(&self, answered: Instant, answer: &[u8]) -> StatusCode {
-        let (asked, wanted) = {
-            let mut invocations = self.invocations.lock().unwrap_or_else(PoisonError::into_inner);
-            (invocations.asked.take(), invocations.wanted)
-        };
+        let asked = self.invocations.lock().unwrap_or_else(PoisonError::into_inner).asked.take();
         let told = match (serde_json::from_slice::<Value>(answer), asked) {
-            (Ok(answer), Some(asked)) if wanted.is(&answer) => Ok(Told { asked, answered, answer }),
+            (Ok(answer), Some((asked, wanted))) if wanted.is(&answer) => Ok(Told { asked, answered, answer }),
             _ => Err(format!("it answered {}", String::from_utf8_lossy(answer))),
         };
         self.tell(told)
@@ -215,7 +211,7 @@ mod tests {
     /// What is told of a process that is handed an invocation and sends `body` to `path`.
     async fn told(invocation: Invocation, path: &'static str, body: &'static str) -> Result<Told, Box<dyn Error>> {
         let mut api = RuntimeApi::serve().await.unwrap();
-        api.hand_out(&invocation, 1);
+        api.hand_out(std::slice::from_ref(&invocation));
         let address = api.address().to_owned();
         let sent = tokio::task::spawn_blocking(move || {
             assert!(send(&address, "GET", "invocation/next", "").contains("the event"));
@@ -257,7 +253,7 @@ mod tests {
         let mut api = RuntimeApi::serve().await.unwrap();
         let invocation = Invocation::http(&json!("the event"), 201);
         for status in ["late", "in time"] {
-            api.hand_out(&invocation, 1);
+            api.hand_out(std::slice::from_ref(&invocation));
             let address = api.address().to_owned();
             let sent = tokio::task::spawn_blocking(move || {
                 send(&address, "GET", "invocation/next", "");

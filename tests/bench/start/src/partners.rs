@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::{net::TcpListener, task::JoinSet};
 
+use crate::calls::Calls;
+
 /// For whom the issuer's tokens are.
 pub(crate) const AUDIENCE: &str = "sellthrough";
 
@@ -73,14 +75,18 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    /// Serves SES's `SendRawEmail` on a free loopback port.
-    pub(crate) async fn serve() -> Result<Self, Box<dyn Error>> {
+    /// Serves SES's `SendRawEmail` on a free loopback port, and counts it.
+    pub(crate) async fn serve(calls: Calls) -> Result<Self, Box<dyn Error>> {
         const ACCEPTED: &str = "<SendRawEmailResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\"><SendRawEmailResult>\
              <MessageId>1</MessageId></SendRawEmailResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>\
              </SendRawEmailResponse>";
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let routes = Router::new().route("/", post(async || ([("content-type", "text/xml")], ACCEPTED)));
+        let accept = async move || {
+            calls.add("SendRawEmail");
+            ([("content-type", "text/xml")], ACCEPTED)
+        };
+        let routes = Router::new().route("/", post(accept));
         Ok(Self { url, _serving: serve(listener, routes) })
     }
 

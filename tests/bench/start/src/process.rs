@@ -2,7 +2,9 @@
 
 use std::{
     error::Error,
+    ffi::OsString,
     fs,
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -21,6 +23,8 @@ use crate::{
 
 /// Nothing here takes seconds: what does is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Under valgrind a program takes fifty times as long.
+const PATIENCE_WITH_VALGRIND: Duration = Duration::from_secs(600);
 
 /// What all processes are started in: one Runtime API, and the variables that any function asks for.
 pub(crate) struct Machine {
@@ -31,39 +35,59 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// One life of a process: its start, its first answer, `warm` more, and its end; and what it answered first. Any
-    /// answer but the one that is wanted is an error.
+    /// One life of a process: its start, an answer to each of these, and its end; and what it answered. The first one is
+    /// timed from the start, the others are warm. Any answer but the one that is wanted is an error.
     pub(crate) async fn live(
         &mut self,
         program: &Program,
-        invocation: &Invocation,
-        warm: u32,
-    ) -> Result<(Run, Value), Box<dyn Error>> {
-        self.api.hand_out(invocation, 1 + warm);
-        let mut command = self.command(program);
+        invocations: &[Invocation],
+    ) -> Result<(Run, Vec<Value>), Box<dyn Error>> {
+        self.api.hand_out(invocations);
         let exec = Instant::now();
-        let mut process = command.spawn().map_err(|error| format!("{}: {error}", program.executable.display()))?;
-        let life = timeout(PATIENCE, answers(&mut process, &mut self.api, warm)).await;
-        let run = match life {
-            Ok(Ok((first, warm))) => peak(&process).map(|peak| {
-                let run = Run {
-                    asked: nanoseconds(exec, first.asked),
-                    first: nanoseconds(exec, first.answered),
-                    warm: figures::median(warm.iter().map(|warm| nanoseconds(warm.asked, warm.answered))),
-                    peak,
-                };
-                (run, first.answer)
-            }),
-            Ok(Err(why)) => Err(format!("{}: {why}", program.name).into()),
-            Err(_) => Err(format!("{} did not answer in {PATIENCE:?}", program.name).into()),
-        };
+        let mut process = self.start(&mut Command::new(&program.executable), program)?;
+        let told = answers(&mut process, &mut self.api, invocations.len(), PATIENCE).await;
+        let run = told.and_then(|told| {
+            let peak = peak(&process)?;
+            let [first, warm @ ..] = &told[..] else { return Err("nothing was handed out".into()) };
+            let run = Run {
+                asked: nanoseconds(exec, first.asked),
+                first: nanoseconds(exec, first.answered),
+                warm: figures::median(warm.iter().map(|warm| nanoseconds(warm.asked, warm.answered))),
+                peak,
+            };
+            Ok((run, told.into_iter().map(|told| told.answer).collect()))
+        });
         process.kill().await?;
-        run
+        run.map_err(|why| format!("{}: {why}", program.name).into())
     }
 
-    /// The environment that Lambda gives, and what our functions want beside it. All programs get the same.
-    fn command(&self, program: &Program) -> Command {
-        let mut command = Command::new(&program.executable);
+    /// How many instructions a process executes from its start until it has answered all of these. valgrind's callgrind
+    /// counts them, and writes the count into `folder`.
+    pub(crate) async fn instructions(
+        &mut self,
+        program: &Program,
+        invocations: &[Invocation],
+        folder: &Path,
+    ) -> Result<u64, Box<dyn Error>> {
+        self.api.hand_out(invocations);
+        let (counted, said) = (folder.join("callgrind.out"), folder.join("valgrind.log"));
+        let mut valgrind = Command::new("valgrind");
+        valgrind.arg("--tool=callgrind").arg(option("--callgrind-out-file=", &counted)).arg(option("--log-file=", &said));
+        let mut process = self.start(valgrind.arg(&program.executable), program)?;
+        let told = answers(&mut process, &mut self.api, invocations.len(), PATIENCE_WITH_VALGRIND).await;
+        // callgrind writes what it has counted when the program ends by a signal that can be handled.
+        let id = process.id().ok_or("the process has ended")?.to_string();
+        Command::new("kill").args(["-TERM", &id]).status().await?;
+        process.wait().await?;
+        told.map_err(|why| format!("{}: {why}", program.name))?;
+        let counted = fs::read_to_string(counted)?;
+        let totals = counted.lines().find_map(|line| line.strip_prefix("totals: "));
+        Ok(totals.ok_or("callgrind has counted nothing")?.trim().parse()?)
+    }
+
+    /// Starts a program with the environment that Lambda gives, and what our functions want beside it. All programs get
+    /// the same.
+    fn start(&self, command: &mut Command, program: &Program) -> Result<Child, Box<dyn Error>> {
         command.args(&program.arguments).current_dir(&program.folder);
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).envs([
             ("AWS_LAMBDA_RUNTIME_API", self.api.address()),
@@ -83,24 +107,35 @@ impl Machine {
             ("TZ", ":UTC"),
         ]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
+        command.spawn().map_err(|error| format!("{:?}: {error}", command.as_std().get_program()).into())
     }
 }
 
-/// The first answer of a process, and `warm` more.
-async fn answers(process: &mut Child, api: &mut RuntimeApi, warm: u32) -> Result<(Told, Vec<Told>), Box<dyn Error>> {
-    let mut next = async || {
-        tokio::select! {
-            told = api.told() => told,
-            ended = process.wait() => Err(format!("it ended by itself: {}", ended?).into()),
+/// An option of valgrind's that is a path.
+fn option(name: &str, path: &Path) -> OsString {
+    let mut option = OsString::from(name);
+    option.push(path);
+    option
+}
+
+/// The answers of a process, as many as it was handed requests.
+async fn answers(
+    process: &mut Child,
+    api: &mut RuntimeApi,
+    count: usize,
+    patience: Duration,
+) -> Result<Vec<Told>, Box<dyn Error>> {
+    let all = async {
+        let mut answers = Vec::new();
+        while answers.len() < count {
+            answers.push(tokio::select! {
+                told = api.told() => told?,
+                ended = process.wait() => return Err(format!("it ended by itself: {}", ended?).into()),
+            });
         }
+        Ok(answers)
     };
-    let first = next().await?;
-    let mut further = Vec::new();
-    for _ in 0..warm {
-        further.push(next().await?);
-    }
-    Ok((first, further))
+    timeout(patience, all).await.unwrap_or_else(|_| Err(format!("it did not answer in {patience:?}").into()))
 }
 
 fn nanoseconds(from: Instant, to: Instant) -> u64 {
