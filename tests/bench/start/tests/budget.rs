@@ -15,11 +15,11 @@ fn every_deployed_function_has_a_size_a_start_and_a_route() -> Result<(), Box<dy
     for function in deployed.lines() {
         let values = budget[PROFILE].get(function).ok_or_else(|| format!("{function} has no budget"))?;
         assert!(values["zip"].is_integer(), "{function}");
-        let routes = values.as_table().into_iter().flatten().filter(|(_, value)| value.is_table());
-        for (route, values) in routes.clone() {
+        let routes: Vec<_> = values.as_table().into_iter().flatten().filter(|(_, value)| value.is_table()).collect();
+        for (route, values) in &routes {
             assert!(values["memory"].is_integer() && values["calls"].is_table(), "{function}: {route}");
         }
-        assert!(routes.count() > 0, "{function} has a route");
+        assert!(!routes.is_empty(), "{function} has a route");
     }
     Ok(())
 }
