@@ -1,6 +1,6 @@
 //! The engine beside a second one that was written independently: a hundred thousand random orders come out the same.
 
-mod reference;
+mod oracle;
 #[path = "../../shared/domain/tests/trade/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with the tests of the rules")]
 mod trade;
@@ -31,7 +31,7 @@ fn others() -> BTreeMap<String, String> {
 
 #[test]
 fn the_reference_can_be_read_in_one_sitting() {
-    let lines = include_str!("reference.rs").lines().count();
+    let lines = include_str!("oracle.rs").lines().count();
     assert!(lines <= 200, "it has {lines} lines");
 }
 
@@ -89,7 +89,7 @@ fn compare_lines(vendor: &Vendor, policy: &Policy, order: &Order, sens: &Numbers
     let circumstances = Circumstances::of(order);
     let mut amounts = Vec::new();
     for (n, line) in order.lines.iter().enumerate() {
-        let expected = reference::line(vendor, order, line);
+        let expected = oracle::line(vendor, order, line);
         let priced = circumstances.price(order, &given::order_line(line, n, vendor, sens), policy);
         let amount = priced.as_ref().ok().map(|priced| i128::from(priced.amount));
         assert_eq!(
@@ -112,7 +112,7 @@ fn compare_lines(vendor: &Vendor, policy: &Policy, order: &Order, sens: &Numbers
 }
 
 fn compare_taxes(vendor: &Vendor, policy: &Policy, order: &Order, lines: &[(usize, i128)], tally: &mut Tally) {
-    let expected = reference::taxes(vendor, order, lines);
+    let expected = oracle::taxes(vendor, order, lines);
     let (billing, customer, claims) = (given::address(order.billing), given::address(order.customer), given::tax_claims(order));
     let amounts: Vec<_> = lines.iter().map(|(product, net)| (vendor.products[*product].category, *net as i64)).collect();
     let sale = Sale { on: order.on, billing: &billing, customer: &customer, claims: &claims, amounts: &amounts };
@@ -139,7 +139,7 @@ mod examples {
     use jiff::civil::{Date, date};
 
     use super::{
-        reference,
+        oracle,
         trade::{Held, Line, Order, Place, Rate, Standing, Table, TaxRate, Vendor},
     };
 
@@ -205,7 +205,7 @@ mod examples {
     /// By P-MINOR and by P-WHOLE.
     #[track_caller]
     fn cost(order: &Order, line: &Line, minor: impl Into<Option<i128>>, whole: impl Into<Option<i128>>) {
-        let priced = [false, true].map(|policy| reference::line(&vendor(policy), order, line));
+        let priced = [false, true].map(|policy| oracle::line(&vendor(policy), order, line));
         assert_eq!(priced, [minor.into(), whole.into()]);
     }
 
@@ -270,7 +270,7 @@ mod examples {
             vendor.tax.rates = vec![TaxRate { region: None, from: date(2020, 1, 1), ..rate }];
             vendor.tax.countries = vec![("DE", false, rounding)];
             let lines: Vec<_> = net.iter().map(|net| (DATA_CENTER, *net)).collect();
-            let taxes: Vec<_> = reference::taxes(&vendor, &order, &lines).into_values().collect();
+            let taxes: Vec<_> = oracle::taxes(&vendor, &order, &lines).into_values().collect();
             assert_eq!(taxes, [(net.iter().sum(), tax)], "{percent} {rounding}");
         }
     }
