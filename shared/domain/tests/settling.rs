@@ -9,7 +9,7 @@ use domain::{
     number::Minter,
     payment::{Allocation, Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference, Unapplied},
     quote::{Event, IssueContext, Offer, Stage},
-    request::{AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, Origin, PartyRequest, Request},
+    request::{AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, Origin, PartyRequest, Request, SegmentRequest},
     settlement::settle,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +22,10 @@ fn noon() -> Timestamp {
 }
 
 fn quote() -> Quote {
+    quote_in("USD", Vec::new())
+}
+
+fn quote_in(currency: &str, segments: Vec<SegmentRequest>) -> Quote {
     let text = |text: &str| Some(text.to_owned());
     let contact = || ContactRequest { name: text("Carl Customer"), email: text("carl@customer.example") };
     let address =
@@ -37,9 +41,10 @@ fn quote() -> Quote {
     };
     let request = Request {
         purchasing_for: text("self"),
-        currency: text("USD"),
+        currency: text(currency),
         customer: Some(customer),
         lines: vec![line],
+        segments,
         accept: AcceptRequest { terms: text("2026-10"), reseller_agreement: None },
         ..Request::default()
     };
@@ -250,45 +255,89 @@ proptest! {
     }
 }
 
-/// Every reason, in the order in which `settle` checks them.
-#[test]
-fn every_reason_is_given_for_its_payment() {
-    let quote = quote();
-    let due = quote.offer.due();
-    let reference = |quote: &QuoteNumber, revision| Some(Reference { quote: quote.clone(), revision });
-    let right = PaymentNotice {
+/// Every reason, in the order of their precedence. A new one does not compile without a place here and a case below.
+fn reasons() -> impl Iterator<Item = Unapplied> {
+    use Unapplied::*;
+    std::iter::successors(Some(NoReference), |reason| match reason {
+        NoReference => Some(QuoteUnknown),
+        QuoteUnknown => Some(NotOffered),
+        NotOffered => Some(AlreadyPaid),
+        AlreadyPaid => Some(QuoteExpired),
+        QuoteExpired => Some(RevisionSuperseded),
+        RevisionSuperseded => Some(CurrencyMismatch),
+        CurrencyMismatch => Some(AmountMismatch),
+        AmountMismatch => Some(MethodNotAllowed),
+        MethodNotAllowed => None,
+    })
+}
+
+/// A payment of exactly what a quote asks for.
+fn right(quote: &Quote) -> PaymentNotice {
+    PaymentNotice {
         payment: PaymentId::new("stripe", "pi_1"),
         at: noon(),
-        reference: reference(&quote.number, Some(1)),
-        event: PaymentEvent::Succeeded { money: due, methods: vec![Method::Card] },
-    };
-    let succeeded = |money: Money| PaymentEvent::Succeeded { money, methods: vec![Method::Card] };
-    let stranger = Minter::new(b"key").quote_from_seed("stranger");
-    let cases = [
-        (PaymentNotice { reference: None, ..right.clone() }, Unapplied::NoReference),
-        (PaymentNotice { reference: reference(&stranger, None), ..right.clone() }, Unapplied::QuoteUnknown),
-        (PaymentNotice { reference: reference(&quote.number, Some(7)), ..right.clone() }, Unapplied::RevisionSuperseded),
-        (PaymentNotice { at: quote.offer.expires_at, ..right.clone() }, Unapplied::QuoteExpired),
-        (
-            PaymentNotice { event: succeeded(Money::new(due.minor, "AUD".parse().unwrap())), ..right.clone() },
-            Unapplied::CurrencyMismatch,
-        ),
-        (PaymentNotice { event: succeeded(Money::new(due.minor + 1, due.currency)), ..right.clone() }, Unapplied::AmountMismatch),
-    ];
-    for (notice, reason) in cases {
-        let mut books = Books::new(&quote);
-        assert!(books.settle(&notice));
-        assert!(
-            matches!(&books.receipts[&notice.payment].allocation, Allocation::Unapplied { reason: kept, .. } if *kept == reason),
-            "{reason:?}: {books:?}"
-        );
-        assert_eq!(books.quote, quote);
+        reference: Some(Reference { quote: quote.number.clone(), revision: Some(1) }),
+        event: PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] },
     }
+}
+
+/// What is stored before, and a payment that cannot be applied for this reason.
+fn case(reason: Unapplied) -> (Books, PaymentNotice) {
+    let quote = quote();
+    let (due, right) = (quote.offer.due(), right(&quote));
+    let reference = |quote: &QuoteNumber, revision| Some(Reference { quote: quote.clone(), revision });
+    let succeeded = |money, method| PaymentEvent::Succeeded { money, methods: vec![method] };
     let mut books = Books::new(&quote);
-    assert!(books.settle(&PaymentNotice { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right.clone() }));
+    let notice = match reason {
+        Unapplied::NoReference => PaymentNotice { reference: None, ..right },
+        Unapplied::QuoteUnknown => {
+            PaymentNotice { reference: reference(&Minter::new(b"key").quote_from_seed("stranger"), None), ..right }
+        }
+        Unapplied::NotOffered => {
+            let document = Some("mine.pdf".to_owned());
+            let claim = SegmentRequest { segment: Some("academic".to_owned()), document, ..SegmentRequest::default() };
+            books = Books::new(&quote_in("USD", vec![claim]));
+            assert!(matches!(books.quote.stage, Stage::InReview), "{:?}", books.quote.stage);
+            self::right(&books.quote)
+        }
+        Unapplied::AlreadyPaid => {
+            assert!(books.settle(&right));
+            PaymentNotice { payment: PaymentId::new("stripe", "pi_2"), ..right }
+        }
+        Unapplied::QuoteExpired => PaymentNotice { at: quote.offer.expires_at, ..right },
+        Unapplied::RevisionSuperseded => PaymentNotice { reference: reference(&quote.number, Some(7)), ..right },
+        Unapplied::CurrencyMismatch => {
+            PaymentNotice { event: succeeded(Money::new(due.minor, "AUD".parse().unwrap()), Method::Card), ..right }
+        }
+        Unapplied::AmountMismatch => {
+            PaymentNotice { event: succeeded(Money::new(due.minor + 1, due.currency), Method::Card), ..right }
+        }
+        Unapplied::MethodNotAllowed => {
+            books = Books::new(&quote_in("EUR", Vec::new()));
+            assert!(!books.quote.offer.admits(Method::Ach), "ACH is for US dollars");
+            PaymentNotice { event: succeeded(books.quote.offer.due(), Method::Ach), ..self::right(&books.quote) }
+        }
+    };
+    (books, notice)
+}
+
+#[test]
+fn every_reason_is_given_for_its_payment() {
+    assert_eq!(reasons().count(), 9);
+    for reason in reasons() {
+        let (mut books, notice) = case(reason);
+        let before = books.quote.clone();
+        assert!(books.settle(&notice), "{reason:?}");
+        let kept = &books.receipts[&notice.payment].allocation;
+        assert!(matches!(kept, Allocation::Unapplied { reason: kept, .. } if *kept == reason), "{reason:?}: {kept:?}");
+        assert_eq!(books.quote, before, "{reason:?}");
+    }
+}
+
+#[test]
+fn a_payment_of_the_last_instant_is_applied() {
+    let quote = quote();
+    let mut books = Books::new(&quote);
+    assert!(books.settle(&PaymentNotice { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right(&quote) }));
     assert!(matches!(books.quote.stage, Stage::Paid { .. }), "the last instant counts");
-    let second = PaymentNotice { payment: PaymentId::new("stripe", "pi_2"), ..right };
-    assert!(books.settle(&second));
-    let kept = &books.receipts[&second.payment].allocation;
-    assert!(matches!(kept, Allocation::Unapplied { reason: Unapplied::AlreadyPaid, .. }), "{kept:?}");
 }

@@ -191,7 +191,7 @@ mod tests {
 
     use aws_sdk_dynamodb::config::{Credentials, Region};
     use axum::{Router, http::StatusCode, serve::ListenerExt};
-    use tokio::net::TcpListener;
+    use tokio::{net::TcpListener, time::Instant};
 
     use super::*;
     use crate::telemetry::tests::Page;
@@ -242,7 +242,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_service_that_fails_or_does_not_answer_at_the_start_does_not_keep_the_function_from_starting() {
+        let page = Page::default();
+        let _log = tracing::subscriber::set_default(page.log("warn"));
+        let start = Instant::now();
+        ahead(async { Ok::<_, store::Error>(()) }).await;
+        assert_eq!((start.elapsed(), &*page.text()), (Duration::ZERO, ""), "a response causes no warning");
+
         ahead(async { Err::<(), _>(store::Error::Unavailable { operation: "GetItem", reason: "no route".to_owned() }) }).await;
+        assert_eq!(start.elapsed(), Duration::ZERO, "a failure ends the wait");
         ahead(std::future::pending::<Result<(), store::Error>>()).await;
+        assert_eq!(start.elapsed(), AHEAD, "the wait ends without a response");
+        let log = page.text();
+        let warnings: Vec<_> = log.lines().collect();
+        let [failed, silent] = &warnings[..] else { panic!("one warning each: {log}") };
+        assert!(failed.contains("WARN") && failed.contains("no route"), "{failed}");
+        assert!(silent.contains("WARN") && silent.contains("no response in 3s"), "{silent}");
     }
 }
