@@ -4,8 +4,10 @@
 mod answer;
 pub mod api;
 mod desk;
+mod function;
 pub mod golden;
 mod letters;
+mod order;
 pub mod pdf;
 mod quote;
 pub mod stripe;
@@ -14,7 +16,9 @@ mod world;
 
 pub use answer::{Answer, errors};
 pub use desk::{imported, sen};
+pub use function::{Bench, quoting, settings};
 pub use letters::{Attachment, Letter, Letters};
+pub use order::{example, example_of, ordering, renewal, upgrade};
 pub use quote::Quote;
 pub use vendor::{Edit, VENDOR, examples_vendor, examples_vendor_with_documents, plain_vendor, vendor_with};
 pub use world::{Stored, World};
@@ -23,21 +27,6 @@ use serde_json::Value;
 
 /// The instant at which worlds stand still, unless they are told otherwise.
 pub const NOW: &str = "2026-11-22T10:00:00Z";
-
-/// The README's example request: a reseller in Berlin buys three products for a customer in San Francisco.
-pub fn example() -> Value {
-    serde_json::from_str(include_str!("../../infra/vendor/examples/quote.json")).expect("the example is JSON")
-}
-
-/// The example with one line alone: so many users of a product, for twelve months where it is sold by the term.
-pub fn example_of(product: &str, users: u32) -> Value {
-    let mut request = example();
-    request["lines"] = serde_json::json!([{ "kind": "new", "product": product, "users": users }]);
-    if product != "tracker-server" {
-        request["lines"][0]["term_months"] = 12.into();
-    }
-    request
-}
 
 /// A copy of `request` with the member at each JSON pointer set, or taken away by `null`. Members that are not there yet
 /// are made; an index must exist.

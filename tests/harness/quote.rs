@@ -57,4 +57,16 @@ impl Quote {
         }
         self.0["payment_methods"].as_array().expect("payment methods").iter().map(one).collect()
     }
+
+    /// The number of the one entitlement that it delivered.
+    pub fn only_sen(&self) -> &str {
+        let all: Vec<_> = ["licenses", "subscriptions"].iter().flat_map(|all| self.0[*all].as_array().expect("a list")).collect();
+        let [one] = &all[..] else { panic!("one entitlement: {:#}", self.0) };
+        one["sen"].as_str().expect("a number")
+    }
+
+    /// The newest entry of its history.
+    pub fn last_event(&self) -> &Value {
+        self.0["history"].as_array().and_then(|history| history.last()).expect("a history")
+    }
 }

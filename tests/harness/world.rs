@@ -151,6 +151,13 @@ impl World {
         assert!(paid.text().contains("This quote is paid."), "{}", paid.text());
     }
 
+    /// Pays as [`World::pay`] does, and returns the quote once all that follows is done.
+    pub async fn paid(&self, quote: &Quote) -> Quote {
+        self.pay(quote).await;
+        self.settled().await;
+        self.see(quote).await
+    }
+
     /// Tells the webhook an event, genuinely signed now.
     pub async fn stripe(&self, event: &Value) -> Answer {
         let body = event.to_string();

@@ -3,34 +3,16 @@
 use licensing::JwkSet;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{NOW, Quote, World, example, example_of, plain_vendor, with};
+use tests::{NOW, World, example_of, ordering, plain_vendor, renewal, with};
 
 const RITA: &str = "rita@reseller.example";
 const BORIS: &str = "boris@second.example";
 const TINA: &str = "tina@customer.example";
 
-/// The example's order with these lines instead.
-fn ordering(lines: impl IntoIterator<Item = Value>) -> Value {
-    with(&example(), [("/lines", Value::from_iter(lines))])
-}
-
 /// The same by somebody else, who knows the customer.
 fn through_boris(order: &Value) -> Value {
     let boris = json!({"name": "Boris Second", "email": BORIS});
     with(order, [("/reseller/company", json!("Second Reseller Ltd")), ("/reseller/contact", boris)])
-}
-
-fn renewal(sen: &str) -> Value {
-    json!({"kind": "renewal", "sen": sen, "term_months": 12})
-}
-
-/// Pays a quote, and answers the one number that it delivered.
-async fn paid(world: &World, quote: &Quote) -> String {
-    world.pay(quote).await;
-    world.settled().await;
-    let paid = world.see(quote).await;
-    let [license] = &paid.0["licenses"].as_array().unwrap()[..] else { panic!("one licence: {:#}", paid.0) };
-    license["sen"].as_str().unwrap().to_owned()
 }
 
 /// What somebody sees of a licence, and the statement in the key that is revealed to them.
@@ -49,12 +31,12 @@ async fn r49_a_renewal_keeps_the_number_and_has_a_key_that_its_own_purchaser_see
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let keys: JwkSet = serde_json::from_value(world.get("/.well-known/license-keys.json").await.expect(200)).unwrap();
     let bought = world.quote(&example_of("tracker-data-center", 500)).await;
-    let sen = paid(&world, &bought).await;
+    let sen = world.paid(&bought).await.only_sen().to_owned();
 
     let quote = world.quote(&through_boris(&ordering([renewal(&sen)]))).await;
     let line = &quote.0["lines"][0];
     assert_eq!((&line["starts"], &line["ends"], &line["sen"]), (&json!("2027-11-22"), &json!("2028-11-22"), &json!(sen)));
-    assert_eq!(paid(&world, &quote).await, sen, "the number stays");
+    assert_eq!(world.paid(&quote).await.only_sen(), sen, "the number stays");
 
     let (view, first_key, license) = seen(&world, RITA, &sen, &keys).await;
     assert_eq!((&view["term_end"], &view["purchaser"]), (&json!("2027-11-22"), &json!("Example Reseller GmbH")));
@@ -69,7 +51,7 @@ async fn r49_a_renewal_keeps_the_number_and_has_a_key_that_its_own_purchaser_see
     // Two renewals for the same twelve months, both quoted before either is paid: what is paid is never lost.
     let twice = [world.quote(&ordering([renewal(&sen)])).await, world.quote(&ordering([renewal(&sen)])).await];
     for (quote, end) in twice.iter().zip(["2029-11-22", "2030-11-22"]) {
-        assert_eq!(paid(&world, quote).await, sen);
+        assert_eq!(world.paid(quote).await.only_sen(), sen);
         let (view, _, license) = seen(&world, TINA, &sen, &keys).await;
         assert_eq!((&view["term_end"], license.term_end), (&json!(end), Some(end.parse().unwrap())));
     }
@@ -77,7 +59,7 @@ async fn r49_a_renewal_keeps_the_number_and_has_a_key_that_its_own_purchaser_see
     // A higher tier until then.
     let (_, before, _) = seen(&world, TINA, &sen, &keys).await;
     let upgrade = world.quote(&ordering([json!({"kind": "upgrade", "sen": sen, "users": 1_000})])).await;
-    assert_eq!(paid(&world, &upgrade).await, sen);
+    assert_eq!(world.paid(&upgrade).await.only_sen(), sen);
     let (view, after, license) = seen(&world, TINA, &sen, &keys).await;
     assert_eq!((&view["tier"], &view["term_end"]), (&json!(1_000), &json!("2030-11-22")));
     assert_eq!((license.tier, license.term_end), (Some(1_000), Some("2030-11-22".parse().unwrap())));

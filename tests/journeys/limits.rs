@@ -5,10 +5,9 @@ use std::path::Path;
 
 use axum::{Router, body::Body, http::Request};
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
-use quotes::Quotes;
-use runtime::{Configuration, clock::MovableClock};
+use runtime::clock::MovableClock;
 use serde_json::{Value, json};
-use tests::{Answer, NOW, World, example, plain_vendor, sen, with};
+use tests::{Answer, NOW, World, example, plain_vendor, quoting, sen, with};
 use tower::ServiceExt;
 
 const LOOKUP: &str = "/v1/entitlements/lookup";
@@ -158,17 +157,8 @@ struct Gateway(Router);
 
 impl Gateway {
     fn before(world: &World, vendor: &Path) -> Self {
-        let configuration = Configuration::from_pairs([
-            ("VENDOR_DIR", vendor.to_str().unwrap()),
-            ("PUBLIC_URL", "https://api.vendor.example"),
-            ("PAYMENT_URL", "https://pay.vendor.example"),
-            ("LINK_KEYS", "k1:0123456789abcdef"),
-            ("NUMBER_KEY", "a key of the tests"),
-            ("OIDC_ISSUER", "https://issuer.example"),
-            ("OIDC_AUDIENCE", "sellthrough"),
-        ]);
         let clock = MovableClock::at(NOW.parse().unwrap());
-        Self(quotes::routes(Quotes::start(&configuration, world.deployment().store().clone(), clock.clock()).unwrap()))
+        Self(quoting(vendor, world.deployment().store().clone(), clock.clock()))
     }
 
     /// The status of a lookup from a source address.

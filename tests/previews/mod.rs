@@ -2,11 +2,7 @@
 //! thousand orders of what both decide and show; some hundreds over the real router, store and engine, which write what they
 //! issue to a disk.
 
-use std::{
-    cell::Cell,
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{cell::Cell, path::Path, thread};
 
 use axum::{Router, body::Body, http::Request};
 use contract::{Links, QuoteView, quote::QuoteBody};
@@ -19,16 +15,14 @@ use domain::{
 };
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
-use local::engine::{self, Engine};
 use proptest::{
     prelude::*,
     test_runner::{RngSeed, TestCaseError, TestRunner},
 };
-use quotes::Quotes;
-use runtime::{Configuration, Vendor, clock::MovableClock, shell};
+use runtime::{Vendor, shell};
 use serde_json::{Value, json};
-use store::{Created, Store};
-use tests::{NOW, example, imported, sen, with};
+use store::Created;
+use tests::{Bench, NOW, VENDOR, example, imported, quoting, sen, with};
 use tower::ServiceExt;
 
 /// Side by side, each with a seed of its own.
@@ -47,45 +41,30 @@ const HELD: [(&str, u32, &str); 4] = [
 const COPIES: usize = 8;
 
 /// The function that quotes, as it runs anywhere, on a table of its own.
-struct World {
+struct Quoting {
     routes: Router,
-    clock: MovableClock,
     now: Cell<Timestamp>,
-    _engine: Engine,
-    _data: tempfile::TempDir,
+    bench: Bench,
 }
 
-impl World {
+impl Quoting {
     async fn new() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let engine = Engine::start(data.path()).await.unwrap();
-        let store = Store::new(engine::client(engine.endpoint()).unwrap(), "previews");
-        store.create_table().await.unwrap();
+        let now = NOW.parse().unwrap();
+        let bench = Bench::new(now).await;
         for (product, tier, end) in HELD {
             for copy in 0..COPIES {
                 let held = held(product, tier, end, copy);
-                assert_eq!(store.create_entitlement(&held).await.unwrap(), Created::New);
+                assert_eq!(bench.store.create_entitlement(&held).await.unwrap(), Created::New);
             }
         }
-        let configuration = Configuration::from_pairs([
-            ("VENDOR_DIR", vendor().to_str().unwrap()),
-            ("PUBLIC_URL", "https://api.vendor.example"),
-            ("PAYMENT_URL", "https://pay.vendor.example"),
-            ("LINK_KEYS", "k1:0123456789abcdef"),
-            ("NUMBER_KEY", "a key of the tests"),
-            ("OIDC_ISSUER", "https://issuer.example"),
-            ("OIDC_AUDIENCE", "sellthrough"),
-        ]);
-        let now = NOW.parse().unwrap();
-        let clock = MovableClock::at(now);
-        let routes = shell(quotes::routes(Quotes::start(&configuration, store, clock.clock()).unwrap()));
-        Self { routes, clock, now: Cell::new(now), _engine: engine, _data: data }
+        let routes = shell(quoting(Path::new(VENDOR), bench.store.clone(), bench.clock.clock()));
+        Self { routes, now: Cell::new(now), bench }
     }
 
     /// An hour later what was asked too often may be asked again.
     fn later(&self) {
         self.now.set(self.now.get() + SignedDuration::from_hours(1));
-        self.clock.set(self.now.get());
+        self.bench.clock.set(self.now.get());
     }
 
     async fn post(&self, path: &str, order: &Value) -> (u16, Value) {
@@ -130,7 +109,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let vendor = Vendor::open(vendor()).unwrap();
+        let vendor = Vendor::open(VENDOR).unwrap();
         let copies = HELD.iter().flat_map(|&(product, tier, end)| (0..COPIES).map(move |copy| held(product, tier, end, copy)));
         let entitlements = copies.map(|held| (held.sen.clone(), held)).collect();
         let keys = LinkKeys::parse("k1:0123456789abcdef").unwrap();
@@ -162,10 +141,6 @@ impl Desk {
             }
         }
     }
-}
-
-fn vendor() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/vendor")
 }
 
 fn number(product: &str, tier: u32, copy: usize) -> String {
@@ -296,14 +271,14 @@ fn a_preview_decides_and_shows_what_the_quote_does() {
 fn a_preview_is_the_quote_that_is_then_issued() {
     at_once(|seed| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let world = runtime.block_on(World::new());
+        let quoting = runtime.block_on(Quoting::new());
         let asked = Cell::new(0_u32);
         orders_agree(seed, SENT, |order| {
             asked.set(asked.get() + 1);
             if asked.get().is_multiple_of(16) {
-                world.later();
+                quoting.later();
             }
-            runtime.block_on(world.agree(order))
+            runtime.block_on(quoting.agree(order))
         });
     });
 }

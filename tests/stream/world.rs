@@ -28,24 +28,20 @@ use issuance::Issuance;
 use jiff::{SignedDuration, Timestamp};
 use licensing::{FileSigner, PublicKey, Signer, SigningError, SigningFuture};
 use local::{
-    engine::{self, Engine},
+    engine,
     post::PostOffice,
     pump::{Consumer, Pump},
 };
 use mail_parser::MessageParser;
 use notifications::Notifications;
-use quotes::Quotes;
-use runtime::{Configuration, clock::MovableClock};
 use serde_json::Value;
 use store::{Commit, Item, Store, keys::Key};
 use tempfile::TempDir;
-use tests::{NOW, example, plain_vendor, with};
+use tests::{Bench, NOW, example, plain_vendor, quoting, settings, with};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use super::mapping::{Invocation, Mapping};
-
-const TABLE: &str = "stream";
 
 /// What befalls an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +65,6 @@ pub(crate) struct GivenUp {
 
 pub(crate) struct World {
     store: Store,
-    clock: MovableClock,
     quotes: axum::Router,
     issuance: Issuance,
     notifications: Notifications,
@@ -80,8 +75,7 @@ pub(crate) struct World {
     recorded: Arc<Mutex<Vec<EventRecord>>>,
     pump: Pump,
     asked: usize,
-    _engine: Engine,
-    data: TempDir,
+    bench: Bench,
     _vendor: TempDir,
 }
 
@@ -113,11 +107,8 @@ impl Signer for Away {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let (data, vendor) = (tempfile::tempdir().unwrap(), plain_vendor());
-        let engine = Engine::start(data.path()).await.unwrap();
-        let client = engine::client(engine.endpoint()).unwrap();
-        let store = Store::new(client.clone(), TABLE);
-        store.create_table().await.unwrap();
+        let (bench, vendor) = (Bench::new(NOW.parse().unwrap()).await, plain_vendor());
+        let (store, data) = (bench.store.clone(), bench.data());
 
         let recorded = Arc::<Mutex<Vec<EventRecord>>>::default();
         let recorder = Consumer::new("recorder", {
@@ -127,39 +118,28 @@ impl World {
                 async { Default::default() }
             }
         });
-        let streams = aws_sdk_dynamodbstreams::Client::new(&engine::config(engine.endpoint()).unwrap());
-        let pump = Pump::start(streams, &client, TABLE, vec![recorder], data.path()).await.unwrap();
+        let streams = aws_sdk_dynamodbstreams::Client::new(&engine::config(bench.endpoint()).unwrap());
+        let pump = Pump::start(streams, store.client(), store.table(), vec![recorder], data).await.unwrap();
 
-        let configuration = Configuration::from_pairs([
-            ("VENDOR_DIR", vendor.path().to_str().unwrap()),
-            ("PUBLIC_URL", "https://api.vendor.example"),
-            ("PAYMENT_URL", "https://pay.vendor.example"),
-            ("LINK_KEYS", "k1:0123456789abcdef"),
-            ("NUMBER_KEY", "a key of the tests"),
-            ("OIDC_ISSUER", "https://issuer.example"),
-            ("OIDC_AUDIENCE", "sellthrough"),
-        ]);
-        let clock = MovableClock::at(NOW.parse().unwrap());
-        let (post, mail) = (PostOffice::open(data.path()).unwrap(), Arc::<Mail>::default());
+        let (settings, clock) = (settings(vendor.path()), || bench.clock.clock());
+        let (post, mail) = (PostOffice::open(data).unwrap(), Arc::<Mail>::default());
         let signatures = Arc::new(AtomicU32::new(u32::MAX));
-        let signer = FileSigner::open_or_create(data.path().join("license-key.pem")).unwrap();
+        let signer = FileSigner::open_or_create(data.join("license-key.pem")).unwrap();
         let signer = Arc::new(Away { signer, signatures: signatures.clone() });
         let ses = mail_service(&post, &mail).await;
         Self {
-            quotes: quotes::routes(Quotes::start(&configuration, store.clone(), clock.clock()).unwrap()),
-            issuance: Issuance::start(&configuration, store.clone(), signer, clock.clock()).await.unwrap(),
-            notifications: Notifications::start(&configuration, store.clone(), ses, clock.clock()).unwrap(),
-            deadlines: Deadlines::new(store.clone(), clock.clock()),
+            quotes: quoting(vendor.path(), store.clone(), clock()),
+            issuance: Issuance::start(&settings, store.clone(), signer, clock()).await.unwrap(),
+            notifications: Notifications::start(&settings, store.clone(), ses, clock()).unwrap(),
+            deadlines: Deadlines::new(store.clone(), clock()),
             store,
-            clock,
             post,
             mail,
             signatures,
             recorded,
             pump,
             asked: 0,
-            _engine: engine,
-            data,
+            bench,
             _vendor: vendor,
         }
     }
@@ -183,36 +163,33 @@ impl World {
 
     /// A payment of all that a quote asks for arrives.
     pub(crate) async fn pay(&self, number: &QuoteNumber) {
-        let quote = self.store.quote(number).await.unwrap().unwrap();
-        let told = PaymentNotice {
-            payment: PaymentId::new("stripe", &format!("pi_{}", number.compact())),
-            at: self.now(),
-            reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
-            event: PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] },
-        };
-        let settlement = settle(&told, None, Some(&quote), self.now());
-        assert_eq!(self.store.commit_settlement(&settlement).await.unwrap(), Commit::Committed);
+        let due = self.store.quote(number).await.unwrap().unwrap().offer.due();
+        self.tell(number, "", PaymentEvent::Succeeded { money: due, methods: vec![Method::Card] }).await;
     }
 
     /// An attempt to pay fails.
     pub(crate) async fn payment_fails(&self, number: &QuoteNumber) {
+        self.tell(number, "_declined", PaymentEvent::Failed { reason: "card_declined".to_owned() }).await;
+    }
+
+    async fn tell(&self, number: &QuoteNumber, suffix: &str, event: PaymentEvent) {
         let quote = self.store.quote(number).await.unwrap().unwrap();
         let told = PaymentNotice {
-            payment: PaymentId::new("stripe", &format!("pi_{}_declined", number.compact())),
+            payment: PaymentId::new("stripe", &format!("pi_{}{suffix}", number.compact())),
             at: self.now(),
             reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
-            event: PaymentEvent::Failed { reason: "card_declined".to_owned() },
+            event,
         };
         let settlement = settle(&told, None, Some(&quote), self.now());
         assert_eq!(self.store.commit_settlement(&settlement).await.unwrap(), Commit::Committed);
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.clock().now()
+        self.bench.clock.clock().now()
     }
 
     pub(crate) async fn later(&self, by: SignedDuration) {
-        self.clock.set(self.now() + by);
+        self.bench.clock.set(self.now() + by);
     }
 
     pub(crate) async fn remind(&self) -> Round {
@@ -315,7 +292,7 @@ impl World {
     /// The Message-IDs of all letters that were taken, in the order in which they were, without the vendor's domain.
     pub(crate) fn letters(&self) -> Vec<String> {
         let mut files: Vec<_> =
-            std::fs::read_dir(self.data.path().join("mail")).unwrap().map(|file| file.unwrap().path()).collect();
+            std::fs::read_dir(self.bench.data().join("mail")).unwrap().map(|file| file.unwrap().path()).collect();
         files.sort();
         let id = |file: &std::path::PathBuf| {
             let message = std::fs::read(file).unwrap();

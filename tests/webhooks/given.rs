@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -23,7 +22,6 @@ use domain::{
 };
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use local::engine::{self, Engine};
 use payments::Payments;
 use runtime::{Configuration, Vendor, clock::MovableClock, shell};
 use serde_json::{Value, json};
@@ -32,12 +30,10 @@ use store::{
     item::{self, Attributes},
     keys::Key,
 };
-use stripe_webhook::Webhook;
-use tempfile::TempDir;
+use tests::{Bench, VENDOR, example_of, stripe, with};
 use tower::ServiceExt;
 
 pub(crate) const SECRET: &str = "whsec_example_current";
-const TABLE: &str = "webhooks";
 
 pub(crate) fn instant(text: &str) -> Timestamp {
     text.parse().expect("a timestamp")
@@ -55,8 +51,7 @@ pub(crate) struct World {
     pub(crate) hand: MovableClock,
     policy: Policy,
     issued: AtomicU32,
-    engine: Engine,
-    directory: TempDir,
+    bench: Bench,
 }
 
 /// What a telling was answered.
@@ -82,25 +77,20 @@ impl World {
     }
 
     pub(crate) async fn configured<const N: usize>(settings: [(&str, &str); N]) -> Self {
-        Self::at_directory(tempfile::tempdir().expect("a directory"), Configuration::from_pairs(settings)).await
+        Self::on(Bench::new(noon()).await, Configuration::from_pairs(settings))
     }
 
-    async fn at_directory(directory: TempDir, configuration: Configuration) -> Self {
-        let engine = Engine::start(directory.path()).await.expect("the engine");
-        let store = Store::new(engine::client(engine.endpoint()).unwrap(), TABLE);
-        store.create_table().await.expect("the table");
-        let hand = MovableClock::at(noon());
+    fn on(bench: Bench, configuration: Configuration) -> Self {
+        let (store, hand) = (bench.store.clone(), bench.clock.clone());
         let payments = Payments::start(&configuration, store.clone(), hand.clock()).expect("the configuration is sound");
-        let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/vendor");
-        let policy = Vendor::open(vendor).expect("the example vendor").policy().expect("a sound policy");
-        Self { routes: shell(payments::routes(payments)), store, hand, policy, issued: AtomicU32::new(0), engine, directory }
+        let policy = Vendor::open(VENDOR).expect("the example vendor").policy().expect("a sound policy");
+        Self { routes: shell(payments::routes(payments)), store, hand, policy, issued: AtomicU32::new(0), bench }
     }
 
     /// The process dies, and another one starts where it was.
     pub(crate) async fn restarted(self) -> Self {
-        let Self { engine, directory, .. } = self;
-        engine.shutdown().await.expect("the engine stops");
-        Self::at_directory(directory, Configuration::from_pairs([("STRIPE_WEBHOOK_SECRET", SECRET)])).await
+        self.hand.set(noon());
+        Self::on(self.bench.restarted().await, Configuration::from_pairs([("STRIPE_WEBHOOK_SECRET", SECRET)]))
     }
 
     pub(crate) fn routes(&self) -> Router {
@@ -123,10 +113,7 @@ impl World {
 
     /// An offer for so many users.
     pub(crate) fn offer(&self, currency: &str, users: u32, at: Timestamp) -> Offer {
-        let example = include_str!("../../infra/vendor/examples/quote.json");
-        let mut request: Value = serde_json::from_str(example).expect("JSON");
-        request["currency"] = json!(currency);
-        request["lines"] = json!([{"kind": "new", "product": "tracker-data-center", "users": users, "term_months": 12}]);
+        let request = with(&example_of("tracker-data-center", users), [("/currency", json!(currency))]);
         let body = QuoteBody::read(request.to_string().as_bytes()).expect("a request");
         let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("keys");
         let request_hash = format!("{currency} {users}");
@@ -137,7 +124,7 @@ impl World {
     /// Tells the webhook, as Stripe would now.
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let body = event.to_string();
-        let signature = Webhook::generate_test_header(&body, SECRET, Some(self.hand.clock().now().as_second()));
+        let signature = stripe::signature(SECRET, self.hand.clock().now(), &body);
         self.post(Some(&signature), body).await
     }
 
@@ -165,14 +152,15 @@ impl World {
     pub(crate) async fn items(&self, quote: &Quote, paying: &Paying) -> [Option<Attributes>; 2] {
         let keys = [Key::quote(&quote.number), Key::receipt(&paying.id())].map(|key| item::of_key(&key));
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).consistent_read(true).build().expect("keys");
-        let got = self.store.client().batch_get_item().request_items(TABLE, wanted).send().await.expect("a read");
-        let found = got.responses.and_then(|mut tables| tables.remove(TABLE)).expect("the table");
+        let got = self.store.client().batch_get_item().request_items(self.store.table(), wanted).send().await.expect("a read");
+        let found = got.responses.and_then(|mut tables| tables.remove(self.store.table())).expect("the table");
         keys.map(|key| found.iter().find(|item| key.iter().all(|(name, value)| item.get(name) == Some(value))).cloned())
     }
 
     /// All that is stored.
     pub(crate) async fn table(&self) -> Table {
-        let pages = self.store.client().scan().table_name(TABLE).consistent_read(true).into_paginator().items().send();
+        let pages =
+            self.store.client().scan().table_name(self.store.table()).consistent_read(true).into_paginator().items().send();
         let items = pages.collect::<Result<Vec<_>, _>>().await.expect("a scan");
         let text = |item: &Attributes, name: &str| item[name].as_s().expect("a text").clone();
         items.into_iter().map(|item| ((text(&item, store::keys::PARTITION), text(&item, store::keys::SORT)), item)).collect()
