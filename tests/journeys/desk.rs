@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use store::{AuditEntry, item::attributes, keys::Key};
 use tests::{Answer, NOW, Quote, World, errors, example, example_of, imported, plain_vendor, sen, with};
 
+use crate::rules::routes::ROUTES;
+
 /// Every door of the desk.
 fn doors() -> Vec<(Method, String)> {
     let held = sen("nobody has it");
@@ -95,6 +97,124 @@ async fn r118_every_change_says_who_when_before_and_after() {
         assert!(told.contains(&fault), "{fault:?} among {told:?}");
     }
     assert_eq!(world.stored().await, before);
+    world.close().await;
+}
+
+/// Every kind of record: its route, a path, what is sent first, what is sent later, and what the change is called on record.
+fn records() -> [(&'static str, String, Value, (&'static str, Value), &'static str); 5] {
+    let partner = json!({"name": "Reseller GmbH", "memberships": []});
+    let evidence = json!({
+        "segment": "nonprofit", "organization": "Example Charity", "registration_number": "1", "country": "US",
+        "expires": "2027-11-22",
+    });
+    let certificate = json!({
+        "kind": "resale", "organization": "Example Reseller GmbH", "country": "US", "region": "US-NY", "number": "NY-0042",
+        "document": "archive/2", "from": "2026-01-01", "expires": "2027-01-01",
+    });
+    let site = json!({
+        "organization": "Example Customer Inc.", "entitlements": [],
+        "contacts": [{"role": "admin", "name": "Ada Admin", "email": "ada@customer.example"}],
+    });
+    let entitlement = imported("tracker-server", 25, "2027-01-01");
+    [
+        ("partners/{organization}", "partners/Reseller GmbH".to_owned(), partner, ("/name", json!("Reseller Ltd")), "/name"),
+        ("evidence/{id}", "evidence/EV-1".to_owned(), evidence, ("/expires", json!("2028-11-22")), "/expires"),
+        ("certificates/{id}", "certificates/RC-1".to_owned(), certificate, ("/expires", json!("2028-01-01")), "/expires"),
+        ("sites/{host}", "sites/a.example".to_owned(), site, ("/organization", json!("Another Inc.")), "/organization"),
+        (
+            "entitlements/{sen}",
+            format!("entitlements/{}", sen("one")),
+            entitlement,
+            ("/end", json!("2028-01-01")),
+            "/maintenance_end",
+        ),
+    ]
+}
+
+/// Every route by which staff change something. One that this test does not try fails it.
+#[tokio::test]
+async fn r118_every_route_that_changes_something_says_who_when_before_and_after() {
+    const LATER: &str = "2026-11-22T11:00:00Z";
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let claim = json!([{"segment": "academic", "document": "mine.pdf"}]);
+    let order = with(&example_of("tracker-data-center", 500), [("/segments", claim)]);
+    let orders = [world.quote(&order).await, world.quote(&order).await];
+    world.ignore_letters().await;
+    let entries = async |world: &World, path: &str| {
+        let mut audit = world.desk_shows(&format!("audit/{path}")).await;
+        assert_eq!(audit["more"], false, "{path}");
+        let Value::Array(entries) = audit["entries"].take() else { panic!("{path}: {audit:#}") };
+        entries
+    };
+    let assert_by_staff = |entry: &Value, at: &str| {
+        let by = entry["by"].as_str().unwrap();
+        assert!(!by.is_empty() && !by.contains('@'), "a subject, and no address: {entry:#}");
+        assert_eq!((&entry["at"], &entry["email"]), (&json!(at), &json!("dana@vendor.example")), "{entry:#}");
+    };
+
+    let mut tried = Vec::new();
+    let mut sent = Vec::new();
+    for (route, path, record, change, stored) in records() {
+        let first = world.desk(Method::PUT, &path, &record).await.expect(201);
+        sent.push((path, with(&record, [change, ("/version", first["version"].clone())]), stored));
+        tried.push(format!("PUT /v1/desk/{route}"));
+    }
+    let line = with(&imported("tracker-server", 25, "2027-01-01"), [("/sen", json!(sen("two")))]);
+    assert_eq!(send_lines(&world, &line.to_string(), "application/jsonl").await.expect(200)["created"], 1);
+    tried.push("POST /v1/desk/entitlements".to_owned());
+    let [brought_in] = &entries(&world, &format!("entitlements/{}", sen("two"))).await[..] else { panic!("one entry") };
+    assert_by_staff(brought_in, NOW);
+    assert!(brought_in.get("before").is_none() && brought_in["after"]["maintenance_end"] == "2027-01-01", "{brought_in:#}");
+
+    world.set_clock(LATER).await;
+    for (path, record, stored) in sent {
+        world.desk(Method::PUT, &path, &record).await.expect(200);
+        let entries = entries(&world, &path).await;
+        let [first, second] = &entries[..] else { panic!("two entries of {path}: {entries:#?}") };
+        assert_by_staff(first, NOW);
+        assert_by_staff(second, LATER);
+        assert!(first.get("before").is_none(), "{path}: {first:#}");
+        assert_eq!(second["before"], first["after"], "{path}");
+        let [before, after] = [&second["before"], &second["after"]].map(|record| record.pointer(stored));
+        assert!(before.is_some() && after.is_some() && before != after, "{path}: {second:#}");
+    }
+
+    let version = world.desk_shows("policy").await["version"].as_str().unwrap().to_owned();
+    let policy = world.desk_shows(&format!("policy/{version}")).await;
+    let prices = format!("{}\n# Reviewed.\n", policy["files"]["prices.toml"].as_str().unwrap());
+    let next = with(&json!({"files": policy["files"]}), [("/files/prices.toml", json!(prices))]);
+    let next = world.desk(Method::PUT, "policy", &next).await.expect(200);
+    tried.push("PUT /v1/desk/policy".to_owned());
+    let published = entries(&world, "policy/current").await;
+    let [deployed, by_staff] = &published[..] else { panic!("two entries: {published:#?}") };
+    assert_eq!((&deployed["by"], &deployed["at"], deployed.get("email")), (&json!("deployment"), &json!(NOW), None));
+    assert_by_staff(by_staff, LATER);
+    assert_eq!(by_staff["before"], deployed["after"]);
+    assert_eq!((&by_staff["before"]["version"], &by_staff["after"]["version"]), (&json!(version), &next["version"]));
+
+    for (quote, (what, event, after)) in
+        orders.iter().zip([("approve", "approved", "issued"), ("reject", "rejected", "rejected")])
+    {
+        let mut decision = json!({"reason": "Looked at.", "revision": 1});
+        if what == "approve" {
+            decision["list_price"] = true.into();
+        }
+        world.desk(Method::POST, &format!("quotes/{}/{what}", quote.number()), &decision).await.expect(200);
+        tried.push(format!("POST /v1/desk/quotes/{{number}}/{what}"));
+        let decided = world.desk_shows(&format!("quotes/{}", quote.number())).await;
+        let mut history = decided["history"].as_array().unwrap().iter();
+        let entry = history.find(|entry| entry["event"] == event).unwrap_or_else(|| panic!("no {event} in {decided:#}"));
+        assert_by_staff(entry, LATER);
+        assert_eq!((&entry["before"], &entry["after"]), (&json!("in_review"), &json!(after)), "{entry:#}");
+    }
+
+    let mut all: Vec<_> =
+        ROUTES.iter().filter(|(function, route, _)| *function == "desk" && !route.starts_with("GET ")).map(|row| row.1).collect();
+    all.sort_unstable();
+    tried.sort_unstable();
+    assert_eq!(tried, all, "left: what is tried; right: what there is");
+    world.ignore_letters().await;
     world.close().await;
 }
 

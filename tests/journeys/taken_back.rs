@@ -7,14 +7,10 @@ use domain::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{NOW, Quote, World, example, example_of, plain_vendor, stripe::Payment, with};
+use tests::{NOW, Quote, World, example_of, ordering, plain_vendor, renewal, stripe::Payment, upgrade, with};
 
 const AGGREGATOR: &str = "Public Sector Aggregator";
 const TINA: &str = "tina@customer.example";
-
-fn ordering(lines: impl IntoIterator<Item = Value>) -> Value {
-    with(&example(), [("/lines", Value::from_iter(lines))])
-}
 
 fn moving(sen: &str) -> Value {
     json!({"kind": "new", "product": "tracker-cloud", "users": 300, "term_months": 12, "migrates_from": sen})
@@ -56,16 +52,6 @@ async fn entitlements(world: &World) -> usize {
     world.stored().await.keys().filter(|key| key.starts_with("LICENSE#")).count()
 }
 
-fn only_sen(quote: &Quote) -> String {
-    let all = ["licenses", "subscriptions"].map(|all| quote.0[all].as_array().unwrap().clone()).concat();
-    let [one] = &all[..] else { panic!("one entitlement: {:#}", quote.0) };
-    one["sen"].as_str().unwrap().to_owned()
-}
-
-fn last_event(quote: &Quote) -> Value {
-    quote.0["history"].as_array().unwrap().last().unwrap().clone()
-}
-
 #[tokio::test]
 async fn r106_a_line_that_cannot_be_had_withholds_every_other_line_of_its_quote() {
     let vendor = plain_vendor();
@@ -75,7 +61,7 @@ async fn r106_a_line_that_cannot_be_had_withholds_every_other_line_of_its_quote(
     let token = world.token("rita@reseller.example", Some(AGGREGATOR)).await;
     let government = json!({"kind": "new", "product": "tracker-government-cloud", "users": 500, "term_months": 12});
     let bought = json!({"kind": "new", "product": "tracker-data-center", "users": 500, "term_months": 12});
-    let renewal = json!({"kind": "renewal", "sen": renewed, "term_months": 12});
+    let renewal = renewal(&renewed);
     let mut quotes = Vec::new();
     for lines in [vec![government.clone()], vec![bought, renewal, government]] {
         let order = with(&ordering(lines), [("/reseller/company", json!(AGGREGATOR))]);
@@ -87,7 +73,7 @@ async fn r106_a_line_that_cannot_be_had_withholds_every_other_line_of_its_quote(
     let (count, before) = (entitlements(&world).await, held(&world, &renewed).await);
     let second = paid(&world, &quotes[1]).await;
     assert_eq!(
-        (&last_event(&second)["event"], &last_event(&second)["reason"]),
+        (&second.last_event()["event"], &second.last_event()["reason"]),
         (&json!("withheld"), &json!("subscription_exists"))
     );
     assert_eq!(entitlements(&world).await, count, "no line of it was issued");
@@ -110,17 +96,13 @@ async fn r106_what_a_customer_has_is_theirs_to_renew_even_when_the_desk_has_note
     let token = world.token("rita@reseller.example", Some(AGGREGATOR)).await;
     let earlier = world.import("tracker-government-cloud", 500, "2027-03-31").await;
     world.import("tracker-government-cloud", 1_000, "2027-06-30").await;
-    let order = ordering([json!({"kind": "renewal", "sen": earlier, "term_months": 12})]);
+    let order = ordering([renewal(&earlier)]);
     let order = with(&order, [("/reseller/company", json!(AGGREGATOR))]);
     let quote = Quote(world.post_as(&token, "/v1/quotes", &order).await.expect(201));
-    let quote = match quote.0["status"] == "in_review" {
-        true => {
-            world.approve(quote.number()).await;
-            world.see(&quote).await
-        }
-        false => quote,
-    };
-    assert_eq!(last_event(&paid(&world, &quote).await)["event"], "delivered");
+    assert_eq!((&quote.0["status"], &quote.0["review_reasons"]), (&json!("in_review"), &json!(["government_unverified"])));
+    world.approve(quote.number()).await;
+    let quote = world.see(&quote).await;
+    assert_eq!(paid(&world, &quote).await.last_event()["event"], "delivered");
     assert_eq!(held(&world, &earlier).await["end"], "2028-03-31");
     world.ignore_letters().await;
     world.close().await;
@@ -135,14 +117,14 @@ async fn r62_an_order_that_is_withheld_leaves_every_licence_that_it_would_have_m
     let both = world.quote(&ordering([moving(&kept), moving(&moved)])).await;
     let one = paid(&world, &world.quote(&ordering([moving(&moved)])).await).await;
     let both = paid(&world, &both).await;
-    assert_eq!(last_event(&both)["reason"], "source_credited");
+    assert_eq!(both.last_event()["reason"], "source_credited");
     assert_eq!(held(&world, &kept).await.get("migrated_by"), None, "it can still be moved");
 
     // When the money of a move goes back, the licence that it replaced is there again.
     assert_eq!(held(&world, &moved).await["migrated_by"], one.number());
     refunded(&world, &one).await;
     assert_eq!(held(&world, &moved).await.get("migrated_by"), None);
-    assert_eq!(held(&world, &only_sen(&one)).await["refunded_by"], one.number(), "and the subscription is not");
+    assert_eq!(held(&world, one.only_sen()).await["refunded_by"], one.number(), "and the subscription is not");
     world.quote(&ordering([moving(&moved)])).await;
     world.ignore_letters().await;
     world.close().await;
@@ -152,12 +134,10 @@ async fn r62_an_order_that_is_withheld_leaves_every_licence_that_it_would_have_m
 async fn r87_a_refunded_renewal_or_upgrade_gives_back_what_there_was_with_its_key() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
-    let sen = only_sen(&paid(&world, &world.quote(&example_of("tracker-data-center", 500)).await).await);
+    let sen = paid(&world, &world.quote(&example_of("tracker-data-center", 500)).await).await.only_sen().to_owned();
     let (first, _) = revealed(&world, &sen).await;
     let before = held(&world, &sen).await;
-    for change in
-        [json!({"kind": "renewal", "sen": sen, "term_months": 12}), json!({"kind": "upgrade", "sen": sen, "users": 1_000})]
-    {
+    for change in [renewal(&sen), upgrade(&sen, 1_000)] {
         let quote = paid(&world, &world.quote(&ordering([change])).await).await;
         assert_ne!(revealed(&world, &sen).await.0, first);
         refunded(&world, &quote).await;
@@ -168,9 +148,9 @@ async fn r87_a_refunded_renewal_or_upgrade_gives_back_what_there_was_with_its_ke
     }
 
     // What somebody has built on since is closed: a person decides.
-    let renewal = world.quote(&ordering([json!({"kind": "renewal", "sen": sen, "term_months": 12})])).await;
+    let renewal = world.quote(&ordering([renewal(&sen)])).await;
     let renewal = paid(&world, &renewal).await;
-    let upgrade = world.quote(&ordering([json!({"kind": "upgrade", "sen": sen, "users": 1_000})])).await;
+    let upgrade = world.quote(&ordering([upgrade(&sen, 1_000)])).await;
     paid(&world, &upgrade).await;
     refunded(&world, &renewal).await;
     assert_eq!(held(&world, &sen).await["refunded_by"], renewal.number());
@@ -183,7 +163,7 @@ async fn r87_the_key_of_a_licence_whose_money_went_back_is_not_handed_out() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let quote = paid(&world, &world.quote(&example_of("tracker-data-center", 500)).await).await;
-    let sen = only_sen(&quote);
+    let sen = quote.only_sen();
     revealed(&world, &sen).await;
     refunded(&world, &quote).await;
     let token = world.token(TINA, None).await;
@@ -200,16 +180,16 @@ async fn r87_the_key_of_a_licence_whose_money_went_back_is_not_handed_out() {
 async fn e18_until_a_lower_tier_begins_nothing_else_is_ordered_and_what_runs_keeps_its_key() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
-    let sen = only_sen(&paid(&world, &world.quote(&example_of("tracker-data-center", 1_000)).await).await);
+    let sen = paid(&world, &world.quote(&example_of("tracker-data-center", 1_000)).await).await.only_sen().to_owned();
     world.set_clock("2027-11-01T12:00:00Z").await;
     let lower = json!({"kind": "downgrade_at_renewal", "sen": sen, "users": 500, "term_months": 12});
     let lower = paid(&world, &world.quote(&ordering([lower])).await).await;
-    assert_eq!(last_event(&lower)["event"], "delivered");
+    assert_eq!(lower.last_event()["event"], "delivered");
 
     let before = world.recorded().await;
     for change in [
-        json!({"kind": "renewal", "sen": sen, "term_months": 12}),
-        json!({"kind": "upgrade", "sen": sen, "users": 2_000}),
+        renewal(&sen),
+        upgrade(&sen, 2_000),
         json!({"kind": "renew_and_upgrade", "sen": sen, "users": 2_000, "term_months": 12}),
         json!({"kind": "coterm", "sen": sen, "until": "2028-12-31"}),
     ] {
@@ -230,7 +210,7 @@ async fn e18_until_a_lower_tier_begins_nothing_else_is_ordered_and_what_runs_kee
     world.set_clock("2027-11-22T00:00:00Z").await;
     let (answer, now) = revealed(&world, &sen).await;
     assert_eq!((now.tier, answer.get("next")), (Some(500), None));
-    world.quote(&ordering([json!({"kind": "upgrade", "sen": sen, "users": 1_000})])).await;
+    world.quote(&ordering([upgrade(&sen, 1_000)])).await;
     world.ignore_letters().await;
     world.close().await;
 }
@@ -251,8 +231,8 @@ async fn r49_who_upgrades_another_s_licence_sees_the_upgrade_and_who_sold_it_see
     let second = world.token("second@second.example", Some("org-second")).await;
     let order = by("First Ltd", "first@first.example", example_of("tracker-data-center", 500));
     let bought = Quote(world.post_as(&first, "/v1/quotes", &order).await.expect(201));
-    let sen = only_sen(&paid(&world, &bought).await);
-    let upgrade = ordering([json!({"kind": "upgrade", "sen": sen, "users": 1_000})]);
+    let sen = paid(&world, &bought).await.only_sen().to_owned();
+    let upgrade = ordering([upgrade(&sen, 1_000)]);
     let upgrade = by("Second Ltd", "second@second.example", upgrade);
     let upgrade = Quote(world.post_as(&second, "/v1/quotes", &upgrade).await.expect(201));
     paid(&world, &upgrade).await;
@@ -272,11 +252,11 @@ async fn a_perpetual_licence_that_was_renewed_meanwhile_is_upgraded_all_the_same
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let sen = world.import("tracker-server", 25, "2026-12-31").await;
-    let upgrade = world.quote(&ordering([json!({"kind": "upgrade", "sen": sen, "users": 100})])).await;
+    let upgrade = world.quote(&ordering([upgrade(&sen, 100)])).await;
     let renewal = world.quote(&ordering([json!({"kind": "renewal", "sen": sen})])).await;
     paid(&world, &renewal).await;
     let renewed = held(&world, &sen).await["end"].clone();
-    assert_eq!(last_event(&paid(&world, &upgrade).await)["event"], "delivered");
+    assert_eq!(paid(&world, &upgrade).await.last_event()["event"], "delivered");
     let now = held(&world, &sen).await;
     assert_eq!((&now["tier"], &now["end"]), (&json!(100), &renewed), "both are there");
     world.ignore_letters().await;
@@ -289,7 +269,7 @@ async fn r78_what_was_under_way_when_the_money_went_back_is_taken_back() {
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let sen = world.import("tracker-data-center", 500, "2027-06-30").await;
     let before = held(&world, &sen).await;
-    let quote = world.quote(&ordering([json!({"kind": "renewal", "sen": sen, "term_months": 12})])).await;
+    let quote = world.quote(&ordering([renewal(&sen)])).await;
     world.ignore_letters().await;
     // Issuance has renewed, and ends before the quote knows of it.
     world
@@ -315,7 +295,7 @@ async fn r78_what_was_under_way_when_the_money_went_back_is_taken_back() {
     let mut after = held(&world, &sen).await;
     after["version"] = before["version"].clone();
     assert_eq!(after, before, "it is not renewed, and can be ordered for as before");
-    world.quote(&ordering([json!({"kind": "renewal", "sen": sen, "term_months": 12})])).await;
+    world.quote(&ordering([renewal(&sen)])).await;
     world.ignore_letters().await;
     world.close().await;
 }

@@ -8,7 +8,7 @@ mod graph;
 mod modules;
 mod openapi;
 mod requirements;
-mod routes;
+pub(crate) mod routes;
 mod shapes;
 mod sources;
 mod words;

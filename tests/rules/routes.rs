@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::sources::{code, members, read, root, rust};
 
 /// Function, route, and the name of its type in `runtime::authority`.
-pub(super) const ROUTES: &[(&str, &str, &str)] = &[
+pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("desk", "GET /v1/desk/audit/{kind}/{id}", "Staff"),
     ("desk", "GET /v1/desk/certificates/{id}", "Staff"),
     ("desk", "GET /v1/desk/entitlements/{sen}", "Staff"),
