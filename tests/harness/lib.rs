@@ -25,7 +25,7 @@ pub use world::{Stored, World};
 
 use serde_json::Value;
 
-/// The instant at which worlds stand still, unless they are told otherwise.
+/// The instant at which the clocks of worlds stand still, unless a test sets another.
 pub const NOW: &str = "2026-11-22T10:00:00Z";
 
 /// A copy of `request` with the member at each JSON pointer set, or taken away by `null`. Members that are not there yet

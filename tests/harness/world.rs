@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Everything in the table, by partition and sort key.
 pub type Stored = BTreeMap<String, HashMap<String, AttributeValue>>;
 
-/// One deployment of a test's own, in a directory of its own, reached over HTTP as by anybody else.
+/// One deployment for one test, in a directory of its own, reached over HTTP like any deployment.
 ///
 /// A test ends with [`World::close`], which fails when work was left over or when a letter was sent that the test never
 /// looked at. A world that is dropped without it fails the test as well.
@@ -74,7 +74,7 @@ impl World {
         let now = now.parse().expect("an instant");
         let (listen, running) = loop {
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()));
-            // Somebody else may have the port.
+            // Another process may have the port.
             match start(listen, dir.path(), &vendor, now).await {
                 Ok(running) => break (listen, running),
                 Err(error) => assert!(error.contains("cannot listen"), "the deployment does not start: {error}"),
@@ -158,19 +158,19 @@ impl World {
         self.see(quote).await
     }
 
-    /// Tells the webhook an event, genuinely signed now.
+    /// Delivers an event to the webhook, signed now.
     pub async fn stripe(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let signature = stripe::signature(self.deployment().webhook_secret(), self.now, &body);
         self.send(self.request(Method::POST, "/webhooks/stripe").header("stripe-signature", signature).body(body)).await
     }
 
-    /// An access token for somebody, from the practice issuer.
+    /// An access token for a person, from the practice issuer.
     pub async fn token(&self, email: &str, organization: Option<&str>) -> String {
         self.token_in(email, organization, &[]).await
     }
 
-    /// An access token for somebody who belongs to groups.
+    /// An access token for a person who belongs to groups.
     pub async fn token_in(&self, email: &str, organization: Option<&str>, groups: &[&str]) -> String {
         let identity = json!({"email": email, "organization": organization, "groups": groups});
         let answer = self.post("/local/tokens", &identity).await.expect(200);
@@ -182,7 +182,7 @@ impl World {
         self.send(self.request(method, path).bearer_auth(token)).await
     }
 
-    /// `POST` of JSON by somebody who is signed in.
+    /// `POST` of JSON by a signed-in person.
     pub async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
         self.send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
     }
@@ -221,7 +221,7 @@ impl World {
         message.message_id().expect("a letter has a Message-ID").to_owned()
     }
 
-    /// The letters that nobody has looked at yet.
+    /// The letters that the test has not looked at yet.
     pub async fn letters(&mut self) -> Letters {
         let inbox = self.inbox().await;
         Letters(inbox.into_iter().filter(|letter| self.seen.insert(letter.id.clone())).collect())
@@ -265,15 +265,15 @@ impl World {
         self.start_again().await;
     }
 
-    /// What is written while the deployment is down, and forgotten by the stream before it is up again: nobody ever hears of it,
-    /// as when a consumer of the stream was down for longer than a day.
+    /// Writes while the deployment is down, and trims the stream before the next start: no consumer receives the records, as
+    /// when a consumer was down for longer than a day.
     pub async fn unheard(&mut self, write: impl AsyncFnOnce(&Store)) {
         const AFTER_EVERYTHING: &str = "109223372036854775807";
         self.stop().await;
         let engine = Engine::start(self.data()).await.expect("the engine starts where it was");
         let store = Store::new(engine::client(engine.endpoint()).unwrap(), TABLE);
         write(&store).await;
-        // The newest record is never forgotten: that of a counter does not matter to anybody.
+        // The newest record always stays: the record of a counter matters to no consumer.
         assert!(store.allow("unheard", 1, 1, self.now).await.expect("the table answers"));
         let forgotten = engine.trim_consumed(TABLE, AFTER_EVERYTHING, Timestamp::MAX).await.expect("the stream forgets");
         assert!(forgotten > 0, "something was written");
@@ -322,7 +322,7 @@ impl Drop for World {
     fn drop(&mut self) {
         if let Some(Running { runtime, .. }) = self.running.take() {
             runtime.shutdown_background();
-            assert!(std::thread::panicking(), "a test ends with `world.close().await`: nobody has looked at what it left");
+            assert!(std::thread::panicking(), "a test ends with `world.close().await`: what this test left was not checked");
         }
     }
 }

@@ -9,13 +9,13 @@ use tests::{Answer, NOW, Quote, World, errors, example, example_of, imported, pl
 
 use crate::rules::routes::ROUTES;
 
-/// Every door of the desk.
-fn doors() -> Vec<(Method, String)> {
+/// Every route of the desk.
+fn routes() -> Vec<(Method, String)> {
     let held = sen("nobody has it");
     let records = ["partners/Somebody", "evidence/EV-1", "certificates/C-1", "sites/a.example"].map(str::to_owned);
     let records = records.into_iter().chain([format!("entitlements/{held}")]);
-    let mut doors: Vec<_> = records.flat_map(|path| [(Method::GET, path.clone()), (Method::PUT, path)]).collect();
-    doors.extend(
+    let mut routes: Vec<_> = records.flat_map(|path| [(Method::GET, path.clone()), (Method::PUT, path)]).collect();
+    routes.extend(
         [
             (Method::POST, "entitlements"),
             (Method::GET, "audit/partners/Somebody"),
@@ -29,21 +29,21 @@ fn doors() -> Vec<(Method, String)> {
         ]
         .map(|(method, path)| (method, path.to_owned())),
     );
-    doors
+    routes
 }
 
 #[tokio::test]
-async fn nobody_but_staff_comes_in() {
+async fn only_staff_may_use_the_desk() {
     let vendor = plain_vendor();
     let world = World::of_vendor(NOW, vendor.path().into()).await;
     let before = world.stored().await;
     let customer = world.token("carl@customer.example", Some("Example Customer Inc.")).await;
     let other_group = world.token_in("carl@customer.example", None, &["Vendor-Staff", "vendor-staff-guests"]).await;
-    for (method, path) in doors() {
+    for (method, path) in routes() {
         let knock = || world.request(method.clone(), &format!("/v1/desk/{path}")).json(&json!({"reason": "please"}));
-        let nobody = world.send(knock()).await;
-        nobody.problem(401, "sign_in_required");
-        assert!(nobody.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
+        let anonymous = world.send(knock()).await;
+        anonymous.problem(401, "sign_in_required");
+        assert!(anonymous.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
         world.send(knock().bearer_auth("no token")).await.problem(401, "sign_in_required");
         for token in [&customer, &other_group] {
             world.send(knock().bearer_auth(token)).await.problem(403, "staff_only");
@@ -78,14 +78,14 @@ async fn r118_every_change_says_who_when_before_and_after() {
     assert!(!staff.is_empty() && !staff.contains('@') && second["by"] == staff, "a subject, and no address: {staff}");
     assert_eq!(first["email"], "dana@vendor.example", "and the address by which staff know each other");
 
-    // What is wrong is told at once, and nothing is changed.
+    // All faults are reported at once, and nothing is changed.
     let before = world.stored().await;
     let wrong = json!({"memberships": [
         {"programme": "partner", "from": "2026-01-01"}, {"programme": "club", "from": "soon"},
         {"programme": "corporate_reseller", "from": "2026-02-01", "until": "2026-02-01", "level": 3},
     ]});
     let problem = world.desk(Method::PUT, path, &wrong).await.problem(422, "request_invalid");
-    let told = errors(&problem);
+    let problem_found = errors(&problem);
     for fault in [
         ("required", "/name"),
         ("required", "/memberships/0/tier"),
@@ -94,14 +94,28 @@ async fn r118_every_change_says_who_when_before_and_after() {
         ("value_invalid", "/memberships/2/until"),
         ("unknown_member", "/memberships/2/level"),
     ] {
-        assert!(told.contains(&fault), "{fault:?} among {told:?}");
+        assert!(problem_found.contains(&fault), "{fault:?} among {problem_found:?}");
     }
     assert_eq!(world.stored().await, before);
     world.close().await;
 }
 
-/// Every kind of record: its route, a path, what is sent first, what is sent later, and what the change is called on record.
-fn records() -> [(&'static str, String, Value, (&'static str, Value), &'static str); 5] {
+/// A kind of record that staff keep at the desk.
+struct Kept {
+    /// Its route below `/v1/desk/`.
+    route: &'static str,
+    /// The path of one record.
+    path: String,
+    /// What is sent first.
+    body: Value,
+    /// The member that is changed later, as a pointer, and its new value.
+    change: (&'static str, Value),
+    /// The pointer of that member in the record.
+    stored: &'static str,
+}
+
+/// Every kind of record.
+fn records() -> [Kept; 5] {
     let partner = json!({"name": "Reseller GmbH", "memberships": []});
     let evidence = json!({
         "segment": "nonprofit", "organization": "Example Charity", "registration_number": "1", "country": "US",
@@ -116,18 +130,14 @@ fn records() -> [(&'static str, String, Value, (&'static str, Value), &'static s
         "contacts": [{"role": "admin", "name": "Ada Admin", "email": "ada@customer.example"}],
     });
     let entitlement = imported("tracker-server", 25, "2027-01-01");
+    let kept = |route, path: &str, body, change, stored| Kept { route, path: path.to_owned(), body, change, stored };
+    let one = format!("entitlements/{}", sen("one"));
     [
-        ("partners/{organization}", "partners/Reseller GmbH".to_owned(), partner, ("/name", json!("Reseller Ltd")), "/name"),
-        ("evidence/{id}", "evidence/EV-1".to_owned(), evidence, ("/expires", json!("2028-11-22")), "/expires"),
-        ("certificates/{id}", "certificates/RC-1".to_owned(), certificate, ("/expires", json!("2028-01-01")), "/expires"),
-        ("sites/{host}", "sites/a.example".to_owned(), site, ("/organization", json!("Another Inc.")), "/organization"),
-        (
-            "entitlements/{sen}",
-            format!("entitlements/{}", sen("one")),
-            entitlement,
-            ("/end", json!("2028-01-01")),
-            "/maintenance_end",
-        ),
+        kept("partners/{organization}", "partners/Reseller GmbH", partner, ("/name", json!("Reseller Ltd")), "/name"),
+        kept("evidence/{id}", "evidence/EV-1", evidence, ("/expires", json!("2028-11-22")), "/expires"),
+        kept("certificates/{id}", "certificates/RC-1", certificate, ("/expires", json!("2028-01-01")), "/expires"),
+        kept("sites/{host}", "sites/a.example", site, ("/organization", json!("Another Inc.")), "/organization"),
+        kept("entitlements/{sen}", &one, entitlement, ("/end", json!("2028-01-01")), "/maintenance_end"),
     ]
 }
 
@@ -155,9 +165,9 @@ async fn r118_every_route_that_changes_something_says_who_when_before_and_after(
 
     let mut tried = Vec::new();
     let mut sent = Vec::new();
-    for (route, path, record, change, stored) in records() {
-        let first = world.desk(Method::PUT, &path, &record).await.expect(201);
-        sent.push((path, with(&record, [change, ("/version", first["version"].clone())]), stored));
+    for Kept { route, path, body, change, stored } in records() {
+        let first = world.desk(Method::PUT, &path, &body).await.expect(201);
+        sent.push((path, with(&body, [change, ("/version", first["version"].clone())]), stored));
         tried.push(format!("PUT /v1/desk/{route}"));
     }
     let line = with(&imported("tracker-server", 25, "2027-01-01"), [("/sen", json!(sen("two")))]);
@@ -219,7 +229,7 @@ async fn r118_every_route_that_changes_something_says_who_when_before_and_after(
 }
 
 #[tokio::test]
-async fn r118_whoever_changes_something_may_say_why() {
+async fn r118_a_change_may_state_its_reason() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let path = "evidence/EV-1";
@@ -233,8 +243,8 @@ async fn r118_whoever_changes_something_may_say_why() {
     let before = world.stored().await;
     assert_eq!(world.desk(Method::PUT, path, &because(&evidence, "Seen again.")).await.expect(200), first);
     let long = because(&with(&evidence, [("/expires", json!("2028-11-22"))]), &"x".repeat(501));
-    let told = world.desk(Method::PUT, path, &long).await.problem(422, "value_invalid");
-    assert_eq!(errors(&told), [("value_invalid", "/reason")]);
+    let problem_found = world.desk(Method::PUT, path, &long).await.problem(422, "value_invalid");
+    assert_eq!(errors(&problem_found), [("value_invalid", "/reason")]);
     assert_eq!(world.stored().await, before);
     let audit = world.desk_shows(&format!("audit/{path}")).await;
     assert_eq!((audit["entries"].as_array().unwrap().len(), &audit["more"]), (1, &json!(false)));
@@ -412,9 +422,9 @@ async fn r34_staff_see_what_they_decide_about_and_who_has_decided() {
     assert_eq!(seen_by_staff_alone(&world, &issued).await, decided[0]);
     let shown = world.desk_shows(&format!("quotes/{}", yes.number())).await;
     assert_eq!((&shown["status"], shown["licenses"].as_array().map(Vec::len)), (&json!("paid"), Some(1)));
-    for nobody_s in ["Q-2222-22222", "L-1"] {
+    for unknown in ["Q-2222-22222", "L-1"] {
         let token = world.staff().await;
-        world.with_token(Method::GET, &format!("/v1/desk/quotes/{nobody_s}"), &token).await.problem(404, "not_found");
+        world.with_token(Method::GET, &format!("/v1/desk/quotes/{unknown}"), &token).await.problem(404, "not_found");
     }
     world.close().await;
 }
@@ -454,7 +464,7 @@ async fn r34_staff_find_what_waits_for_them_the_first_due_first() {
     let due_first: Vec<_> = due_first.iter().map(|quote| quote.number.to_string()).collect();
     assert_eq!((due_first, more), (vec![first.clone(), second.clone()], true));
 
-    // What is decided waits no more, and what is sent anew waits anew.
+    // A decided order leaves the list; a revised order enters the list again.
     let decision = json!({"reason": "Looked at.", "revision": 1, "list_price": true});
     world.desk(Method::POST, &format!("quotes/{first}/approve"), &decision).await.expect(200);
     let decision = json!({"reason": "We could not verify it.", "revision": 1});
@@ -466,13 +476,13 @@ async fn r34_staff_find_what_waits_for_them_the_first_due_first() {
     world.post(&revisions, &plain).await.expect(201);
     let found = waiting(&world).await;
     let numbers: Vec<_> = found.iter().map(|quote| (quote["number"].as_str().unwrap(), &quote["revision"])).collect();
-    assert_eq!(numbers, [(&*second, &json!(2))], "an order that nobody has to look at waits for nobody");
+    assert_eq!(numbers, [(&*second, &json!(2))], "an order that needs no review is not in the list");
     world.ignore_letters().await;
     world.close().await;
 }
 
 #[tokio::test]
-async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
+async fn r34_an_order_in_review_is_decided_once_and_by_another_person() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let claim = json!([{"segment": "academic", "document": "mine.pdf"}]);
@@ -489,7 +499,7 @@ async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
     let unsaid = world.desk(Method::POST, &approve, &json!({})).await.problem(422, "required");
     assert_eq!(errors(&unsaid), [("required", "/reason"), ("required", "/revision")]);
     let unseen = world.desk(Method::POST, &reject, &json!({"reason": "Looked at."})).await.problem(422, "required");
-    assert_eq!(errors(&unseen), [("required", "/revision")], "nobody decides about what they have not looked at");
+    assert_eq!(errors(&unseen), [("required", "/revision")], "a decision names the revision that was looked at");
     let seen_another = json!({"reason": "Looked at.", "revision": 2});
     world.desk(Method::POST, &approve, &seen_another).await.problem(409, "record_changed");
     assert_eq!(world.stored().await, before);
@@ -519,7 +529,7 @@ async fn r34_what_is_in_review_is_decided_once_and_by_somebody_else() {
     world.ignore_letters().await;
     assert_eq!(world.see(&approved).await.0["status"], "paid");
 
-    // Staff may buy as anybody may, and somebody else looks at it.
+    // Staff may buy like any customer, and another person reviews the order.
     let own = world.quote(&with(&request, [("/reseller/contact/email", json!("Dana@vendor.example"))])).await;
     let path = format!("quotes/{}/approve", own.number());
     world.desk(Method::POST, &path, &json!({"reason": "Mine.", "revision": 1})).await.problem(403, "own_order");

@@ -9,13 +9,13 @@ const RITA: &str = "rita@reseller.example";
 const BORIS: &str = "boris@second.example";
 const TINA: &str = "tina@customer.example";
 
-/// The same by somebody else, who knows the customer.
+/// The same by another caller, who knows the customer.
 fn through_boris(order: &Value) -> Value {
     let boris = json!({"name": "Boris Second", "email": BORIS});
     with(order, [("/reseller/company", json!("Second Reseller Ltd")), ("/reseller/contact", boris)])
 }
 
-/// What somebody sees of a licence, and the statement in the key that is revealed to them.
+/// What a caller sees of a licence, and the statement in the key that is revealed to the caller.
 async fn seen(world: &World, email: &str, sen: &str, keys: &JwkSet) -> (Value, String, licensing::License) {
     let token = world.token(email, None).await;
     let view = world.with_token(Method::GET, &format!("/v1/licenses/{sen}"), &token).await.expect(200);

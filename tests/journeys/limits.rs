@@ -1,5 +1,5 @@
-//! How much anybody may ask for: a quote is a letter in the vendor's name to whatever address was typed (R22), and a number is
-//! a proof of knowledge (R28). Whoever asks for too much waits, and nobody else does.
+//! How many requests a caller may send: a quote sends a letter in the vendor's name to any address that was typed (R22), and a
+//! number is a proof of knowledge (R28). A caller who exceeds a limit waits, and no other caller does.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn order_for(email: &str) -> Value {
     with(&example(), [("/reseller/contact/email", json!(email)), ("/segments", claim)])
 }
 
-/// That nothing is answered but to wait: so many seconds.
+/// Asserts that the response is only to wait, and returns the seconds.
 #[track_caller]
 fn assert_too_many(answer: &Answer, seconds: &str) {
     answer.problem(429, "too_many_requests");
@@ -29,7 +29,7 @@ fn assert_too_many(answer: &Answer, seconds: &str) {
 }
 
 #[tokio::test]
-async fn r22_nobody_can_have_more_than_thirty_letters_an_hour_sent_to_one_mailbox() {
+async fn r22_at_most_thirty_letters_an_hour_are_sent_to_one_mailbox() {
     let mut world = World::new().await;
     let first = world.post_with_key("first", order_for(RITA).to_string()).await;
     // Who asks again for the same is asking for one letter.
@@ -43,7 +43,7 @@ async fn r22_nobody_can_have_more_than_thirty_letters_an_hour_sent_to_one_mailbo
     assert_eq!(world.letters().await.0.len(), 30);
     let before = world.recorded().await;
 
-    // However the address is written, and whoever else is in the order.
+    // In any spelling of the address, and with any other recipients in the order.
     for email in [RITA, "RITA@Reseller.example", "rita+quotes@reseller.example"] {
         assert_too_many(&world.post(QUOTES, &order_for(email)).await, "3600");
     }
@@ -60,7 +60,7 @@ async fn r22_nobody_can_have_more_than_thirty_letters_an_hour_sent_to_one_mailbo
     assert_eq!(world.recorded().await, before);
     world.letters().await.none();
 
-    // Nobody else waits: not another mailbox, and not whoever signs in, however often others have asked in their name.
+    // No other caller waits: neither another mailbox nor a signed-in person, however often others have named that person.
     world.quote(&order_for("bob@reseller.example")).await;
     for _ in 0..300 {
         assert_too_many(&world.post(QUOTES, &order_for(RITA)).await, "3600");
@@ -77,7 +77,7 @@ async fn r22_nobody_can_have_more_than_thirty_letters_an_hour_sent_to_one_mailbo
 }
 
 #[tokio::test]
-async fn r22_nobody_can_have_more_than_sixty_letters_an_hour_sent_from_one_source_address() {
+async fn r22_at_most_sixty_letters_an_hour_are_sent_for_one_source_address() {
     let mut world = World::new().await;
     for n in 0..60 {
         world.quote(&order_for(&format!("rita{n}@reseller.example"))).await;
@@ -88,7 +88,7 @@ async fn r22_nobody_can_have_more_than_sixty_letters_an_hour_sent_from_one_sourc
     assert_eq!(world.recorded().await, before, "nothing is stored");
     world.letters().await.none();
 
-    // An office of many people may have one address: whoever signs in is counted by who they are.
+    // An office of many people may have one address: a signed-in person is counted by identity.
     let token = world.token("another@reseller.example", None).await;
     world.post_as(&token, QUOTES, &order_for("another@reseller.example")).await.expect(201);
     world.set_clock("2026-11-22T11:00:00Z").await;
@@ -127,7 +127,7 @@ async fn another_process_lets_five_letters_more_pass_and_knows_of_the_others() {
 
 /// A VAT id is public, and in every order of its owner's; a reference is not, and stands in many orders all the same.
 #[tokio::test]
-async fn nobody_is_shut_out_by_having_a_vat_id_or_a_certificate_named() {
+async fn naming_a_vat_id_or_a_certificate_locks_no_other_caller_out() {
     let vendor = plain_vendor();
     let world = World::of_vendor(NOW, vendor.path().into()).await;
     let vat = with(&example(), [("/tax", json!({"vat_id": "DE136695976"}))]);
@@ -142,7 +142,7 @@ async fn nobody_is_shut_out_by_having_a_vat_id_or_a_certificate_named() {
         ("/segments", json!([{"segment": "academic", "evidence": "EV-1"}])),
     ];
     let claims = with(&example(), references);
-    // Whether there are such references is told from one source address two hundred times a minute, two at a time here.
+    // One source address learns whether such references exist two hundred times a minute, two in each request here.
     for _ in 0..100 {
         let answer = world.post("/v1/quotes/preview", &claims).await;
         assert_ne!(answer.status, 429, "{}", answer.text());
@@ -173,7 +173,7 @@ impl Gateway {
 }
 
 #[tokio::test]
-async fn r28_whoever_guesses_about_a_number_shuts_out_nobody_else() {
+async fn r28_guessing_about_a_number_locks_no_other_caller_out() {
     let vendor = plain_vendor();
     let world = World::of_vendor(NOW, vendor.path().into()).await;
     let held = world.import("tracker-data-center", 500, "2027-01-01").await;
@@ -182,9 +182,9 @@ async fn r28_whoever_guesses_about_a_number_shuts_out_nobody_else() {
         assert_eq!(gateway.look_up("192.0.2.1", &held, &format!("guess{n}@elsewhere.example")).await, 422);
     }
     assert_eq!(gateway.look_up("192.0.2.1", &held, TINA).await, 429, "from this address no more");
-    assert_eq!(gateway.look_up("198.51.100.1", &held, TINA).await, 200, "but whoever knows it, from theirs");
+    assert_eq!(gateway.look_up("198.51.100.1", &held, TINA).await, 200, "but a caller who knows it, from another address");
 
-    // Many who guess together are stopped in the end, or whoever has many addresses could guess without end.
+    // Guessing from many addresses is stopped as well: otherwise a caller with many addresses could guess indefinitely.
     let mut answered = 21;
     for n in 0..200 {
         let guess = gateway.look_up(&format!("203.0.113.{n}"), &held, "guess@elsewhere.example").await;

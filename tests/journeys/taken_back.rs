@@ -147,7 +147,7 @@ async fn r87_a_refunded_renewal_or_upgrade_gives_back_what_there_was_with_its_ke
         assert_eq!(revealed(&world, &sen).await.0, first);
     }
 
-    // What somebody has built on since is closed: a person decides.
+    // A licence that a later order extended is closed only by staff.
     let renewal = world.quote(&ordering([renewal(&sen)])).await;
     let renewal = paid(&world, &renewal).await;
     let upgrade = world.quote(&ordering([upgrade(&sen, 1_000)])).await;
@@ -164,7 +164,7 @@ async fn r87_the_key_of_a_licence_whose_money_went_back_is_not_handed_out() {
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let quote = paid(&world, &world.quote(&example_of("tracker-data-center", 500)).await).await;
     let sen = quote.only_sen();
-    revealed(&world, &sen).await;
+    revealed(&world, sen).await;
     refunded(&world, &quote).await;
     let token = world.token(TINA, None).await;
     let view = world.with_token(Method::GET, &format!("/v1/licenses/{sen}"), &token).await.expect(200);

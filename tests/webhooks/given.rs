@@ -1,4 +1,4 @@
-//! A webhook that somebody can tell things to, quotes that can be paid, and what Stripe tells about a payment.
+//! A webhook that receives events, quotes that can be paid, and Stripe's events about a payment.
 
 use std::{
     collections::BTreeMap,
@@ -54,7 +54,7 @@ pub(crate) struct World {
     bench: Bench,
 }
 
-/// What a telling was answered.
+/// The response to a delivery.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -104,14 +104,14 @@ impl World {
         quote
     }
 
-    /// A quote that nobody stored.
+    /// A quote that is not stored.
     pub(crate) fn unstored(&self, currency: &str) -> Quote {
         let seed = self.issued.fetch_add(1, Ordering::Relaxed).to_string();
         let number = Minter::new(b"a key of the tests").quote_from_seed(&seed);
         Quote::issue(number, self.offer(currency, 500, noon()), None)
     }
 
-    /// An offer for so many users.
+    /// An offer for a number of users.
     pub(crate) fn offer(&self, currency: &str, users: u32, at: Timestamp) -> Offer {
         let request = with(&example_of("tracker-data-center", users), [("/currency", json!(currency))]);
         let body = QuoteBody::read(request.to_string().as_bytes()).expect("a request");
@@ -121,14 +121,14 @@ impl World {
         Offer::make(&body.request, body.faults, &Facts::default(), &self.policy, &issue).expect("the example is in order")
     }
 
-    /// Tells the webhook, as Stripe would now.
+    /// Delivers an event to the webhook, as Stripe would now.
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let signature = stripe::signature(SECRET, self.hand.clock().now(), &body);
         self.post(Some(&signature), body).await
     }
 
-    /// Tells the webhook, with any signature or none.
+    /// Delivers a body to the webhook, with any signature or none.
     pub(crate) async fn post(&self, signature: Option<&str>, body: impl Into<Body>) -> Answer {
         let request = Request::post("/webhooks/stripe").header("content-type", "application/json; charset=utf-8");
         let request = signature.into_iter().fold(request, |request, text| request.header("Stripe-Signature", text));
@@ -167,7 +167,7 @@ impl World {
     }
 }
 
-/// A payment at Stripe, from which its events are told.
+/// A payment at Stripe, with the events that report it.
 #[derive(Debug, Clone)]
 pub(crate) struct Paying {
     pub(crate) intent: String,
@@ -200,7 +200,7 @@ impl Paying {
         Self { intent: format!("{}_again", self.intent), ..self }
     }
 
-    /// The same payment, told without saying what it is for.
+    /// The same payment, reported without a reference.
     pub(crate) fn unnamed(&self) -> Self {
         Self { quote: None, revision: None, ..self.clone() }
     }
