@@ -5,13 +5,19 @@ use std::{
     error::Error,
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::timeout,
 };
+
+/// How long the wire waits for more bytes before it passes on what it has. A function receives a large response in one piece
+/// then: in how many it is sent depends on load, and how many instructions it takes to receive depends on that.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// How often each operation of AWS was requested, by its name: `PutItem`.
 pub(crate) type Counts = BTreeMap<String, u64>;
@@ -70,12 +76,18 @@ impl Wire {
 
 /// Passes bytes on until one side closes the connection, which then is closed at the other side.
 async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut see: impl FnMut(&[u8])) {
-    let mut bytes = vec![0; 1 << 16];
+    let mut bytes = vec![0; 1 << 20];
     let all = async {
         loop {
-            let length = from.read(&mut bytes).await?;
+            let mut length = from.read(&mut bytes).await?;
             if length == 0 {
                 return to.shutdown().await;
+            }
+            while length < bytes.len()
+                && let Ok(more) = timeout(PAUSE, from.read(&mut bytes[length..])).await
+                && let more @ 1.. = more?
+            {
+                length += more;
             }
             see(&bytes[..length]);
             to.write_all(&bytes[..length]).await?;
