@@ -105,7 +105,7 @@ async fn start(ground: Ground, fault: Injection, calm: &Calm) -> Scene {
         let reported = started(&ground, operation).await.err();
         let reported = reported.unwrap_or_else(|| panic!("a deployment starts, and every {operation} is refused"));
         let clear =
-            reported.contains("DynamoDB did not") && reported.contains(operation) && reported.contains("ThrottlingException");
+            reported.contains("DynamoDB failed at") && reported.contains(operation) && reported.contains("ThrottlingException");
         unclear.extend((!clear).then(|| format!("without {operation}: {reported}")));
     }
     assert!(unclear.is_empty(), "the error of a failed start is unclear:\n  {}", unclear.join("\n  "));

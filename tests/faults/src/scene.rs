@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a request, or the consumers' work, may take with all that the SDK and the pump try again.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often a caller sends a request again. The worst here refuses six of ten.
 const REPEATS: usize = 60;
