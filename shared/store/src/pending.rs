@@ -36,10 +36,10 @@ impl Store {
             .query()
             .table_name(&self.table)
             .index_name(PENDING_INDEX)
-            .key_condition_expression("#next = :work AND #since <= :before")
+            .key_condition_expression("#next = :pk AND #since <= :before")
             .expression_attribute_names("#next", NEXT_WORK)
             .expression_attribute_names("#since", PENDING_SINCE)
-            .expression_attribute_values(":work", AttributeValue::S(work.as_str().to_owned()))
+            .expression_attribute_values(":pk", AttributeValue::S(work.as_str().to_owned()))
             .expression_attribute_values(":before", AttributeValue::S(before.to_string()))
             .limit(most);
         let waiting = |item: &item::Attributes| {
