@@ -66,8 +66,10 @@ impl Upkeep {
     async fn tidy(&self) -> Result<(), StartError> {
         let (Some(engine), Some(consumed)) = (&self.engine, self.gauge.consumed()) else { return Ok(()) };
         let before = runtime::Clock::system().now() - STREAM_RETENTION;
-        engine.sweep_expired().await?;
-        engine.trim_consumed(self.table, &consumed, before).await?;
+        // Each of the two is done whether or not the other fails.
+        let swept = engine.sweep_expired().await;
+        let trimmed = engine.trim_consumed(self.table, &consumed, before).await;
+        swept.and(trimmed)?;
         Ok(())
     }
 }

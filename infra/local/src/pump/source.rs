@@ -60,7 +60,7 @@ impl Source {
                 // Kept without its images: the SDK itself could not read them.
                 Err(_) => json!({ "eventID": record.event_id(), "dynamodb": { "SequenceNumber": sequence.0 } }),
             };
-            let record = match serde_json::from_value(shown.clone()) {
+            let record = match EventRecord::deserialize(&shown) {
                 Ok(record) => Some(record),
                 Err(reason) => {
                     self.set_aside(&sequence, &reason.to_string(), shown).await?;
