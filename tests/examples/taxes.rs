@@ -98,7 +98,7 @@ async fn e21_reverse_charge_once_the_vat_id_is_confirmed() {
         "from": "2026-01-01", "expires": "2027-01-01",
     });
     scene.record(&format!("certificates/{VAT_ID}"), &confirmed).await;
-    let revise = pending.link().replacen('?', "/revisions?", 1);
+    let revise = pending.revise().to_owned();
     let revised = Quote(scene.send(scene.request(Method::POST, &revise).json(&with_id(VAT_ID))).await.expect(201));
     assert_eq!((revised.number(), revised.revision()), (pending.number(), 2));
     assert_eq!((revised.tax(), revised.total(), revised.warnings()), (0, 1_495_000, vec![]));

@@ -44,9 +44,20 @@ impl Quote {
         self.text("/links/pay")
     }
 
-    /// The secret in its links.
+    /// The link that changes it, which only its requester has.
+    pub fn revise(&self) -> &str {
+        self.text("/links/revise")
+    }
+
+    /// The secret in the links that read and pay.
     pub fn secret(&self) -> &str {
         self.link().rsplit_once("secret=").expect("a link has a secret").1
+    }
+
+    /// The link that shows it to its requester, or to the holder of the link if this is how it was seen.
+    pub fn own_link(&self) -> String {
+        let revise = self.0.pointer("/links/revise").and_then(Value::as_str);
+        revise.map_or_else(|| self.link().to_owned(), |revise| revise.replace("/revisions?", "?"))
     }
 
     /// Its payment methods: by name, whether it may be used, or else why not.

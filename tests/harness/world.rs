@@ -137,9 +137,9 @@ impl World {
         quote
     }
 
-    /// The quote as its link shows it now.
+    /// The quote as it is now, seen by the caller who has seen it so far.
     pub async fn see(&self, quote: &Quote) -> Quote {
-        Quote(self.get(quote.link()).await.expect(200))
+        Quote(self.get(&quote.own_link()).await.expect(200))
     }
 
     /// Pays on the practice form, as a person does.

@@ -60,7 +60,8 @@ async fn what_the_api_answers_is_what_it_always_answered() {
     let quote = world.quote(&example()).await;
     // Another wording of a letter is another policy, and not another answer.
     let policy = (quote.0["policy_version"].as_str().unwrap(), "‹policy›");
-    let names = [(quote.secret(), "‹secret›"), (quote.number(), "‹quote›"), policy];
+    let change = quote.revise().rsplit_once("secret=").expect("a link has a secret").1;
+    let names = [(change, "‹change›"), (quote.secret(), "‹secret›"), (quote.number(), "‹quote›"), policy];
     assert_golden("api/quote.json", &portrait(&quote.0.to_string(), &names));
 
     let faults = [("/currency", json!("CHF")), ("/lines/0/users", json!(0)), ("/customer/technical_contact", json!(null))];

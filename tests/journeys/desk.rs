@@ -469,11 +469,9 @@ async fn r34_staff_find_what_waits_for_them_the_first_due_first() {
     world.desk(Method::POST, &format!("quotes/{first}/approve"), &decision).await.expect(200);
     let decision = json!({"reason": "We could not verify it.", "revision": 1});
     world.desk(Method::POST, &format!("quotes/{second}/reject"), &decision).await.expect(200);
-    let revisions = quotes[2].link().replace(&second, &format!("{second}/revisions"));
-    world.post(&revisions, &with(&request, [("/lines/0/users", json!(501))])).await.expect(201);
+    world.post(quotes[2].revise(), &with(&request, [("/lines/0/users", json!(501))])).await.expect(201);
     let plain = with(&request, [("/segments", Value::Null)]);
-    let revisions = quotes[0].link().replace(&last, &format!("{last}/revisions"));
-    world.post(&revisions, &plain).await.expect(201);
+    world.post(quotes[0].revise(), &plain).await.expect(201);
     let found = waiting(&world).await;
     let numbers: Vec<_> = found.iter().map(|quote| (quote["number"].as_str().unwrap(), &quote["revision"])).collect();
     assert_eq!(numbers, [(&*second, &json!(2))], "an order that needs no review is not in the list");

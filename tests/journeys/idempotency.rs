@@ -51,8 +51,7 @@ async fn the_same_request_under_the_same_key_is_answered_byte_for_byte_whatever_
     world.crash().await;
     again(&world, "after a crash").await;
 
-    let revisions = second.link().replace(second.number(), &format!("{}/revisions", second.number()));
-    let revised = Quote(world.post(&revisions, &other).await.expect(201));
+    let revised = Quote(world.post(second.revise(), &other).await.expect(201));
     let replayed = world.post_with_key("another-key", example().to_string()).await;
     assert_eq!(replayed.expect(201), second.0, "after a revision, the first answer stands");
     assert_eq!((replayed.header("idempotency-replayed"), revised.revision()), ("true", 2));
@@ -125,8 +124,8 @@ async fn a_number_can_be_typed_carelessly() {
         bare.replace('-', "%20"),
         format!("%20{}%20", bare.to_lowercase().replace('-', "")),
     ] {
-        let seen = world.get(&format!("/v1/quotes/{typed}?secret={}", quote.secret())).await.expect(200);
-        assert_eq!(seen, quote.0, "{typed}");
+        let link = quote.own_link().replace(number, &typed);
+        assert_eq!(world.get(&link).await.expect(200), quote.0, "{typed}");
     }
     // A payer's careless reference finds the quote as well.
     let mut payment = tests::stripe::Payment::of(&quote, tests::NOW);

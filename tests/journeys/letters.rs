@@ -8,6 +8,9 @@ use tests::{Letter, NOW, Quote, World, example, golden::assert_golden, plain_ven
 fn portrait(world: &World, quote: &Quote, letter: &Letter) -> String {
     let mut text =
         format!("From: {}\nTo: {}\nSubject: {}\n\n{}", letter.from, letter.to, letter.subject, letter.text.replace("\r\n", "\n"));
+    if let Some((_, change)) = quote.0["links"]["revise"].as_str().and_then(|link| link.rsplit_once("secret=")) {
+        text = text.replace(change, "‹change›");
+    }
     text = text.replace(quote.secret(), "‹secret›").replace(&world.deployment().url(), "https://sellthrough.example");
     text = text.replace(quote.number(), "‹quote›");
     for list in ["licenses", "subscriptions"] {

@@ -47,14 +47,14 @@ async fn r22_at_most_thirty_letters_an_hour_are_sent_to_one_mailbox() {
     for email in [RITA, "RITA@Reseller.example", "rita+quotes@reseller.example"] {
         assert_too_many(&world.post(QUOTES, &order_for(email)).await, "3600");
     }
-    let revisions = revisable.link().replace("?", "/revisions?");
-    assert_too_many(&world.post(&revisions, &with(&example(), [("/lines/1/users", json!(50))])).await, "3600");
+    let revisions = revisable.revise();
+    assert_too_many(&world.post(revisions, &with(&example(), [("/lines/1/users", json!(50))])).await, "3600");
     assert_eq!(world.recorded().await, before, "nothing is stored");
     world.letters().await.none();
 
     // What sends no letter is answered.
     world.post("/v1/quotes/preview", &order_for(RITA)).await.expect(200);
-    assert_eq!(world.post(&revisions, &example()).await.expect(200)["revision"], 1, "the same revision is no new one");
+    assert_eq!(world.post(revisions, &example()).await.expect(200)["revision"], 1, "the same revision is no new one");
     let again = world.post_with_key("first", order_for(RITA).to_string()).await;
     assert_eq!((again.expect(201), again.header("idempotency-replayed")), (first.expect(201), "true"));
     assert_eq!(world.recorded().await, before);

@@ -357,14 +357,15 @@ async fn orders_about_what_there_is_are_refused_likewise_and_leave_nothing_but_a
 #[test]
 fn every_code_is_tried() {
     use Code::{
-        BodyTooLarge, DowngradePending, EvidencePending, IdempotencyKeyMalformed, IdempotencyKeyReused, MalformedJson,
-        MethodNotAllowed, NoLicenseKey, NotFound, NotInReview, NotYetInvoiced, NotYetIssued, OwnOrder, PolicyUnsound, QuotePaid,
-        RecordChanged, RevisionLimit, SignInRequired, SignatureInvalid, StaffOnly, TooManyRequests, UrlMalformed,
+        BodyTooLarge, DowngradePending, EvidencePending, IdempotencyKeyMalformed, IdempotencyKeyReused, LinkReadsOnly,
+        MalformedJson, MethodNotAllowed, NoLicenseKey, NotFound, NotInReview, NotYetInvoiced, NotYetIssued, OwnOrder,
+        PolicyUnsound, QuotePaid, RecordChanged, RevisionLimit, SignInRequired, SignatureInvalid, StaffOnly, TooManyRequests,
+        UrlMalformed,
     };
     let elsewhere = [
         (include_str!("refusals.rs"), &[MalformedJson, UrlMalformed, NotFound, BodyTooLarge, MethodNotAllowed][..]),
         (include_str!("idempotency.rs"), &[IdempotencyKeyMalformed, IdempotencyKeyReused]),
-        (include_str!("revisions.rs"), &[QuotePaid, RevisionLimit]),
+        (include_str!("revisions.rs"), &[LinkReadsOnly, QuotePaid, RevisionLimit]),
         (include_str!("story.rs"), &[SignInRequired, NotYetInvoiced, NoLicenseKey]),
         (include_str!("review.rs"), &[NotYetIssued, OwnOrder, EvidencePending]),
         (include_str!("taken_back.rs"), &[DowngradePending]),

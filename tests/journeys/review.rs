@@ -130,8 +130,7 @@ async fn r34_the_letter_of_a_rejected_order_states_the_reason_and_the_order_can_
 
     // A revised order is reviewed again under the same number; the decision about the previous revision does not apply.
     let other = with(&order, [("/lines", json!([order["lines"][0]]))]);
-    let revisions = format!("/v1/quotes/{}/revisions?secret={}", submitted.number(), submitted.secret());
-    let revised = Quote(world.post(&revisions, &other).await.expect(201));
+    let revised = Quote(world.post(submitted.revise(), &other).await.expect(201));
     assert_eq!((&revised.0["status"], revised.revision(), revised.number()), (&json!("in_review"), 2, submitted.number()));
     assert_eq!(revised.0["review_due"], "2026-06-08", "three business days after Wednesday");
     assert!(world.letters().await.only(REQUESTER).text.contains("2026-06-08"));
@@ -231,8 +230,7 @@ async fn r58_a_claim_that_is_proven_by_the_time_of_the_approval_has_its_discount
     // A repeated request is for the approved order, and gets the first response again.
     let stored = world.stored().await;
     world.desk(Method::POST, &path, &decision).await.expect(200);
-    let revisions = format!("/v1/quotes/{}/revisions?secret={}", submitted.number(), submitted.secret());
-    assert_eq!(Quote(world.post(&revisions, &order).await.expect(200)).0, issued.0);
+    assert_eq!(Quote(world.post(submitted.revise(), &order).await.expect(200)).0, issued.0);
     assert_replays(&world, &order, first.text()).await;
     assert_eq!(world.stored().await, stored);
     world.pay(&issued).await;

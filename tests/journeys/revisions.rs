@@ -1,12 +1,7 @@
 //! A change is a new revision, and what the old one promised to its link is void (R24).
 
 use serde_json::json;
-use tests::{NOW, Quote, World, example_of, plain_vendor, stripe::Payment, with};
-
-/// The address at which the holder of a quote's link revises it.
-fn revisions(quote: &Quote) -> String {
-    quote.link().replace(quote.number(), &format!("{}/revisions", quote.number()))
-}
+use tests::{NOW, Quote, World, example, example_of, pdf, plain_vendor, stripe::Payment, with};
 
 #[tokio::test]
 async fn r24_a_revision_has_a_new_price_and_voids_the_old_link_and_the_old_payment() {
@@ -17,11 +12,11 @@ async fn r24_a_revision_has_a_new_price_and_voids_the_old_link_and_the_old_payme
 
     // What is on offer already is no revision.
     let before = world.stored().await;
-    assert_eq!(world.post(&revisions(&first), &request).await.expect(200), first.0);
+    assert_eq!(world.post(first.revise(), &request).await.expect(200), first.0);
     assert_eq!(world.stored().await, before);
 
     let larger = with(&request, [("/lines/0/users", json!(501))]);
-    let answer = world.post(&revisions(&first), &larger).await;
+    let answer = world.post(first.revise(), &larger).await;
     let second = Quote(answer.expect(201));
     assert_eq!(answer.header("location"), second.link());
     assert_eq!((second.number(), second.revision()), (first.number(), 2), "the number stays");
@@ -31,7 +26,7 @@ async fn r24_a_revision_has_a_new_price_and_voids_the_old_link_and_the_old_payme
         world.get(link).await.problem(404, "not_found");
     }
     assert_eq!(world.get(first.pay()).await.status, 404);
-    world.post(&revisions(&first), &request).await.problem(404, "not_found");
+    world.post(first.revise(), &request).await.problem(404, "not_found");
     assert_eq!(world.see(&second).await.0, second.0);
     let letter = world.letters().await.only("rita@reseller.example");
     assert!(letter.subject.contains("revision 2") && letter.text.contains(second.pay()), "{letter:#?}");
@@ -47,17 +42,17 @@ async fn r24_a_revision_has_a_new_price_and_voids_the_old_link_and_the_old_payme
     assert_eq!(world.see(&second).await.0, second.0, "the money pays nothing");
 
     // The same revision again changes nothing.
-    assert_eq!(world.post(&revisions(&second), &larger).await.expect(200), second.0);
+    assert_eq!(world.post(second.revise(), &larger).await.expect(200), second.0);
     assert_eq!(world.stored().await, stored);
     // A refused one neither.
-    world.post(&revisions(&second), &with(&larger, [("/lines/0/users", json!(0))])).await.problem(422, "quantity_invalid");
+    world.post(second.revise(), &with(&larger, [("/lines/0/users", json!(0))])).await.problem(422, "quantity_invalid");
     assert_eq!(world.stored().await, stored);
     world.letters().await.none();
 
     world.pay(&second).await;
     world.ignore_letters().await;
     let paid = world.stored().await;
-    world.post(&revisions(&second), &request).await.problem(409, "quote_paid");
+    world.post(second.revise(), &request).await.problem(409, "quote_paid");
     assert_eq!(world.stored().await, paid);
     world.close().await;
 }
@@ -69,7 +64,7 @@ async fn an_expired_quote_can_be_revised_and_is_valid_again() {
     let first = world.quote(&request).await;
     world.set_clock("2027-03-01T00:00:00Z").await;
     assert_eq!(world.see(&first).await.0["status"], "expired");
-    let second = Quote(world.post(&revisions(&first), &request).await.expect(201));
+    let second = Quote(world.post(first.revise(), &request).await.expect(201));
     assert_eq!((&second.0["status"], &second.0["valid_through"]), (&json!("issued"), &json!("2027-03-31")));
     world.ignore_letters().await;
     world.close().await;
@@ -81,12 +76,76 @@ async fn every_revision_is_kept_so_there_is_a_last_one() {
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let mut quote = world.quote(&example_of("tracker-server", 1)).await;
     for users in 2..=20 {
-        let answer = world.post(&revisions(&quote), &example_of("tracker-server", users)).await;
+        let answer = world.post(quote.revise(), &example_of("tracker-server", users)).await;
         quote = Quote(answer.expect(201));
     }
     assert_eq!(quote.revision(), 20);
-    let refused = world.post(&revisions(&quote), &example_of("tracker-server", 21)).await;
+    let refused = world.post(quote.revise(), &example_of("tracker-server", 21)).await;
     refused.problem(409, "revision_limit_reached");
     assert_eq!(world.letters().await.0.len(), 20, "one letter for each");
+    world.close().await;
+}
+
+/// C1: the document and the payment link pass through many hands. Their secret must not name another technical contact, who
+/// would receive the key.
+#[tokio::test]
+async fn c1_a_stranger_with_the_document_reads_and_pays_and_changes_nothing() {
+    let mut world = World::new().await;
+    let quote = world.quote(&example()).await;
+    let letter = world.letters().await.only("rita@reseller.example");
+    let change = quote.revise().rsplit_once("secret=").expect("a link has a secret").1;
+    let document = world.get(quote.document()).await;
+    let pages = pdf::pages(&document.body);
+    assert!(pages[0].contains(quote.secret()) && !pages.iter().any(|page| page.contains("change-")), "{pages:#?}");
+    let page = world.get(quote.pay()).await;
+    // The address of the person who receives the key is where a buyer sees it.
+    assert!(pages[0].contains("tina@customer.example") && letter.text.contains("tina@customer.example"), "{pages:#?}");
+    assert!(page.text().contains("tina@customer.example"), "{}", page.text());
+    let (read, pay) = (quote.link(), quote.pay());
+    assert!(!read.contains(change) && !pay.contains(change) && !quote.document().contains(change));
+    assert!(letter.text.contains(&quote.own_link()), "the requester gets the link that changes:\n{}", letter.text);
+
+    // The holder of the reading secret sees everything but the link that changes.
+    let seen = world.get(read).await.expect(200);
+    assert_eq!(seen["links"].get("revise"), None);
+    assert_eq!(world.see(&quote).await.0, quote.0, "the requester sees the link that changes");
+
+    let theirs = json!({"name": "Eve Stranger", "email": "eve@stranger.example"});
+    let hijacked = with(&example(), [("/customer/technical_contact", theirs.clone()), ("/reseller/contact", theirs)]);
+    let before = world.stored().await;
+    let revisions = quote.revise().replace(change, quote.secret());
+    let answer = world.post(&revisions, &hijacked).await;
+    let problem = answer.problem(403, "link_reads_only");
+    assert!(problem["detail"].as_str().is_some_and(|text| text.contains("requester's letter")), "{problem}");
+    for guess in [format!("change-{}", quote.secret()), "change-".to_owned(), change.replace("change-", "")] {
+        world.post(&quote.revise().replace(change, &guess), &hijacked).await.problem(404, "not_found");
+    }
+    let eve = world.token("eve@stranger.example", None).await;
+    world.post_as(&eve, &revisions, &hijacked).await.problem(403, "link_reads_only");
+    let bare = revisions.split('?').next().expect("a path");
+    world.post_as(&eve, bare, &hijacked).await.problem(404, "not_found");
+    assert_eq!(world.stored().await, before, "nothing is stored");
+    world.letters().await.none();
+
+    world.pay(&Quote(seen)).await;
+    let paid = world.letters().await;
+    paid.0.iter().for_each(|letter| assert!(!letter.to.contains("stranger"), "{letter:#?}"));
+    world.close().await;
+}
+
+/// C1: a requester who is signed in needs no secret.
+#[tokio::test]
+async fn c1_the_signed_in_requester_changes_the_order_without_a_link() {
+    let mut world = World::new().await;
+    let first = world.quote(&example_of("tracker-data-center", 500)).await;
+    let rita = world.token("rita@reseller.example", None).await;
+    let revisions = format!("/v1/quotes/{}/revisions", first.number());
+    let larger = example_of("tracker-data-center", 501);
+    world.post(&revisions, &larger).await.problem(404, "not_found");
+    let second = Quote(world.post_as(&rita, &revisions, &larger).await.expect(201));
+    assert_eq!(second.revision(), 2);
+    assert_eq!(world.post(second.revise(), &larger).await.expect(200), second.0);
+    world.post(first.revise(), &example_of("tracker-data-center", 500)).await.problem(404, "not_found");
+    world.ignore_letters().await;
     world.close().await;
 }

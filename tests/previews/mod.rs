@@ -8,7 +8,7 @@ use axum::{Router, body::Body, http::Request};
 use contract::{Links, QuoteView, quote::QuoteBody};
 use domain::{
     Policy, Quote, Refusal,
-    link::LinkKeys,
+    link::{LinkKeys, Purpose},
     number::Minter,
     quote::{IssueContext, Offer},
     request::{Facts, Origin},
@@ -132,7 +132,7 @@ impl Desk {
             (Ok(previewed), Ok(offer)) => {
                 let number = Minter::new(b"a key of the tests").quote_from_seed("any");
                 let quote = Quote::issue(number, offer, None);
-                let view = QuoteView::of(&quote, &self.links, quote.offer.issued_at);
+                let view = QuoteView::of(&quote, &self.links, Purpose::Change, quote.offer.issued_at);
                 same(serde_json::to_value(QuoteView::preview(&previewed)).unwrap(), serde_json::to_value(view).unwrap())
             }
             (previewed, offer) => {

@@ -129,11 +129,17 @@ impl Correspondence<'_> {
             let name = self.policy.segment(segment).map_or(segment, |segment| &segment.name);
             self.fill("letter.quote.declined", &[("segment", name)])
         });
+        let technical_contact = &self.offer.technical_contact;
+        let receiver = [("name", technical_contact.name.as_str()), ("email", technical_contact.email.as_str())];
+        let receiver = self.fill("letter.quote.technical_contact", &receiver);
+        let parties = parties.into_iter().chain([receiver]);
         let paragraphs = std::iter::once(body).chain(parties).chain(declined).chain([self.text(invitation)]).collect();
         let mut letter = self.letter(&to, subject, paragraphs);
         letter.action = Some(Action { label: self.text(label), url });
         let private = if self.offer.reseller.is_some() { "letter.quote.private_reseller" } else { "letter.quote.private" };
         letter.small = vec![self.text(private)];
+        let change = self.links.requester(&self.quote.number, self.offer);
+        letter.small.extend(change.map(|url| self.fill("letter.quote.change", &[("url", &url)])));
         let document = Some(Document::quote(self.quote, self.policy, &pay));
         Outgoing { role: "quote".to_owned(), to, letter, document }
     }

@@ -19,6 +19,7 @@ use axum::{
 use contract::{QuoteView, quote::QuoteBody};
 use domain::{
     Policy, Quote, Refusal,
+    link::Purpose,
     quote::{IssueContext, Offer},
     request::{Facts, Origin},
 };
@@ -128,7 +129,7 @@ impl Quotes {
 
     /// The response to a creation. It depends only on the quote as it was created, so that a replay has the same bytes.
     fn created(&self, quote: &Quote) -> Response {
-        created(&QuoteView::of(quote, &self.links, quote.offer.issued_at))
+        created(&QuoteView::of(quote, &self.links, Purpose::Change, quote.offer.issued_at))
     }
 }
 
@@ -199,23 +200,23 @@ async fn preview(buyer: Buyer, State(quotes): State<Arc<Quotes>>, ip: SourceIp, 
 
 /// `GET /v1/quotes/{number}`, with the secret of the link.
 async fn view(holder: LinkHolder, State(quotes): State<Arc<Quotes>>) -> Reply {
-    Ok(Json(QuoteView::of(holder.quote(), &quotes.links, quotes.clock.now())).into_response())
+    Ok(Json(QuoteView::of(holder.quote(), &quotes.links, holder.purpose(), quotes.clock.now())).into_response())
 }
 
-/// `POST /v1/quotes/{number}/revisions`, with the secret of the link — R24: the change is a new revision, and the old
-/// link becomes void. A request that is on offer already changes nothing.
+/// `POST /v1/quotes/{number}/revisions`, with the secret that changes, or signed in — R24: the change is a new revision, and the
+/// old links become void. A request that is on offer already changes nothing.
 async fn revise(requester: Requester, State(quotes): State<Arc<Quotes>>, ip: SourceIp, body: Bytes) -> Reply {
     let request = OfferRequest::parse(&body, ip, requester.caller().cloned())?;
     let quote = requester.quote(&*quotes, &request.hash).await?;
     let offer = quotes.offer(&request).await?;
     let Some(change) = quote.revise(offer)? else {
-        return Ok(Json(QuoteView::of(&quote, &quotes.links, quotes.clock.now())).into_response());
+        return Ok(Json(QuoteView::of(&quote, &quotes.links, Purpose::Change, quotes.clock.now())).into_response());
     };
     quotes.admit_letter(change.next.offer.requester(), ip, request.caller.as_ref(), None).await?;
     match quotes.store.commit(&change).await? {
         Commit::Committed => {
             let quote = change.next;
-            let view = QuoteView::of(&quote, &quotes.links, quotes.clock.now());
+            let view = QuoteView::of(&quote, &quotes.links, Purpose::Change, quotes.clock.now());
             Ok(created(&view))
         }
         // Paid or revised meanwhile: the buyer should read the quote before the next attempt.

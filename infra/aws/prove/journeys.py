@@ -291,7 +291,7 @@ def what_the_desk_does(world: World):
     renewal = world.quote(order({"kind": "renewal", "sen": held, "term_months": 12}), RESELLER)
     assert renewal["channel_status"] != quote["channel_status"], "the reseller is enrolled"
     changed = order({"kind": "renewal", "sen": held, "term_months": 24})
-    revised = world.ask("POST", renewal["links"]["self"].replace("?", "/revisions?"), changed, world.issuer.token(RITA, RESELLER))
+    revised = world.ask("POST", renewal["links"]["revise"], changed, world.issuer.token(RITA, RESELLER))
     renewal = revised.expect(201)
     world.pay(renewal).expect(200)
     assert world.delivered(renewal)["licenses"][0]["sen"] == held

@@ -102,6 +102,7 @@ fn form(quote: &Quote, now: Timestamp) -> Value {
         "total": quote.offer.due().to_string(),
         "reference": quote.number.to_string(),
         "licensee": quote.offer.customer.company,
+        "technical_contact": quote.offer.technical_contact,
         "bill_to": quote.offer.bill_to().company,
         "valid_through": quote.offer.valid_through.to_string(),
         "status": quote.status(now),

@@ -1,7 +1,11 @@
-//! The links in responses, letters and documents. The links to a quote contain its secret. They are computed from the link
-//! keys and never stored.
+//! The links in responses, letters and documents. The links to a quote contain a secret. They are computed from the link keys
+//! and never stored.
 
-use domain::{QuoteNumber, Sen, link::LinkKeys, quote::Offer};
+use domain::{
+    QuoteNumber, Sen,
+    link::{LinkKeys, Purpose},
+    quote::Offer,
+};
 
 /// Writes links.
 #[derive(Clone)]
@@ -22,9 +26,22 @@ impl Links {
         &self.keys
     }
 
-    /// The links to a quote's offer, all with its secret.
+    /// The links to a quote's offer, all with the secret that reads and pays.
     pub fn to<'l>(&'l self, number: &'l QuoteNumber, offer: &Offer) -> OfferLinks<'l> {
-        OfferLinks { links: self, number, secret: self.keys.secret(number, offer) }
+        OfferLinks { links: self, number, secret: self.keys.secret(number, offer, Purpose::Read) }
+    }
+
+    /// The quote, for its requester only: with the secret that also changes the order. `None` when the link key is no longer
+    /// configured.
+    pub fn requester(&self, number: &QuoteNumber, offer: &Offer) -> Option<String> {
+        let secret = self.keys.secret(number, offer, Purpose::Change)?;
+        Some(format!("{}/v1/quotes/{number}?secret={secret}", self.api))
+    }
+
+    /// The operation that changes the order, for its requester only. `None` when the link key is no longer configured.
+    pub fn revise(&self, number: &QuoteNumber, offer: &Offer) -> Option<String> {
+        let secret = self.keys.secret(number, offer, Purpose::Change)?;
+        Some(format!("{}/v1/quotes/{number}/revisions?secret={secret}", self.api))
     }
 
     /// The link to a licence. It has no secret: its reader signs in.

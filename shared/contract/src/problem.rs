@@ -58,7 +58,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
     match code {
         Code::MalformedJson | Code::UrlMalformed | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
         Code::SignInRequired => (401, "Sign in required"),
-        Code::StaffOnly | Code::OwnOrder => (403, "Not allowed"),
+        Code::StaffOnly | Code::OwnOrder | Code::LinkReadsOnly => (403, "Not allowed"),
         Code::NotFound => (404, "Not found"),
         Code::MethodNotAllowed => (405, "Method not allowed"),
         Code::QuotePaid

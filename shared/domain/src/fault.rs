@@ -116,6 +116,8 @@ codes! {
     StaffOnly = "staff_only",
     /// The reviewer requested this quote. A different person must approve it (R34).
     OwnOrder = "own_order",
+    /// The caller wants to change a quote, and holds the link that only reads and pays.
+    LinkReadsOnly = "link_reads_only",
     /// The caller sent too many requests and must wait.
     TooManyRequests = "too_many_requests",
     /// The record was changed since it was read.

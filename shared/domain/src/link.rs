@@ -1,5 +1,9 @@
-//! The secret in an e-mailed link: a keyed hash of a quote's number and revision. The secret is not stored: a repeated request
-//! returns the same link, and `notifications` writes the same link.
+//! The secrets in the links to a quote: keyed hashes of its number and revision. No secret is stored: a repeated request
+//! returns the same links, and `notifications` writes the same links.
+//!
+//! An offer has two secrets. Documents and payment links show the secret that reads and pays, because they pass through many
+//! hands. Only the requester gets the secret that also changes the order (R24): with it, another technical contact could be
+//! named, who would receive the key.
 
 use std::fmt;
 
@@ -15,6 +19,34 @@ use crate::{
 /// The vendor's link keys. New links use the first key; links made with any of the keys stay valid.
 #[derive(Clone)]
 pub struct LinkKeys(Vec<(String, Hmac<Sha256>)>);
+
+/// What the holder of a link may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Read the quote and its documents, and pay.
+    Read,
+    /// Also change the order.
+    Change,
+}
+
+/// The beginning of a secret that changes the order. It shows which of the two hashes to compare with, and warns the people who
+/// copy the link.
+const CHANGE: &str = "change-";
+
+impl Purpose {
+    /// What a secret claims to be for.
+    fn of(secret: &str) -> Self {
+        if secret.starts_with(CHANGE) { Self::Change } else { Self::Read }
+    }
+
+    /// What the hash is computed for. Links of the purpose `Read` that were sent before there were two keep their secret.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Read => "link",
+            Self::Change => "change",
+        }
+    }
+}
 
 /// Why the configured link keys cannot be used. The text never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,26 +88,29 @@ impl LinkKeys {
         &self.0[0].0
     }
 
-    /// The secret of an offer's link; `None` when its key is no longer configured, so that the link is invalid.
-    pub fn secret(&self, number: &QuoteNumber, offer: &Offer) -> Option<String> {
-        self.hash(number, offer).map(|hash| hex::encode(&hash[..16]))
+    /// The secret of an offer's link for a purpose; `None` when its key is no longer configured, so that the link is invalid.
+    pub fn secret(&self, number: &QuoteNumber, offer: &Offer, purpose: Purpose) -> Option<String> {
+        let (_, key) = self.0.iter().find(|(id, _)| *id == offer.link_key)?;
+        let hash = keyed_hash(key, purpose.label(), &[number.compact(), &offer.revision.to_string()]);
+        let secret = hex::encode(&hash[..16]);
+        Some(match purpose {
+            Purpose::Read => secret,
+            Purpose::Change => format!("{CHANGE}{secret}"),
+        })
     }
 
-    /// Whether `secret` is the secret of this offer's link. The comparison takes the same time wherever the texts differ.
-    pub fn opens(&self, number: &QuoteNumber, offer: &Offer, secret: &str) -> bool {
-        let Some(right) = self.secret(number, offer) else { return false };
+    /// What a holder of `secret` may do with this offer; `None` if it is not a secret of the offer. The comparison takes the
+    /// same time wherever the texts differ.
+    pub fn opens(&self, number: &QuoteNumber, offer: &Offer, secret: &str) -> Option<Purpose> {
+        let purpose = Purpose::of(secret);
+        let right = self.secret(number, offer, purpose)?;
         // Comparing keyed hashes of both texts reveals nothing by its duration.
         let seal = |text: &str| {
             let mut mac = self.0[0].1.clone();
             mac.update(text.as_bytes());
             mac
         };
-        seal(secret).verify(&seal(&right).finalize().into_bytes()).is_ok()
-    }
-
-    fn hash(&self, number: &QuoteNumber, offer: &Offer) -> Option<[u8; 32]> {
-        let (_, key) = self.0.iter().find(|(id, _)| *id == offer.link_key)?;
-        Some(keyed_hash(key, "link", &[number.compact(), &offer.revision.to_string()]))
+        seal(secret).verify(&seal(&right).finalize().into_bytes()).is_ok().then_some(purpose)
     }
 }
 

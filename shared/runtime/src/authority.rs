@@ -15,6 +15,7 @@ use contract::Links;
 use domain::{
     Code, Quote, QuoteNumber, Refusal, Sen,
     license::{Claims, Entitlement},
+    link::Purpose,
     party::Email,
     quote::{Offer, Reviewer},
 };
@@ -156,11 +157,12 @@ impl<T: WithStaff> FromRequestParts<Arc<T>> for Staff {
     }
 }
 
-/// The holder of the link to a quote's offer: the path has the quote's `{number}`, and the query the `secret`. The link of an
-/// earlier revision is void (R24). Extracting reads the quote.
+/// The holder of a link to a quote's offer: the path has the quote's `{number}`, and the query a `secret`. The links of an
+/// earlier revision are void (R24). Extracting reads the quote.
 pub struct LinkHolder {
     quote: Quote,
     secret: String,
+    purpose: Purpose,
 }
 
 impl LinkHolder {
@@ -173,6 +175,11 @@ impl LinkHolder {
     pub fn secret(&self) -> &str {
         &self.secret
     }
+
+    /// What the link allows.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
 }
 
 impl<T: WithLinks> FromRequestParts<Arc<T>> for LinkHolder {
@@ -180,17 +187,16 @@ impl<T: WithLinks> FromRequestParts<Arc<T>> for LinkHolder {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
         let link = Link::from_parts(parts).await?;
-        let quote = link.quote(state.store()).await?;
-        let opened = quote.filter(|quote| link.opens(state.links(), quote, &quote.offer));
-        let quote = opened.ok_or_else(Refusal::not_found)?;
-        Ok(Self { quote, secret: link.secret })
+        let quote = link.quote(state.store()).await?.ok_or_else(Refusal::not_found)?;
+        let purpose = link.opens(state.links(), &quote, &quote.offer).ok_or_else(Refusal::not_found)?;
+        Ok(Self { quote, secret: link.secret, purpose })
     }
 }
 
-/// The party that requested a quote and may change it. Today, this is the holder of the quote's link, as for [`LinkHolder`], who
-/// may sign in as a [`Buyer`] does.
+/// The party that requested a quote and may change it: the holder of the link that changes, or the signed-in owner of the
+/// requester's e-mail address. The holder of the other link may sign in as a [`Buyer`] does.
 ///
-/// The link is verified by [`quote`](Self::quote), which needs the body of the request; until then, nothing was read.
+/// The authority is verified by [`quote`](Self::quote), which needs the body of the request; until then, nothing was read.
 pub struct Requester {
     link: Link,
     caller: Option<Caller>,
@@ -202,20 +208,36 @@ impl Requester {
         self.caller.as_ref()
     }
 
-    /// The quote that the link opens. The link that a revision has made void still opens the quote for the request of that
-    /// revision, which `request_hash` identifies: a caller whose response was lost has no other link for the retry.
+    /// The quote that the caller may change. The link that a revision has made void still opens the quote for the request of
+    /// that revision, which `request_hash` identifies: a caller whose response was lost has no other link for the retry.
     ///
     /// # Errors
     ///
-    /// 404 for a missing quote and for a secret that does not open it; or the table does not respond.
+    /// 404 for a missing quote and for a caller that may not read it; 403 for the holder of a link that only reads and pays; or
+    /// the table does not respond.
     pub async fn quote(&self, state: &impl WithLinks, request_hash: &str) -> Reply<Quote> {
         let link = &self.link;
-        let opened = link.quote(state.store()).await?.filter(|quote| {
-            let opens = |offer: &Offer| link.opens(state.links(), quote, offer);
-            let is_retry = |before: &Offer| quote.offer.request_hash == request_hash && opens(before);
-            opens(&quote.offer) || quote.superseded.last().is_some_and(is_retry)
-        });
-        opened.ok_or_else(|| Refusal::not_found().into())
+        let quote = link.quote(state.store()).await?.ok_or_else(Refusal::not_found)?;
+        let purpose = |offer: &Offer| link.opens(state.links(), &quote, offer);
+        let retried = |before: &&Offer| quote.offer.request_hash == request_hash && purpose(before) == Some(Purpose::Change);
+        let may_change = self.requested(&quote.offer) || quote.superseded.last().as_ref().is_some_and(retried);
+        match purpose(&quote.offer) {
+            Some(Purpose::Change) => Ok(quote),
+            _ if may_change => Ok(quote),
+            Some(Purpose::Read) => Err(Refusal::new(
+                Code::LinkReadsOnly,
+                "This link reads and pays the quote. To change the order, use the link in the requester's letter, or sign in with \
+                 the requester's e-mail address.",
+            )
+            .into()),
+            None => Err(Refusal::not_found().into()),
+        }
+    }
+
+    /// Whether the caller is signed in with the verified address of the offer's requester.
+    fn requested(&self, offer: &Offer) -> bool {
+        let email = self.caller.as_ref().and_then(|caller| caller.email.as_ref());
+        email.and_then(|email| Email::parse(email.as_str())).is_some_and(|email| email == offer.requester().email)
     }
 }
 
@@ -258,7 +280,7 @@ impl Link {
         Ok(store.quote(&number).await?)
     }
 
-    fn opens(&self, links: &Links, quote: &Quote, offer: &Offer) -> bool {
+    fn opens(&self, links: &Links, quote: &Quote, offer: &Offer) -> Option<Purpose> {
         links.keys().opens(&quote.number, offer, &self.secret)
     }
 }

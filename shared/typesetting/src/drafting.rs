@@ -109,7 +109,10 @@ impl Draft<'_> {
         let offer = self.offer;
         facts.push(self.fact("fact.currency", offer.currency));
         facts.extend(offer.po_number.as_ref().map(|po_number| self.fact("fact.po_number", po_number)));
-        facts.push(self.fact("fact.technical_contact", &offer.technical_contact.name));
+        // The address is shown, because its owner receives the key (C1).
+        let technical_contact = &offer.technical_contact;
+        let named = format!("{}, {}", technical_contact.name, technical_contact.email.as_str());
+        facts.push(self.fact("fact.technical_contact", &named));
         let seller = &self.policy.seller;
         let tax_id = self.fill("document.tax_id", &[("tax_id", &seller.tax_id)]);
         Document {

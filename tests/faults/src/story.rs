@@ -137,8 +137,7 @@ async fn pay_in_every_way(scene: &Scene, key: &str, request: &Value) -> Quote {
 async fn revise_and_pay_both(scene: &Scene) -> Quote {
     let request = example_of("tracker-data-center", 500);
     let first = scene.quote("revised", &request).await;
-    let revisions = first.link().replace(first.number(), &format!("{}/revisions", first.number()));
-    let second = Quote(scene.post(&revisions, &with(&request, [("/lines/0/users", json!(501))])).await);
+    let second = Quote(scene.post(first.revise(), &with(&request, [("/lines/0/users", json!(501))])).await);
     assert_eq!((second.number(), second.revision()), (first.number(), 2));
     scene.stripe(&Payment::of(&first, NOW).checkout_completed()).await;
     scene.stripe(&Payment::of(&second, NOW).checkout_completed()).await;

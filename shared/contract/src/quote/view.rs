@@ -2,6 +2,7 @@
 
 use domain::{
     Quote, QuoteNumber, Sen,
+    link::Purpose,
     money::Percent,
     number::InvoiceNumber,
     order::{PurchasingFor, ReviewReason, Warning},
@@ -144,7 +145,7 @@ pub struct EntitlementView<'q> {
     pub line: u32,
 }
 
-/// The links of a quote. Each contains the quote's secret.
+/// The links of a quote. Each contains a secret of the quote.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct LinksView {
@@ -156,15 +157,21 @@ pub struct LinksView {
     pub pay: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
+    /// The link that changes the order, for its requester only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revise: Option<String>,
 }
 
 impl<'q> QuoteView<'q> {
-    /// The quote as it is at `now`, for a caller with its link.
-    pub fn of(quote: &'q Quote, links: &Links, now: Timestamp) -> Self {
+    /// The quote as it is at `now`, for a caller who may do with it what `purpose` says.
+    pub fn of(quote: &'q Quote, links: &Links, purpose: Purpose, now: Timestamp) -> Self {
         let status = quote.status(now);
         let issued = !matches!(status, Status::InReview | Status::Rejected);
+        let changeable = purpose == Purpose::Change && quote.is_changeable();
+        let revise = changeable.then(|| links.revise(&quote.number, &quote.offer)).flatten();
         let links = links.to(&quote.number, &quote.offer);
         let links = LinksView {
+            revise,
             itself: links.quote(),
             document: issued.then(|| links.document()),
             pay: (status == Status::Issued).then(|| links.pay()),

@@ -168,11 +168,16 @@ impl Quote {
         self.idempotency_key_hash.as_deref() == Some(idempotency_key_hash) && first.request_hash == request_hash
     }
 
+    /// Whether a revision can replace the offer (R24): the quote is not paid.
+    pub fn is_changeable(&self) -> bool {
+        matches!(self.stage, Stage::InReview | Stage::Rejected | Stage::Issued)
+    }
+
     /// Replaces the offer by a new revision, which invalidates the old link (R24). `Ok(None)` means that this offer is the
     /// current one already and is still payable. `Err` when the quote is paid or cannot store another revision.
     pub fn revise(&self, mut offer: Offer) -> Result<Option<Change>, Refusal> {
         let now = offer.issued_at;
-        if !matches!(self.stage, Stage::InReview | Stage::Rejected | Stage::Issued) {
+        if !self.is_changeable() {
             return Err(Refusal::new(Code::QuotePaid, "This quote is paid and cannot be revised. Request a new quote."));
         }
         // A repetition of the request from before the review is not a new revision.

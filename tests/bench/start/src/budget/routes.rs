@@ -72,8 +72,8 @@ pub(super) const ROUTES: [Route; 18] = [
     route("quotes", "POST /v1/quotes/{number}/revisions", WARM, |world| {
         // These are paid by nobody: a payment names its revision.
         let place = PAID + world.next("revisions");
-        let (path, query) = world.quote(place)?.link("self")?;
-        let mut revise = events::post(&format!("{path}/revisions"), &order(&format!("rita.{place}"))?);
+        let (path, query) = world.quote(place)?.link("revise")?;
+        let mut revise = events::post(&path, &order(&format!("rita.{place}"))?);
         revise["rawQueryString"] = query.into();
         Ok(Invocation::http(&revise, 201))
     }),
