@@ -126,7 +126,13 @@ impl World {
 
     /// `POST /v1/quotes` with an `Idempotency-Key`; the body goes as it is.
     pub async fn post_with_key(&self, key: &str, body: impl Into<String>) -> Answer {
-        self.send(self.request(Method::POST, "/v1/quotes").header("idempotency-key", key).body(body.into())).await
+        self.send(
+            self.request(Method::POST, "/v1/quotes")
+                .header("idempotency-key", key)
+                .header("content-type", "application/json")
+                .body(body.into()),
+        )
+        .await
     }
 
     /// Asks for a quote that must be issued.
@@ -162,7 +168,13 @@ impl World {
     pub async fn stripe(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let signature = stripe::signature(self.deployment().webhook_secret(), self.now, &body);
-        self.send(self.request(Method::POST, "/webhooks/stripe").header("stripe-signature", signature).body(body)).await
+        self.send(
+            self.request(Method::POST, "/webhooks/stripe")
+                .header("stripe-signature", signature)
+                .header("content-type", "application/json")
+                .body(body),
+        )
+        .await
     }
 
     /// An access token for a person, from the practice issuer.

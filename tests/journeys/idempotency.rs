@@ -79,7 +79,11 @@ async fn twenty_at_once_under_one_key_are_one_quote_and_one_letter() {
         // Each over a connection of its own.
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.post(format!("{}/v1/quotes", world.deployment().url())).header("idempotency-key", KEY);
-        let request = request.body(if i % 2 == 0 { example().to_string() } else { respelled(&example()) });
+        let request = request.header("content-type", "application/json").body(if i % 2 == 0 {
+            example().to_string()
+        } else {
+            respelled(&example())
+        });
         asked.spawn(async {
             let answer = request.send().await.unwrap();
             let replayed = answer.headers().contains_key("idempotency-replayed");
@@ -104,7 +108,10 @@ async fn a_malformed_key_is_refused_before_anything_is_done() {
         world.post_with_key(key, example().to_string()).await.problem(400, "idempotency_key_malformed");
     }
     let twice = world.request(reqwest::Method::POST, "/v1/quotes").header("idempotency-key", "a").header("idempotency-key", "b");
-    world.send(twice.body(example().to_string())).await.problem(400, "idempotency_key_malformed");
+    world
+        .send(twice.header("content-type", "application/json").body(example().to_string()))
+        .await
+        .problem(400, "idempotency_key_malformed");
     assert_eq!(world.stored().await, before);
     world.close().await;
 }

@@ -114,7 +114,7 @@ async fn another_process_lets_five_letters_more_pass_and_knows_of_the_others() {
         world.quote(&order_for(RITA)).await;
     }
     assert_too_many(&world.post(QUOTES, &order_for(RITA)).await, "3600");
-    assert_eq!(counters(&world).await, 2, "one of the mailbox, and one of the source address");
+    assert_eq!(counters(&world).await, 3, "one of the mailbox, one of the source address, one of the domain");
 
     world.restart().await;
     for _ in 0..5 + 5 {
@@ -163,8 +163,17 @@ impl Gateway {
 
     /// The status of a lookup from a source address.
     async fn look_up(&self, source: &str, sen: &str, email: &str) -> u16 {
-        let asked = json!({"sen": sen, "email": email, "currency": "USD"});
-        let mut request = Request::post(LOOKUP).body(Body::from(asked.to_string())).unwrap();
+        self.post(source, LOOKUP, &json!({"sen": sen, "email": email, "currency": "USD"})).await
+    }
+
+    /// The status of an order from a source address.
+    async fn order(&self, source: &str, order: &Value) -> u16 {
+        self.post(source, QUOTES, order).await
+    }
+
+    async fn post(&self, source: &str, path: &str, body: &Value) -> u16 {
+        let body = Body::from(body.to_string());
+        let mut request = Request::post(path).header("content-type", "application/json").body(body).unwrap();
         let mut context = ApiGatewayV2httpRequestContext::default();
         context.http.source_ip = Some(source.to_owned());
         request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
@@ -192,5 +201,53 @@ async fn r28_guessing_about_a_number_locks_no_other_caller_out() {
     }
     assert_eq!(answered, 200);
     assert_eq!(gateway.look_up("203.0.113.250", &sen("another"), TINA).await, 422, "about another number, they may ask");
+    assert_eq!(gateway.look_up("198.51.100.2", &held, TINA).await, 429, "an anonymous caller waits");
+
+    // C5: the technical contact who signs in does not wait, however many addresses guess.
+    let token = world.token(TINA, None).await;
+    let lookup = json!({"sen": held, "email": TINA, "currency": "USD"});
+    world.post_as(&token, LOOKUP, &lookup).await.expect(200);
+    world.close().await;
+}
+
+/// A5: a signed-in reseller looks up a hundred entitlements, previews their renewal and orders it, and a colleague behind the
+/// same address does the same.
+#[tokio::test]
+async fn a5_a_day_s_work_of_signed_in_resellers_behind_one_address_fits() {
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    for seller in ["rita@reseller.example", "rob@reseller.example"] {
+        let token = world.token(seller, None).await;
+        for n in 0..100 {
+            let lookup = json!({"sen": sen(&format!("{seller} {n}")), "email": TINA, "currency": "USD"});
+            world.post_as(&token, LOOKUP, &lookup).await.problem(422, "entitlement_not_matched");
+        }
+        let order = tests::ordering((0..100).map(|n| tests::renewal(&sen(&format!("{seller} {n}")))));
+        for path in ["/v1/quotes/preview", QUOTES] {
+            let answer = world.post_as(&token, path, &order).await;
+            assert_eq!(answer.status, 422, "no such licence exists, and no limit is reached: {}", answer.text());
+        }
+    }
+    world.close().await;
+}
+
+/// C3: fifty addresses request letters for a thousand mailboxes of one domain.
+#[tokio::test]
+async fn c3_anonymous_callers_send_at_most_120_letters_an_hour_to_one_domain() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let gateway = Gateway::before(&world, vendor.path());
+    let mut sent = 0;
+    for n in 0..1_000 {
+        let status = gateway.order(&format!("192.0.2.{}", n % 50), &order_for(&format!("user{n}@bouncing.example"))).await;
+        assert!([201, 429].contains(&status), "{status}");
+        sent += u32::from(status == 201);
+    }
+    assert_eq!(sent, 120);
+    assert_eq!(world.letters().await.0.len(), 120, "how many leave");
+    assert_eq!(gateway.order("192.0.2.1", &order_for("someone@another.example")).await, 201, "another domain does not wait");
+    let token = world.token("owner@bouncing.example", None).await;
+    world.post_as(&token, QUOTES, &order_for("owner@bouncing.example")).await.expect(201);
+    world.ignore_letters().await;
     world.close().await;
 }

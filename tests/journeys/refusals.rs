@@ -358,12 +358,15 @@ async fn orders_about_what_there_is_are_refused_likewise_and_leave_nothing_but_a
 fn every_code_is_tried() {
     use Code::{
         BodyTooLarge, DowngradePending, EvidencePending, IdempotencyKeyMalformed, IdempotencyKeyReused, LinkReadsOnly,
-        MalformedJson, MethodNotAllowed, NoLicenseKey, NotFound, NotInReview, NotYetInvoiced, NotYetIssued, OwnOrder,
-        PolicyUnsound, QuotePaid, RecordChanged, RevisionLimit, SignInRequired, SignatureInvalid, StaffOnly, TooManyRequests,
-        UrlMalformed,
+        MalformedJson, MediaTypeUnsupported, MethodNotAllowed, NoLicenseKey, NotFound, NotInReview, NotYetInvoiced, NotYetIssued,
+        OwnOrder, PolicyUnsound, QuotePaid, RecordChanged, RevisionLimit, SignInRequired, SignatureInvalid, StaffOnly,
+        TooManyRequests, UrlMalformed,
     };
     let elsewhere = [
-        (include_str!("refusals.rs"), &[MalformedJson, UrlMalformed, NotFound, BodyTooLarge, MethodNotAllowed][..]),
+        (
+            include_str!("refusals.rs"),
+            &[MalformedJson, UrlMalformed, NotFound, BodyTooLarge, MediaTypeUnsupported, MethodNotAllowed][..],
+        ),
         (include_str!("idempotency.rs"), &[IdempotencyKeyMalformed, IdempotencyKeyReused]),
         (include_str!("revisions.rs"), &[LinkReadsOnly, QuotePaid, RevisionLimit]),
         (include_str!("story.rs"), &[SignInRequired, NotYetInvoiced, NoLicenseKey]),
@@ -434,12 +437,17 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
         (&deep, "The JSON is nested too deeply: see column 128."),
     ] {
         for path in ["/v1/quotes", "/v1/quotes/preview"] {
-            let problem =
-                world.send(world.request(Method::POST, path).body(body.to_owned())).await.problem(400, "malformed_json");
+            let problem = world
+                .send(world.request(Method::POST, path).header("content-type", "application/json").body(body.to_owned()))
+                .await
+                .problem(400, "malformed_json");
             assert!(problem["detail"].as_str().unwrap().starts_with(why), "{why}: {problem:#}");
         }
     }
-    let not_utf8 = world.request(Method::POST, "/v1/quotes").body(b"{\"currency\": \"\xff\"}".to_vec());
+    let not_utf8 = world
+        .request(Method::POST, "/v1/quotes")
+        .header("content-type", "application/json")
+        .body(b"{\"currency\": \"\xff\"}".to_vec());
     world.send(not_utf8).await.problem(400, "malformed_json");
     let large = with(&example(), [("/notes", json!("x".repeat(300_000)))]);
     let large = world.post("/v1/quotes", &large).await.problem(413, "body_too_large");
@@ -543,5 +551,30 @@ async fn under_a_foreign_name_there_is_nothing_here() {
         let foreign = world.request(Method::GET, path).header("host", "inbox.evil.example");
         world.send(foreign).await.problem(421, "not_found");
     }
+    world.close().await;
+}
+
+/// C6: a foreign page can make a browser send `text/plain`, a form, or no type at all, without asking this API first.
+#[tokio::test]
+async fn c6_a_body_of_another_media_type_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let before = world.recorded().await;
+    for kind in ["text/plain", "text/plain; charset=utf-8", "application/x-www-form-urlencoded", "application/jsonl", "json", ""]
+    {
+        for path in ["/v1/quotes", "/v1/quotes/preview", "/v1/entitlements/lookup", "/webhooks/stripe"] {
+            let request = world.request(Method::POST, path).header("content-type", kind).body(example().to_string());
+            let problem = world.send(request).await.problem(415, "media_type_unsupported");
+            assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("application/json")), "{problem}");
+        }
+    }
+    let untyped = world.request(Method::POST, "/v1/quotes").body(example().to_string());
+    world.send(untyped).await.problem(415, "media_type_unsupported");
+    world.get("/v1/quotes").await.problem(405, "method_not_allowed");
+    assert_eq!(world.recorded().await, before, "nothing is stored");
+    assert_eq!(world.inbox().await, [], "nothing is sent");
+
+    let spelled = "Application/JSON ; charset=utf-8";
+    let request = world.request(Method::POST, "/v1/quotes/preview").header("content-type", spelled).body(example().to_string());
+    world.send(request).await.expect(200);
     world.close().await;
 }

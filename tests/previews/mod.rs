@@ -68,7 +68,7 @@ impl Quoting {
     }
 
     async fn post(&self, path: &str, order: &Value) -> (u16, Value) {
-        let request = Request::post(path).body(Body::from(order.to_string())).unwrap();
+        let request = Request::post(path).header("content-type", "application/json").body(Body::from(order.to_string())).unwrap();
         let answer = self.routes.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();

@@ -151,7 +151,10 @@ impl World {
             let email = format!("rita{}@reseller.example", self.asked);
             self.asked += 1;
             let order = with(&example(), [("/reseller/contact/email", email.into())]);
-            let request = Request::post("/v1/quotes").body(Body::from(order.to_string())).unwrap();
+            let request = Request::post("/v1/quotes")
+                .header("content-type", "application/json")
+                .body(Body::from(order.to_string()))
+                .unwrap();
             let answer = self.quotes.clone().oneshot(request).await.unwrap();
             assert_eq!(answer.status(), StatusCode::CREATED);
             let body = answer.into_body().collect().await.unwrap().to_bytes();

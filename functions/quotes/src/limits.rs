@@ -12,15 +12,22 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use runtime::{Failure, Reply, SourceIp, identity::Caller};
 
-use crate::{idempotency::IdempotencyKey, state::Quotes, tally::Verdict};
+use crate::{
+    idempotency::IdempotencyKey,
+    state::Quotes,
+    tally::{Allowance, Verdict},
+};
 
 /// The window in which lookups are counted together.
 const QUESTIONS: SignedDuration = SignedDuration::from_mins(1);
-/// How many things one source address and one caller may name. This allows an order of a hundred renewals twice.
+/// How many things an anonymous source address and a signed-in caller may name. This allows an order of a hundred renewals
+/// twice, and four times. An office of many people may have one source address, so the address of signed-in callers does not
+/// count (A5).
 const PER_ADDRESS: u32 = 200;
 const PER_CALLER: u32 = 400;
-/// How often one caller may name the same thing, and how often all callers together may. The second limit is much higher,
-/// because reaching it blocks all other callers as well.
+/// How often one caller may name the same thing, and how often all anonymous callers together may. The second limit is much
+/// higher, because reaching it blocks all other anonymous callers as well. It does not block callers who sign in (C5): a verified
+/// person is counted alone.
 const PER_NAME_AND_ASKER: u32 = 20;
 const PER_NAME: u32 = 200;
 
@@ -33,9 +40,16 @@ const FROM_ADDRESS: u32 = 60;
 /// these callers are identified.
 const TO_MAILBOX_SIGNED_IN: u32 = 300;
 const BY_CALLER: u32 = 600;
+/// How many quotes anonymous callers may request for all mailboxes of a domain, and in total (C3). Letters to mailboxes that do
+/// not exist come back, and SES stops to send for a vendor of whose letters too many come back.
+const TO_DOMAIN: u32 = 120;
+const OF_ANONYMOUS: u32 = 1_000;
 /// How many of each one process admits without a write, so that ordinary quotes cost no additional write. All processes
 /// together exceed a limit by at most this number, times the number of processes.
-const FEW: u32 = 5;
+const FEW: Allowance = Allowance { few: 5, step: 1 };
+/// The same for a domain, and for all anonymous callers: after the first few, one write reserves several letters.
+const FEW_OF_A_DOMAIN: Allowance = Allowance { few: 20, step: 10 };
+const FEW_OF_ALL: Allowance = Allowance { few: 50, step: 50 };
 
 /// A counter: what is counted, for whom, and the limit.
 struct Bucket {
@@ -43,11 +57,12 @@ struct Bucket {
     whom: String,
     uses: u32,
     most: u32,
+    allowance: Allowance,
 }
 
 impl Bucket {
     fn new(what: &'static str, whom: impl Into<String>, most: u32) -> Self {
-        Self { what, whom: whom.into(), uses: 1, most }
+        Self { what, whom: whom.into(), uses: 1, most, allowance: FEW }
     }
 }
 
@@ -60,15 +75,22 @@ impl Quotes {
         if all == 0 {
             return Ok(());
         }
-        let address = ip.0.map(|ip| Bucket { uses: all, ..Bucket::new("address", network(ip), PER_ADDRESS) });
-        let person = caller.map(|caller| Bucket { uses: all, ..Bucket::new("caller", &caller.subject, PER_CALLER) });
-        let asker = caller.map(|caller| format!("caller {}", caller.subject)).or_else(|| ip.0.map(network));
+        let (asker, total) = match caller {
+            Some(caller) => {
+                let total = Bucket { uses: all, ..Bucket::new("caller", &caller.subject, PER_CALLER) };
+                (Some(format!("caller {}", caller.subject)), Some(total))
+            }
+            None => {
+                let total = ip.0.map(|ip| Bucket { uses: all, ..Bucket::new("address", network(ip), PER_ADDRESS) });
+                (ip.0.map(network), total)
+            }
+        };
         let by_asker =
             |name: &String| asker.as_ref().map(|asker| Bucket::new("asker", format!("{name} {asker}"), PER_NAME_AND_ASKER));
-        let by_all = |name: &String| Bucket::new("name", name, PER_NAME);
-        let about = provable.iter().flat_map(|name| by_asker(name).into_iter().chain([by_all(name)]));
+        let by_all = |name: &String| caller.is_none().then(|| Bucket::new("name", name, PER_NAME));
+        let about = provable.iter().flat_map(|name| by_asker(name).into_iter().chain(by_all(name)));
         let window = Window::of(self.clock.now(), QUESTIONS);
-        for bucket in address.into_iter().chain(person).chain(about) {
+        for bucket in total.into_iter().chain(about) {
             if !self.store_allows(&bucket, &window).await? {
                 let detail =
                     "You have named too many entitlements, sites or references. Wait a minute, and send the request again.";
@@ -93,22 +115,23 @@ impl Quotes {
         if key.is_some_and(|key| letters().has(key, window.number)) {
             return Ok(());
         }
-        let mailbox = |what, most| Some(Bucket::new(what, mailbox(&to.email), most));
-        // The caller's own limit comes first, so that a caller who has reached it does not use up a mailbox's limit. Signed-in
-        // callers are counted separately, so that anonymous requests for their mailbox do not count against them.
-        let buckets = match caller {
-            // An office of many people may have one source address.
-            Some(caller) => [
-                Some(Bucket::new("letters_by", &caller.subject, BY_CALLER)),
-                mailbox("letters_to_signed_in", TO_MAILBOX_SIGNED_IN),
-            ],
-            None => [ip.0.map(|ip| Bucket::new("letters_from", network(ip), FROM_ADDRESS)), mailbox("letters_to", TO_MAILBOX)],
-        };
-        for bucket in buckets.into_iter().flatten() {
+        let signed_in = caller.map(|caller| {
+            let own = caller.email.as_ref().and_then(|email| Email::parse(email.as_str()));
+            (caller.subject.as_str(), own)
+        });
+        for mut bucket in letter_buckets(&to.email, ip, signed_in) {
             let here = letters().count((bucket.what, &bucket.whom), window.number);
-            let allowed = match Verdict::of(here, FEW, bucket.most) {
+            let allowed = match bucket.allowance.verdict(here, bucket.most) {
                 Verdict::Admit => true,
-                Verdict::Ask => self.store_allows(&bucket, &window).await?,
+                Verdict::Ask { uses } => {
+                    bucket.uses = uses;
+                    let allowed = self.store_allows(&bucket, &window).await?;
+                    if !allowed && uses > 1 {
+                        // The uses that this request would have reserved for later ones are not there.
+                        letters().exhaust((bucket.what, &bucket.whom), window.number);
+                    }
+                    allowed
+                }
                 Verdict::Refuse => false,
             };
             if !allowed {
@@ -129,6 +152,30 @@ impl Quotes {
     /// A bucket's name. Addresses are personal data: only a keyed hash is stored, for at most two windows.
     fn name(&self, bucket: &Bucket) -> String {
         format!("{}#{}", bucket.what, self.minter.seal(bucket.what, &bucket.whom))
+    }
+}
+
+/// What a letter to this address counts against. The caller's own limit comes first, so that a caller who has reached it does
+/// not use up the limits of others. Signed-in callers are counted separately, so that anonymous requests for their mailbox do not
+/// count against them.
+///
+/// A signed-in caller is its subject and its verified address.
+fn letter_buckets(to: &Email, ip: SourceIp, signed_in: Option<(&str, Option<Email>)>) -> Vec<Bucket> {
+    let mailbox_of = mailbox(to);
+    match signed_in {
+        Some((subject, own)) => {
+            // The owner of the mailbox is not limited by what others have requested for it (C4).
+            let others = own.is_none_or(|own| mailbox(&own) != mailbox_of);
+            let to_mailbox = others.then(|| Bucket::new("letters_to_signed_in", mailbox_of, TO_MAILBOX_SIGNED_IN));
+            [Bucket::new("letters_by", subject, BY_CALLER)].into_iter().chain(to_mailbox).collect()
+        }
+        None => {
+            let from = ip.0.map(|ip| Bucket::new("letters_from", network(ip), FROM_ADDRESS));
+            let domain = mailbox_of.rsplit_once('@').map_or_else(String::new, |(_, domain)| domain.to_owned());
+            let to_domain = Bucket { allowance: FEW_OF_A_DOMAIN, ..Bucket::new("letters_to_domain", domain, TO_DOMAIN) };
+            let of_all = Bucket { allowance: FEW_OF_ALL, ..Bucket::new("letters_of_anonymous", "all", OF_ANONYMOUS) };
+            from.into_iter().chain([Bucket::new("letters_to", mailbox_of, TO_MAILBOX), to_domain, of_all]).collect()
+        }
     }
 }
 
@@ -156,13 +203,16 @@ fn network(ip: IpAddr) -> String {
     }
 }
 
-/// The mailbox behind an address, without case and without the part after a `+` (RFC 5233): all of these
-/// addresses belong to one person.
+/// The mailbox behind an address, without case and without the part after a `+` (RFC 5233): all of these addresses belong to one
+/// person. Gmail, with both of its domains, ignores the dots as well.
 fn mailbox(email: &Email) -> String {
     let address = email.as_str().to_ascii_lowercase();
     let Some((local, domain)) = address.rsplit_once('@') else { return address };
     let owner = local.split_once('+').map_or(local, |(owner, _)| owner);
-    format!("{owner}@{domain}")
+    match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", owner.replace('.', "")),
+        _ => format!("{owner}@{domain}"),
+    }
 }
 
 /// A window of time in which uses are counted together.
@@ -228,6 +278,27 @@ mod tests {
             mailbox("ritab@reseller.example"),
             "most mail services treat dots as part of the name"
         );
+        assert_eq!(mailbox("Rita.B+quotes@googlemail.com"), mailbox("ritab@gmail.com"), "C4: Gmail does not");
+    }
+
+    /// Neither anonymous nor signed-in strangers can close a mailbox for its verified owner.
+    #[test]
+    fn c4_the_owner_of_a_mailbox_is_not_limited_by_what_others_request_for_it() {
+        let email = |text: &str| Email::parse(text).expect("an address");
+        let counted = |to: &str, signed_in| {
+            let buckets = letter_buckets(&email(to), SourceIp("192.0.2.1".parse().ok()), signed_in);
+            buckets.iter().map(|bucket| (bucket.what, bucket.whom.clone())).collect::<Vec<_>>()
+        };
+        let by = |subject: &str| ("letters_by", subject.to_owned());
+        let to = "Rita.Seller+1@gmail.com";
+        assert_eq!(counted(to, Some(("owner", Some(email("ritaseller@googlemail.com"))))), [by("owner")]);
+        let theirs = ("letters_to_signed_in", "ritaseller@gmail.com".to_owned());
+        for stranger in [None, Some(email("eve@gmail.com")), Some(email("ritaseller@reseller.example"))] {
+            assert_eq!(counted(to, Some(("stranger", stranger))), [by("stranger"), theirs.clone()]);
+        }
+        let anonymous = [("letters_from", "192.0.2.1"), ("letters_to", "ritaseller@gmail.com")];
+        let anonymous = anonymous.into_iter().chain([("letters_to_domain", "gmail.com"), ("letters_of_anonymous", "all")]);
+        assert_eq!(counted(to, None), anonymous.map(|(what, whom)| (what, whom.to_owned())).collect::<Vec<_>>());
     }
 
     #[test]

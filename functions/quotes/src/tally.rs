@@ -42,6 +42,13 @@ impl Tally {
         self.uses.insert(bucket, 1);
         Some(1)
     }
+
+    /// Refuses all further uses of a bucket in a window.
+    pub(crate) fn exhaust(&mut self, bucket: impl Hash, window: i64) {
+        if self.window == window {
+            self.uses.insert(self.key.hash_one(bucket), u32::MAX);
+        }
+    }
 }
 
 /// The decision about a use.
@@ -49,19 +56,34 @@ impl Tally {
 pub(crate) enum Verdict {
     /// It is one of the first few, which are always admitted.
     Admit,
-    /// The counter of all processes, in the table, decides.
-    Ask,
+    /// The counter of all processes, in the table, decides about this number of uses: this one and the following.
+    Ask {
+        /// How many uses to count.
+        uses: u32,
+    },
     /// The count of this process alone exceeds the limit.
     Refuse,
 }
 
-impl Verdict {
-    /// Decides about the `count`th use in this process. At most `most` are allowed in all processes; `few` are always admitted.
-    pub(crate) fn of(count: Option<u32>, few: u32, most: u32) -> Self {
+/// What one process admits without the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    /// How many uses are always admitted.
+    pub(crate) few: u32,
+    /// How many of the following uses one write to the table reserves; at least 1.
+    pub(crate) step: u32,
+}
+
+impl Allowance {
+    /// Decides about the `count`th use in this process. At most `most` are allowed in all processes.
+    pub(crate) fn verdict(self, count: Option<u32>, most: u32) -> Verdict {
+        let Self { few, step } = self;
         match count {
-            Some(count) if count > most => Self::Refuse,
-            Some(count) if count <= few => Self::Admit,
-            Some(_) | None => Self::Ask,
+            None => Verdict::Ask { uses: 1 },
+            Some(count) if count > most => Verdict::Refuse,
+            Some(count) if count <= few => Verdict::Admit,
+            Some(count) if (count - few - 1).is_multiple_of(step) => Verdict::Ask { uses: step },
+            Some(_) => Verdict::Admit,
         }
     }
 }
@@ -86,14 +108,29 @@ mod tests {
         }
         let another = tally.count("another", 1);
         assert_eq!((another, tally.uses.len()), (None, CAPACITY));
-        assert_eq!(Verdict::of(another, 5, 30), Verdict::Ask, "a caller who fills the counters does not bypass the limit");
+        let verdict = Allowance { few: 5, step: 10 }.verdict(another, 30);
+        assert_eq!(verdict, Verdict::Ask { uses: 1 }, "a caller who fills the counters does not bypass the limit");
         assert_eq!(tally.count("0", 1), Some(2), "counted buckets are still counted");
         assert_eq!(tally.count("another", 2), Some(1), "the next window has free capacity");
     }
 
     #[test]
     fn the_first_few_and_those_above_the_limit_are_decided_without_the_table() {
-        let verdicts = [1, 5, 6, 30, 31].map(|count| Verdict::of(Some(count), 5, 30));
-        assert_eq!(verdicts, [Verdict::Admit, Verdict::Admit, Verdict::Ask, Verdict::Ask, Verdict::Refuse]);
+        let verdicts = [1, 5, 6, 30, 31].map(|count| Allowance { few: 5, step: 1 }.verdict(Some(count), 30));
+        let ask = Verdict::Ask { uses: 1 };
+        assert_eq!(verdicts, [Verdict::Admit, Verdict::Admit, ask, ask, Verdict::Refuse]);
+    }
+
+    #[test]
+    fn one_write_reserves_several_uses_and_a_refused_one_ends_the_window() {
+        let allowance = Allowance { few: 5, step: 10 };
+        let verdicts = [5, 6, 7, 15, 16, 120, 121].map(|count| allowance.verdict(Some(count), 120));
+        let (admit, ask) = (Verdict::Admit, Verdict::Ask { uses: 10 });
+        assert_eq!(verdicts, [admit, ask, admit, admit, ask, admit, Verdict::Refuse]);
+        let mut tally = Tally::default();
+        tally.count("a", 1);
+        tally.exhaust("a", 1);
+        assert_eq!(allowance.verdict(tally.count("a", 1), 120), Verdict::Refuse);
+        assert_eq!(allowance.verdict(tally.count("a", 2), 120), admit, "the next window starts at zero");
     }
 }

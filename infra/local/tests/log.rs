@@ -28,9 +28,22 @@ async fn the_log_of_a_whole_story_has_no_personal_data_and_no_secrets() {
     let url = first.split_whitespace().find(|word| word.starts_with("http")).unwrap().trim_end_matches(',').to_owned();
 
     let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let quote: Value = http.post(format!("{url}/v1/quotes")).body(example).send().await.unwrap().json().await.unwrap();
-    let refused =
-        http.post(format!("{url}/v1/quotes")).body(r#"{"customer": {"contact": {"email": "eve@victim.example"}}}"#).send().await;
+    let quote: Value = http
+        .post(format!("{url}/v1/quotes"))
+        .header("content-type", "application/json")
+        .body(example)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let refused = http
+        .post(format!("{url}/v1/quotes"))
+        .header("content-type", "application/json")
+        .body(r#"{"customer": {"contact": {"email": "eve@victim.example"}}}"#)
+        .send()
+        .await;
     assert_eq!(refused.unwrap().status(), 422);
     let pay = quote["links"]["pay"].as_str().unwrap();
     assert_eq!(http.post(pay).body("outcome=paid").send().await.unwrap().status(), 303);

@@ -22,7 +22,13 @@ async fn another_engine_is_used_instead_of_the_embedded_one() {
     .unwrap();
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let created = http.post(format!("{}/v1/quotes", deployment.url())).body(example).send().await.unwrap();
+    let created = http
+        .post(format!("{}/v1/quotes", deployment.url()))
+        .header("content-type", "application/json")
+        .body(example)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(created.status(), 201);
     deployment.idle().await;
 

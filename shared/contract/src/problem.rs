@@ -69,6 +69,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         | Code::NotInReview
         | Code::RecordChanged => (409, "Not possible in this state"),
         Code::BodyTooLarge => (413, "Body too large"),
+        Code::MediaTypeUnsupported => (415, "The body is not JSON"),
         Code::TooManyRequests => (429, "Too many requests"),
         Code::Internal => (500, "Internal error"),
         Code::Unavailable => (503, "Try again later"),

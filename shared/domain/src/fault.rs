@@ -143,6 +143,8 @@ codes! {
     SignatureInvalid = "signature_invalid",
     /// The request's body is larger than the limit.
     BodyTooLarge = "body_too_large",
+    /// The body is not of the media type that the endpoint reads.
+    MediaTypeUnsupported = "media_type_unsupported",
     /// The path exists, but not with this HTTP method.
     MethodNotAllowed = "method_not_allowed",
     /// The service failed temporarily. The caller may retry later.

@@ -5,9 +5,9 @@ use std::error::Error;
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, HttpBody},
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::MethodRouter,
@@ -154,6 +154,28 @@ pub(crate) fn reads_up_to<S: Clone + Send + Sync + 'static>(bytes: usize, route:
         response
     };
     route.layer(DefaultBodyLimit::max(bytes)).layer(middleware::map_response(with_limit))
+}
+
+/// A route that refuses a body of another media type than JSON (C6). A browser sends other types from a foreign page without
+/// asking this API first; for JSON it asks, and is refused.
+pub(crate) fn reads_json<S: Clone + Send + Sync + 'static>(route: MethodRouter<S>) -> MethodRouter<S> {
+    // Only for the route's own methods: for another method, the response is 405.
+    route.route_layer(middleware::from_fn(refuse_other_media_types))
+}
+
+async fn refuse_other_media_types(request: Request, next: Next) -> Response {
+    let empty = request.body().size_hint().exact() == Some(0);
+    if empty || is_json(request.headers()) {
+        return next.run(request).await;
+    }
+    let detail = "Send the body as JSON, with the header `Content-Type: application/json`.";
+    Failure::from(Refusal::new(Code::MediaTypeUnsupported, detail)).into_response()
+}
+
+/// Whether a body is `application/json`, with or without parameters (RFC 9110, section 8.3.1).
+fn is_json(headers: &HeaderMap) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 /// The shell around all routes: body limit, request id, problems, headers. Applied once, outermost.

@@ -11,7 +11,7 @@ use axum::{
 
 use crate::{
     authority::{Authority, SignedWebhook},
-    reply::reads_up_to,
+    reply::{reads_json, reads_up_to},
 };
 
 /// The extractors of a handler that begins with an [`Authority`]. This is a rule about types: such a handler cannot run for a
@@ -118,24 +118,25 @@ impl<T: Send + Sync + 'static> Routes<T> {
         self.with::<E>("GET", path, routing::get(handler))
     }
 
-    /// Adds `POST path`.
+    /// Adds `POST path`, whose body is JSON.
     pub fn post<E: Authorized + 'static>(self, path: &str, handler: impl Handler<E, Arc<T>>) -> Self {
-        self.with::<E>("POST", path, routing::post(handler))
+        self.with::<E>("POST", path, reads_json(routing::post(handler)))
     }
 
-    /// Adds `POST path`, with another limit than [`MAX_BODY_BYTES`](crate::reply::MAX_BODY_BYTES) for its body.
+    /// Adds `POST path`, with another limit than [`MAX_BODY_BYTES`](crate::reply::MAX_BODY_BYTES) for its body. The handler
+    /// checks the media type of the body.
     pub fn post_up_to<E: Authorized + 'static>(self, bytes: usize, path: &str, handler: impl Handler<E, Arc<T>>) -> Self {
         self.with::<E>("POST", path, reads_up_to(bytes, routing::post(handler)))
     }
 
-    /// Adds `PUT path`.
+    /// Adds `PUT path`, whose body is JSON.
     pub fn put<E: Authorized + 'static>(self, path: &str, handler: impl Handler<E, Arc<T>>) -> Self {
-        self.with::<E>("PUT", path, routing::put(handler))
+        self.with::<E>("PUT", path, reads_json(routing::put(handler)))
     }
 
-    /// Adds `PUT path`, with another limit than [`MAX_BODY_BYTES`](crate::reply::MAX_BODY_BYTES) for its body.
+    /// Adds `PUT path`, whose body is JSON, with another limit than [`MAX_BODY_BYTES`](crate::reply::MAX_BODY_BYTES) for its body.
     pub fn put_up_to<E: Authorized + 'static>(self, bytes: usize, path: &str, handler: impl Handler<E, Arc<T>>) -> Self {
-        self.with::<E>("PUT", path, reads_up_to(bytes, routing::put(handler)))
+        self.with::<E>("PUT", path, reads_up_to(bytes, reads_json(routing::put(handler))))
     }
 
     fn with<E: Authorized>(mut self, method: &str, path: &str, handler: MethodRouter<Arc<T>>) -> Self {

@@ -211,7 +211,10 @@ impl Account {
         let body = event.to_string();
         let now = self.clock.clock().now().as_second();
         let signature = stripe_webhook::Webhook::generate_test_header(&body, WEBHOOK_SECRET, Some(now));
-        let request = Request::post("/webhooks/stripe").header("Stripe-Signature", signature).body(Body::from(body))?;
+        let request = Request::post("/webhooks/stripe")
+            .header("Stripe-Signature", signature)
+            .header("content-type", "application/json")
+            .body(Body::from(body))?;
         self.ask("payments", request).await?.expect(200)
     }
 

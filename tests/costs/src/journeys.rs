@@ -24,7 +24,10 @@ pub(crate) fn licenses(count: usize) -> Result<Value, Fault> {
 impl Account {
     /// `POST /v1/quotes`, with an `Idempotency-Key`.
     pub(crate) async fn order(&self, order: &Value, key: &str) -> Result<Answer, Fault> {
-        let request = Request::post("/v1/quotes").header("idempotency-key", key).body(Body::from(order.to_string()))?;
+        let request = Request::post("/v1/quotes")
+            .header("idempotency-key", key)
+            .header("content-type", "application/json")
+            .body(Body::from(order.to_string()))?;
         self.ask("quotes", request).await
     }
 

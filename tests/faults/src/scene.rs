@@ -223,7 +223,14 @@ impl Scene {
     pub(crate) async fn stripe(&self, event: &Value) -> Value {
         let body = event.to_string();
         let signature = stripe::signature(self.deployment.webhook_secret(), now(), &body);
-        self.ask(self.request(Method::POST, "/webhooks/stripe").header("stripe-signature", signature).body(body)).await.json()
+        self.ask(
+            self.request(Method::POST, "/webhooks/stripe")
+                .header("stripe-signature", signature)
+                .header("content-type", "application/json")
+                .body(body),
+        )
+        .await
+        .json()
     }
 
     /// A token of the practice issuer, which asks no table.
