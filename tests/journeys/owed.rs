@@ -4,7 +4,7 @@ use deadlines::{GRACE, Round};
 use domain::{
     QuoteNumber,
     number::Minter,
-    payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Reference},
+    payment::{NamedRevision, PaidBy, PaymentEvent, PaymentId, PaymentNotice, Reference},
     quote::Offer,
     settlement::settle,
 };
@@ -30,10 +30,11 @@ async fn what_the_stream_never_told_is_delivered_and_sent_after_a_reminder() {
             // The quote is paid, another is created, and that one is revised.
             let issued = store.quote(&number).await.unwrap().unwrap();
             let told = PaymentNotice {
+                id: "evt_unheard".to_owned(),
                 payment: PaymentId::new("stripe", "pi_unheard"),
                 at: now(),
-                reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
-                event: PaymentEvent::Succeeded { money: issued.offer.due(), methods: vec![Method::Card] },
+                reference: Some(Reference { quote: number.clone(), revision: NamedRevision::Stated(1) }),
+                event: PaymentEvent::Succeeded { money: issued.offer.due(), methods: vec![PaidBy::Card] },
             };
             let settlement = settle(&told, None, Some(&issued), now());
             assert!(settlement.quote.is_some(), "it is paid by that");

@@ -32,7 +32,7 @@ async fn assert_nothing_to_pay(world: &World, quote: &Quote, intent: &str) {
     assert!(!world.get(&pay_link(quote)).await.text().contains("<form"), "nothing can be paid");
 
     // A payment that is reported nevertheless is kept, and pays nothing.
-    let payment = Payment::of(quote, "2026-06-02T09:00:00Z").named(intent);
+    let payment = Payment::of(quote, "2026-06-01T15:31:00Z").named(intent);
     let response = world.stripe(&payment.checkout_completed()).await.expect(200);
     assert_eq!((&response["outcome"], &response["reason"]), (&json!("unapplied"), &json!("not_offered")));
     assert_eq!(world.stripe(&payment.intent_succeeded()).await.expect(200)["outcome"], "already_processed");

@@ -2,7 +2,7 @@
 //! back (R62, R78, R87, R106).
 
 use domain::{
-    payment::{Method as PaidBy, PaymentEvent, PaymentId, PaymentNotice, Reference},
+    payment::{NamedRevision, PaidBy, PaymentEvent, PaymentId, PaymentNotice, Reference},
     settlement::settle,
 };
 use reqwest::Method;
@@ -276,9 +276,10 @@ async fn r78_what_was_under_way_when_the_money_went_back_is_taken_back() {
         .unheard(async |store| {
             let issued = store.quote(&quote.number().parse().unwrap()).await.unwrap().unwrap();
             let told = PaymentNotice {
+                id: "evt_unheard".to_owned(),
                 payment: PaymentId::new("stripe", &payment(&quote).intent),
                 at: payment(&quote).at,
-                reference: Some(Reference { quote: issued.number.clone(), revision: Some(1) }),
+                reference: Some(Reference { quote: issued.number.clone(), revision: NamedRevision::Stated(1) }),
                 event: PaymentEvent::Succeeded { money: issued.offer.due(), methods: vec![PaidBy::Card] },
             };
             let settlement = settle(&told, None, Some(&issued), told.at);

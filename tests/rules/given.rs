@@ -16,7 +16,7 @@ use domain::{
     license::{self, Entitlement, Kind, LicenseKey},
     link::LinkKeys,
     number::{InvoiceNumber, Minter},
-    payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference},
+    payment::{Closed, NamedRevision, PaidBy, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference, RefundState},
     quote::{Approval, Change, Delivered, Delivery, IssueContext, Offer, Reviewer, Withheld},
     records::{Record, RecordContext},
     request::{Facts, Origin},
@@ -299,12 +299,12 @@ pub(crate) fn payment() -> PaymentId {
 }
 
 pub(crate) fn notice(minutes: i64, quote: &Quote, event: PaymentEvent) -> PaymentNotice {
-    let reference = Some(Reference { quote: quote.number.clone(), revision: Some(quote.offer.revision) });
-    PaymentNotice { payment: payment(), at: at(minutes), reference, event }
+    let reference = Some(Reference { quote: quote.number.clone(), revision: NamedRevision::Stated(quote.offer.revision) });
+    PaymentNotice { id: format!("evt_golden_{minutes}"), payment: payment(), at: at(minutes), reference, event }
 }
 
 fn money_of(quote: &Quote) -> PaymentEvent {
-    PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] }
+    PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![PaidBy::Card] }
 }
 
 /// The quote and the receipt after a notice.
@@ -422,6 +422,18 @@ pub(crate) fn awaited() -> Receipt {
     let quote = issued();
     let notice = notice(15, &quote, all_of(&quote));
     settle(&notice, None, Some(&quote), notice.at).receipt.expect("a receipt")
+}
+
+/// A refund failed after it was recorded, and staff have closed the matter.
+pub(crate) fn closed() -> Receipt {
+    let (quote, receipt) = refunded();
+    let failed =
+        PaymentEvent::RefundUpdated { refund: "re_golden".to_owned(), money: quote.offer.due(), state: RefundState::Failed };
+    let notice = notice(70, &quote, failed);
+    let reported = settle(&notice, Some(&receipt), Some(&quote), notice.at).receipt.expect("a report");
+    let reason = "Sent again by bank transfer.".to_owned();
+    let by = Closed { at: at(80), by: "staff-1".to_owned(), email: Some("dana@vendor.example".to_owned()), reason };
+    reported.close(by).expect("a person must look at it")
 }
 
 /// Money that pays nothing.

@@ -18,7 +18,7 @@ use domain::{
     government::GovernmentSubscription,
     license::{Entitlement, Kind},
     order::ReviewReason,
-    payment::{Method, PaymentEvent, PaymentNotice, Receipt, Unapplied},
+    payment::{Method, PaidBy, PaymentEvent, PaymentNotice, Receipt, RefundState, ReportReason, Unapplied},
     policy::LineKind,
 };
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ use tests::{Stored, World, golden::assert_golden};
 
 use super::given::{self, at, minter, notice, number, sen};
 
-/// Attributes that a quote's item has only while work is pending or a person reviews it.
+/// Attributes that an item has only while work is pending or a person must decide.
 const INDEXED: [&str; 4] = [item::NEXT_WORK, item::PENDING_SINCE, item::REVIEW, item::REVIEW_DUE];
 
 /// Items that hold an aggregate.
@@ -82,7 +82,7 @@ fn assert_shape<T: Item>(name: &str, aggregate: &T) {
     let attributes = item::attributes(aggregate).expect("an item");
     let mut names: Vec<_> = attributes.keys().map(String::as_str).collect();
     names.sort_unstable();
-    names.retain(|name| !(T::KIND == Quote::KIND && INDEXED.contains(name)));
+    names.retain(|name| !([Quote::KIND, Receipt::KIND].contains(&T::KIND) && INDEXED.contains(name)));
     assert_eq!(names, ["body", "kind", "pk", "sk", "version"]);
     assert_golden(&format!("{ITEMS}/{name}.json"), &shown(&attributes));
 }
@@ -127,12 +127,13 @@ fn the_quote_with_everything_has_every_rule_and_note_of_a_price() {
 #[test]
 fn receipts_are_stored_in_this_shape_wherever_the_money_is() {
     let usd: Currency = "USD".parse().expect("a currency");
-    let money = PaymentEvent::Succeeded { money: Money::new(12_345, usd), methods: vec![Method::Card] };
+    let money = PaymentEvent::Succeeded { money: Money::new(12_345, usd), methods: vec![PaidBy::Card] };
     let named = notice(20, &given::issued(), money);
     assert_shape("receipt-awaited", &given::awaited());
     assert_shape("receipt-applied", &given::paid().1);
     assert_shape("receipt-applied-and-refunded", &given::refunded().1);
     assert_shape("receipt-applied-and-withdrawn", &given::withdrawn().1);
+    assert_shape("receipt-closed", &given::closed());
     assert_shape("receipt-unapplied", &given::unapplied(&named, None));
     assert_shape("receipt-unapplied-in-review", &given::unapplied(&named, Some(&given::in_review())));
     assert_shape("receipt-unapplied-without-reference", &given::unapplied(&PaymentNotice { reference: None, ..named }, None));
@@ -168,30 +169,36 @@ fn reasons_and_methods_keep_their_names() {
     use Method::{Ach, BankTransfer, Card, Check, Net30, Paypal};
     use ReviewReason::{AmountAboveLimit, CotermRequested, GovernmentUnverified, NothingToPay, SegmentEvidencePending};
     use Unapplied::{
-        AlreadyPaid, AmountMismatch, CurrencyMismatch, MethodNotAllowed, NoReference, NotOffered, QuoteExpired, QuoteUnknown,
-        RevisionSuperseded,
+        AlreadyPaid, AmountMismatch, CurrencyMismatch, MethodNotAllowed, MethodUnstated, NoReference, NotOffered, QuoteExpired,
+        QuoteUnknown, Returned, RevisionSuperseded, RevisionUnreadable,
     };
     assert_eq!(
         json!([
+            Returned,
             NoReference,
             QuoteUnknown,
             NotOffered,
             AlreadyPaid,
             QuoteExpired,
             RevisionSuperseded,
+            RevisionUnreadable,
             CurrencyMismatch,
             AmountMismatch,
+            MethodUnstated,
             MethodNotAllowed
         ]),
         json!([
+            "returned",
             "no_reference",
             "quote_unknown",
             "not_offered",
             "already_paid",
             "quote_expired",
             "revision_superseded",
+            "revision_unreadable",
             "currency_mismatch",
             "amount_mismatch",
+            "method_unstated",
             "method_not_allowed"
         ])
     );
@@ -204,6 +211,27 @@ fn reasons_and_methods_keep_their_names() {
     let methods = [Card, Paypal, Check, BankTransfer, Ach, Net30];
     assert_eq!(json!(methods), json!(["card", "paypal", "check", "bank_transfer", "ach", "net_30"]));
     assert!(methods.iter().all(|method| json!(method) == method.as_str()));
+    let paid_by = PaidBy::ALL.map(PaidBy::as_str);
+    assert_eq!(json!(PaidBy::ALL), json!(paid_by));
+    let more = ["link", "us_bank_account", "sepa_debit", "au_becs_debit", "other"];
+    assert!(methods.iter().map(|method| method.as_str()).chain(more).all(|name| paid_by.contains(&name)), "{paid_by:?}");
+    let reports = [
+        (ReportReason::OtherAccount, "other_account"),
+        (ReportReason::BeforeQuote, "before_quote"),
+        (ReportReason::InFuture, "in_future"),
+        (ReportReason::CurrencyDiffers, "currency_differs"),
+        (ReportReason::RefundFailed, "refund_failed"),
+        (ReportReason::MoneyReinstated, "money_reinstated"),
+    ];
+    assert!(reports.iter().all(|(reason, name)| json!(reason) == *name));
+    let states = [
+        (RefundState::Pending, "pending"),
+        (RefundState::RequiresAction, "requires_action"),
+        (RefundState::Succeeded, "succeeded"),
+        (RefundState::Canceled, "canceled"),
+        (RefundState::Failed, "failed"),
+    ];
+    assert!(states.iter().all(|(state, name)| json!(state) == *name));
     let kinds = ["new", "renewal", "upgrade", "renew_and_upgrade", "coterm", "downgrade_at_renewal"];
     assert_eq!(json!(LineKind::ALL), json!(kinds));
     assert!(LineKind::ALL.iter().all(|kind| json!(kind) == kind.as_str()));

@@ -19,7 +19,7 @@ use deadlines::{Deadlines, Round};
 use domain::{
     QuoteNumber,
     license::Entitlement,
-    payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Reference},
+    payment::{NamedRevision, PaidBy, PaymentEvent, PaymentId, PaymentNotice, Reference},
     pending::Work,
     settlement::settle,
 };
@@ -167,7 +167,7 @@ impl World {
     /// A payment of all that a quote asks for arrives.
     pub(crate) async fn pay(&self, number: &QuoteNumber) {
         let due = self.store.quote(number).await.unwrap().unwrap().offer.due();
-        self.tell(number, "", PaymentEvent::Succeeded { money: due, methods: vec![Method::Card] }).await;
+        self.tell(number, "", PaymentEvent::Succeeded { money: due, methods: vec![PaidBy::Card] }).await;
     }
 
     /// An attempt to pay fails.
@@ -178,9 +178,10 @@ impl World {
     async fn tell(&self, number: &QuoteNumber, suffix: &str, event: PaymentEvent) {
         let quote = self.store.quote(number).await.unwrap().unwrap();
         let told = PaymentNotice {
+            id: format!("evt_{}{suffix}", number.compact()),
             payment: PaymentId::new("stripe", &format!("pi_{}{suffix}", number.compact())),
             at: self.now(),
-            reference: Some(Reference { quote: number.clone(), revision: Some(1) }),
+            reference: Some(Reference { quote: number.clone(), revision: NamedRevision::Stated(1) }),
             event,
         };
         let settlement = settle(&told, None, Some(&quote), self.now());
@@ -220,7 +221,7 @@ impl World {
         let payment = quote.payments[0].payment.clone();
         let (receipt, _) = self.store.receipt_and_quote(&payment, Some(number)).await.unwrap();
         let news = PaymentEvent::Refunded { total: quote.offer.due() };
-        let told = PaymentNotice { payment, at: self.now(), reference: None, event: news };
+        let told = PaymentNotice { id: "evt_refund".to_owned(), payment, at: self.now(), reference: None, event: news };
         let settlement = settle(&told, receipt.as_ref(), Some(&quote), self.now());
         assert_eq!(self.store.commit_settlement(&settlement).await.unwrap(), Commit::Committed);
     }

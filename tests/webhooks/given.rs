@@ -121,8 +121,19 @@ impl World {
         Offer::make(&body.request, body.faults, &Facts::default(), &self.policy, &issue).expect("the example is in order")
     }
 
-    /// Delivers an event to the webhook, as Stripe would now.
+    /// Delivers an event to the webhook as Stripe does: now, or when it has happened if that is later.
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
+        let created = event["created"].as_i64().and_then(|created| Timestamp::from_second(created).ok());
+        if let Some(created) =
+            created.filter(|created| *created > self.hand.clock().now() && *created < instant("2100-01-01T00:00:00Z"))
+        {
+            self.hand.set(created);
+        }
+        self.deliver_now(event).await
+    }
+
+    /// Delivers an event to the webhook now, whenever it says to have happened.
+    pub(crate) async fn deliver_now(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let signature = stripe::signature(SECRET, self.hand.clock().now(), &body);
         self.post(Some(&signature), body).await
@@ -205,12 +216,36 @@ impl Paying {
         Self { quote: None, revision: None, ..self.clone() }
     }
 
+    /// The same payment, reported without a revision.
+    pub(crate) fn unrevised(&self) -> Self {
+        Self { revision: None, ..self.clone() }
+    }
+
     pub(crate) fn id(&self) -> PaymentId {
         PaymentId::new("stripe", &self.intent)
     }
 
     pub(crate) fn succeeded(&self) -> Value {
         self.event("payment_intent.succeeded", 0, self.payment_intent(self.amount))
+    }
+
+    /// The charge, which states how the payment was made.
+    pub(crate) fn charged(&self, kind: &str) -> Value {
+        let charge = json!({
+            "id": format!("ch_{}", self.intent), "object": "charge", "payment_intent": self.intent, "amount": self.amount,
+            "amount_captured": self.amount, "amount_refunded": 0, "captured": true, "paid": true, "status": "succeeded",
+            "currency": self.currency, "metadata": self.metadata(), "payment_method_details": {"type": kind, kind: {}},
+        });
+        self.event("charge.succeeded", 0, charge)
+    }
+
+    /// The state of a refund, in an event of this type.
+    pub(crate) fn refund(&self, kind: &str, after: i64, amount: i64, status: &str) -> Value {
+        let refund = json!({
+            "id": format!("re_{}", self.intent), "object": "refund", "amount": amount, "currency": self.currency,
+            "charge": format!("ch_{}", self.intent), "payment_intent": self.intent, "status": status, "metadata": {},
+        });
+        self.event(kind, after, refund)
     }
 
     pub(crate) fn failed(&self) -> Value {

@@ -8,4 +8,5 @@ mod given;
 mod money;
 mod orders;
 mod races;
+mod reports;
 mod signatures;

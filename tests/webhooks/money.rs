@@ -2,7 +2,7 @@
 
 use domain::{
     Money, Quote,
-    payment::{Allocation, Method, Unapplied},
+    payment::{Allocation, PaidBy, ReportReason, Unapplied},
     quote::{Event, Stage, Status},
 };
 use jiff::SignedDuration;
@@ -145,12 +145,18 @@ async fn money_that_a_won_dispute_brings_back_is_left_to_a_person() {
     for event in [paying.succeeded(), paying.withdrawn("one", paying.amount)] {
         world.deliver(&event).await;
     }
-    let before = world.table().await;
+    let before = world.stored(&quote.number).await;
+    let mut tables = Vec::new();
     for _ in 0..2 {
         let answer = world.deliver(&paying.reinstated("one", paying.amount)).await;
         assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "needs_decision"));
+        assert_eq!(answer.body["reason"], "money_reinstated");
+        tables.push(world.table().await);
     }
-    assert_eq!(world.table().await, before);
+    assert_eq!(world.stored(&quote.number).await, before);
+    assert_eq!(tables[0], tables[1], "reported again, it is the same");
+    let reports = world.receipt(&paying).await.expect("a receipt").reports;
+    assert_eq!(reports.iter().map(|report| report.reason).collect::<Vec<_>>(), [ReportReason::MoneyReinstated]);
 }
 
 #[tokio::test]
@@ -266,15 +272,103 @@ async fn r69_a_card_does_not_pay_australian_dollars_and_a_transfer_does() {
     assert_eq!(world.deliver(&transfer.succeeded()).await.outcome(), "applied");
 }
 
-/// A checkout that offers several methods does not say which was used: it pays if the quote admits one of them.
+/// B19: the charge states how the payment was made, not the list of what was possible. Australian dollars are not paid by card.
 #[tokio::test]
-async fn one_method_that_the_quote_admits_is_enough() {
+async fn b19_the_method_of_the_charge_counts_and_not_those_that_were_possible() {
     let world = World::new().await;
-    let quote = world.quote("AUD").await;
-    let mut event = Paying::of(&quote).succeeded();
-    event["data"]["object"]["payment_method_types"] = json!(["card", "customer_balance"]);
-    assert_eq!(world.deliver(&event).await.outcome(), "applied");
-    assert_eq!(world.stored(&quote.number).await.payments[0].method, Method::BankTransfer);
+    let possible = json!(["card", "paypal"]);
+    for (charge, outcome) in [("card", "unapplied"), ("link", "unapplied"), ("paypal", "applied"), ("au_becs_debit", "applied")] {
+        for expanded in ["latest_charge", "charges"] {
+            let quote = world.quote("AUD").await;
+            let mut event = Paying::of(&quote).succeeded();
+            let object = &mut event["data"]["object"];
+            let charge = json!({"id": "ch_1", "object": "charge", "payment_method_details": {"type": charge}});
+            object["payment_method_types"] = possible.clone();
+            object[expanded] = if expanded == "charges" { json!({"object": "list", "data": [charge]}) } else { charge };
+            let answer = world.deliver(&event).await;
+            assert_eq!(answer.outcome(), outcome, "{event}");
+            if outcome == "unapplied" {
+                assert_eq!(answer.body["reason"], "method_not_allowed");
+                assert_eq!(world.stored(&quote.number).await, quote);
+            }
+        }
+    }
+}
+
+/// B19: Stripe's events of intents and sessions name the charge by its id. The event of the charge itself states the method.
+#[tokio::test]
+async fn b19_the_event_of_the_charge_settles_what_the_others_leave_open() {
+    let world = World::new().await;
+    for (charged, outcome, reason) in [("paypal", "applied", json!(null)), ("card", "unapplied", json!("method_not_allowed"))] {
+        let quote = world.quote("AUD").await;
+        let paying = Paying::of(&quote);
+        let mut open = paying.completed();
+        open["data"]["object"]["payment_method_types"] = json!(["card", "paypal"]);
+        let answer = world.deliver(&open).await;
+        assert_eq!((answer.outcome(), &answer.body["reason"]), ("unapplied", &json!("method_unstated")));
+        let answer = world.deliver(&paying.charged(charged)).await;
+        assert_eq!((answer.outcome(), &answer.body["reason"]), (outcome, &reason), "{charged}");
+    }
+}
+
+/// B19: what a charge states is recorded as what it is, whichever event comes first.
+#[tokio::test]
+async fn b19_each_method_is_recorded_as_what_it_is() {
+    let world = World::new().await;
+    for (currency, kind, recorded) in [
+        ("USD", "card", PaidBy::Card),
+        ("USD", "link", PaidBy::Link),
+        ("USD", "paypal", PaidBy::Paypal),
+        ("USD", "us_bank_account", PaidBy::UsBankAccount),
+        ("EUR", "sepa_debit", PaidBy::SepaDebit),
+        ("AUD", "au_becs_debit", PaidBy::AuBecsDebit),
+        ("AUD", "customer_balance", PaidBy::BankTransfer),
+    ] {
+        for charge_first in [true, false] {
+            let quote = world.quote(currency).await;
+            let paying = Paying { method: "customer_balance", ..Paying::of(&quote) };
+            let mut intent = paying.succeeded();
+            // All of these are admitted, so that the money counts at once.
+            let possible =
+                if currency == "USD" { json!(["card", "link", "paypal"]) } else { json!(["paypal", "customer_balance"]) };
+            intent["data"]["object"]["payment_method_types"] = possible;
+            let mut events = [intent, paying.charged(kind)];
+            if charge_first {
+                events.reverse();
+            }
+            for event in &events {
+                assert_eq!(world.deliver(event).await.status, 200);
+            }
+            let stored = world.stored(&quote.number).await;
+            assert_eq!(stored.payments.len(), 1);
+            assert_eq!(stored.payments[0].method, Some(recorded), "{kind}");
+            for event in &events {
+                assert_eq!(world.deliver(event).await.outcome(), "already_processed");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_no_policy_can_offer_pays_nothing() {
+    let world = World::new().await;
+    let quote = world.quote("EUR").await;
+    assert_kept(&world, &Paying { method: "klarna", ..Paying::of(&quote) }, Unapplied::MethodNotAllowed).await;
+}
+
+#[tokio::test]
+async fn an_authorised_charge_has_no_money_yet() {
+    let world = World::new().await;
+    let quote = world.quote("USD").await;
+    let paying = Paying::of(&quote);
+    let mut authorised = paying.charged("card");
+    authorised["data"]["object"]["captured"] = json!(false);
+    assert_eq!(world.deliver(&authorised).await.outcome(), "ignored");
+    let mut pending = paying.charged("us_bank_account");
+    pending["data"]["object"]["status"] = json!("pending");
+    assert_eq!(world.deliver(&pending).await.outcome(), "ignored");
+    let captured = paying.event("charge.captured", 60, paying.charged("card")["data"]["object"].clone());
+    assert_eq!(world.deliver(&captured).await.outcome(), "applied");
 }
 
 /// Two events of one payment that say different things about it: it pays by the one that fits, in either order.

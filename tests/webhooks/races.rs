@@ -3,8 +3,9 @@
 use std::{future::poll_fn, task::Poll};
 
 use domain::payment::{Allocation, Unapplied};
+use jiff::SignedDuration;
 
-use super::given::{Paying, World};
+use super::given::{Paying, World, noon};
 
 /// E28: the process dies after the commit and before the response, so Stripe repeats the event.
 #[tokio::test]
@@ -100,6 +101,7 @@ async fn of_two_payments_at_once_one_pays_and_the_other_is_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_at_the_same_time_as_its_payment_is_applied() {
     let world = World::new().await;
+    world.hand.set(noon() + SignedDuration::from_hours(2));
     for _ in 0..100 {
         let quote = world.quote("USD").await;
         let paying = Paying::of(&quote);

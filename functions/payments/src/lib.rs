@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::{Json, Router, extract::State, http::HeaderMap, response::IntoResponse};
 use domain::{
     Refusal,
-    payment::{Allocation, PaymentEvent, PaymentNotice, Receipt, Unapplied},
-    settlement::{Settlement, settle},
+    payment::{Allocation, PaymentEvent, PaymentNotice, Receipt, ReportReason, Unapplied},
+    settlement::{Settlement, report, settle},
 };
 use runtime::{
     Clock, Configuration, Failure, Reply, Routes, StartError,
@@ -66,7 +66,15 @@ struct WebhookResponse {
     received: bool,
     outcome: WebhookOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Unapplied>,
+    reason: Option<Reason>,
+}
+
+/// Why money pays nothing, or why a person must look at the event.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Reason {
+    Unapplied(Unapplied),
+    Reported(ReportReason),
 }
 
 /// What an event changed.
@@ -77,10 +85,12 @@ enum WebhookOutcome {
     Applied,
     /// The money is kept but not applied to a quote. The reason is given.
     Unapplied,
-    /// A refund, a withdrawal by a dispute or a failed attempt is recorded.
+    /// A refund, a withdrawal by a dispute, a failed attempt or a detail of a payment is recorded.
     Recorded,
-    /// A dispute was won and its money is back. A person decides what this means for the quote.
+    /// The event is recorded and has no other effect. A person decides what it means. The reason is given.
     NeedsDecision,
+    /// The event cannot be true, or is not the vendor's. It had no effect. Staff see it at the desk. The reason is given.
+    Refused,
     /// The event repeats what was processed before. Nothing changed.
     AlreadyProcessed,
     /// The event is of a type that is not used here, or of Stripe's test mode where only live money counts.
@@ -90,22 +100,17 @@ enum WebhookOutcome {
 /// `POST /webhooks/stripe` — R63, R69–R70, R78.
 async fn stripe_webhook(State(payments): State<Arc<Payments>>, webhook: SignedWebhook<Stripe>) -> Reply {
     let now = payments.clock.now();
-    let notice = match stripe::read(webhook.body(), payments.accept_test_mode)? {
-        StripeEvent::Notice(notice) => notice,
-        StripeEvent::DisputeWon(payment) => {
-            let payment = payment.as_str();
-            tracing::error!(
-                must_decide = "money_reinstated",
-                payment,
-                "money of a disputed payment is reinstated: staff must decide what happens to the quote"
-            );
-            return Ok(respond(WebhookOutcome::NeedsDecision, None));
-        }
+    let (notice, others) = match stripe::read(webhook.body(), payments.accept_test_mode)? {
+        StripeEvent::Notice(notice) => (notice, false),
+        StripeEvent::OtherAccount(notice) => (notice, true),
         StripeEvent::Ignored => return Ok(respond(WebhookOutcome::Ignored, None)),
     };
     for _ in 0..ATTEMPTS {
         let (receipt, quote) = payments.load(&notice).await?;
-        let settlement = settle(&notice, receipt.as_ref(), quote.as_ref(), now);
+        let settlement = match others {
+            true => report(&notice, ReportReason::OtherAccount, receipt.as_ref(), now),
+            false => settle(&notice, receipt.as_ref(), quote.as_ref(), now),
+        };
         if payments.store.commit_settlement(&settlement).await? == Commit::Committed {
             return Ok(reply(&notice, &settlement));
         }
@@ -127,24 +132,47 @@ impl Payments {
 }
 
 fn reply(notice: &PaymentNotice, settlement: &Settlement) -> axum::response::Response {
+    let payment = notice.payment.as_str();
     let allocation = settlement.receipt.as_ref().map(|receipt| &receipt.allocation);
-    match (&notice.event, allocation) {
-        (PaymentEvent::Succeeded { .. }, Some(Allocation::Unapplied { reason, .. })) => {
-            let payment = notice.payment.as_str();
+    if let (Some(reason), Some(_)) = (settlement.reported, &settlement.receipt) {
+        log_report(payment, reason);
+    }
+    match (&notice.event, settlement.reported, allocation) {
+        (_, Some(reason), _) if reason.refused() => respond(WebhookOutcome::Refused, Some(Reason::Reported(reason))),
+        (PaymentEvent::Succeeded { .. }, _, Some(Allocation::Unapplied { reason, .. })) => {
             tracing::warn!(
                 must_decide = "money_unapplied",
                 payment,
                 ?reason,
                 "money is kept as unapplied: staff must decide where it belongs"
             );
-            respond(WebhookOutcome::Unapplied, Some(*reason))
+            respond(WebhookOutcome::Unapplied, Some(Reason::Unapplied(*reason)))
         }
-        (PaymentEvent::Succeeded { .. }, Some(_)) => respond(WebhookOutcome::Applied, None),
+        (PaymentEvent::Succeeded { .. }, _, Some(_)) => respond(WebhookOutcome::Applied, None),
+        (_, Some(reason), _) => respond(WebhookOutcome::NeedsDecision, Some(Reason::Reported(reason))),
         _ if settlement.receipt.is_some() || settlement.quote.is_some() => respond(WebhookOutcome::Recorded, None),
         _ => respond(WebhookOutcome::AlreadyProcessed, None),
     }
 }
 
-fn respond(outcome: WebhookOutcome, reason: Option<Unapplied>) -> axum::response::Response {
+/// The log line from which an alarm is made. The desk lists the payment (`GET /v1/desk/payments`).
+fn log_report(payment: &str, reason: ReportReason) {
+    if reason == ReportReason::MoneyReinstated {
+        tracing::error!(
+            must_decide = "money_reinstated",
+            payment,
+            "money of a disputed payment is reinstated: staff must decide what happens to the quote"
+        );
+    } else {
+        tracing::warn!(
+            must_decide = "payment_reported",
+            payment,
+            ?reason,
+            "an event of a payment is refused or has no effect: staff must look at it"
+        );
+    }
+}
+
+fn respond(outcome: WebhookOutcome, reason: Option<Reason>) -> axum::response::Response {
     Json(WebhookResponse { received: true, outcome, reason }).into_response()
 }

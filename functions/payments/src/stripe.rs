@@ -1,90 +1,28 @@
-//! Stripe's webhooks: the signature scheme, and the events that are used here (Stripe documentation, "Webhooks").
+//! Stripe's webhooks: the events that are used here (Stripe documentation, "Webhooks" and "Types of events").
 
-use axum::http::HeaderValue;
+mod objects;
+mod signature;
+
 use domain::{
     Code, Currency, Money, QuoteNumber, Refusal,
-    payment::{Method, PaymentEvent, PaymentId, PaymentNotice, Reference},
+    payment::{NamedRevision, PaidBy, PaymentEvent, PaymentId, PaymentNotice, Reference, RefundState},
 };
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use runtime::secret::Secret;
 use serde::Deserialize;
-use sha2::Sha256;
+
+use self::objects::{Charge, Dispute, Intent, Metadata, Refund, Session};
+pub use self::signature::{SIGNATURE, Secrets};
 
 /// Stripe as the sender of webhooks.
 pub struct Stripe;
 
-/// The header that carries the signature.
-pub const SIGNATURE: &str = "stripe-signature";
-
-/// The largest difference between the signature's time and the present, as in Stripe's libraries. An older event may be a replay.
-const TOLERANCE_SECONDS: i64 = 300;
-
-/// The endpoint's signing secrets. During a rotation, Stripe signs with the old and the new one.
-pub struct Secrets(Vec<Secret>);
-
-impl Secrets {
-    /// Takes the current secret, and the other one of a rotation.
-    pub fn new(current: Secret, other: Option<Secret>) -> Self {
-        Self(std::iter::once(current).chain(other).collect())
-    }
-
-    /// Verifies `t=…,v1=…[,v1=…]` over the raw body: HMAC-SHA-256 of `{t}.{body}` under any of the secrets, compared
-    /// in constant time. `Err`: the body is not authentic and must not be used.
-    pub fn verify(&self, header: Option<&HeaderValue>, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
-        let refused = |why| Refusal::new(Code::SignatureInvalid, why);
-        let header =
-            header.and_then(|header| header.to_str().ok()).ok_or_else(|| refused("The `Stripe-Signature` header is missing."))?;
-        let (mut time, mut signatures) = (None, Vec::new());
-        for (name, value) in header.split(',').filter_map(|part| part.trim().split_once('=')) {
-            match name {
-                "t" => time = time.or(Some(value)),
-                // Other schemes, such as v0, are for Stripe's own tests.
-                "v1" => signatures.extend(unhex(value)),
-                _ => {}
-            }
-        }
-        let time = time.ok_or_else(|| refused("The signature has no time."))?;
-        let genuine = self.0.iter().any(|secret| {
-            let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes a key of any length");
-            mac.update(time.as_bytes());
-            mac.update(b".");
-            mac.update(body);
-            // Every signature is compared even after one matches, so that the duration reveals nothing.
-            signatures.iter().fold(false, |found, signature| found | mac.clone().verify_slice(signature).is_ok())
-        });
-        if !genuine {
-            return Err(refused("The signature does not match this body. Check the endpoint's secret."));
-        }
-        let age = time.parse::<i64>().map(|time| now.as_second().saturating_sub(time));
-        match age {
-            Ok(age) if age.abs() <= TOLERANCE_SECONDS => Ok(()),
-            _ => Err(refused(
-                "The signature's time differs from the present by more than five minutes, so this may be a replay. Check the clock.",
-            )),
-        }
-    }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let bytes = text.as_bytes();
-    let mut out = [0; 32];
-    if bytes.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(out)
-}
-
 /// The content of an authentic event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StripeEvent {
-    /// A payment succeeded, failed, was refunded or was charged back by a dispute.
+    /// What happened to a payment.
     Notice(PaymentNotice),
-    /// A dispute over this payment was won, and its money was returned to the vendor.
-    DisputeWon(PaymentId),
+    /// What happened to a payment of another account at Stripe. The vendor's own events name no account.
+    OtherAccount(PaymentNotice),
     /// An event of a type that is not used here, or of test mode where only live money counts.
     Ignored,
 }
@@ -100,7 +38,11 @@ struct Event {
 /// The other members of an event that is used.
 #[derive(Deserialize)]
 struct Details {
+    id: String,
     created: i64,
+    /// The connected account of the event. The events of the account that owns the endpoint lack it (Stripe documentation,
+    /// "Connect webhooks").
+    account: Option<String>,
     data: Data,
 }
 
@@ -109,105 +51,25 @@ struct Data {
     object: serde_json::Value,
 }
 
-/// `checkout.session`
-#[derive(Deserialize)]
-struct Session {
-    id: String,
-    payment_intent: Option<Expandable>,
-    payment_status: Option<String>,
-    amount_total: Option<i64>,
-    currency: Option<String>,
-    client_reference_id: Option<String>,
-    #[serde(default)]
-    metadata: Option<Metadata>,
-    #[serde(default)]
-    payment_method_types: Vec<String>,
-}
-
-/// `payment_intent`
-#[derive(Deserialize)]
-struct Intent {
-    id: String,
-    /// The requested amount. The received amount is lower only after a partial capture.
-    #[serde(default)]
-    amount: i64,
-    amount_received: Option<i64>,
-    currency: String,
-    #[serde(default)]
-    metadata: Option<Metadata>,
-    #[serde(default)]
-    payment_method_types: Vec<String>,
-    last_payment_error: Option<IntentError>,
-}
-
-#[derive(Deserialize)]
-struct IntentError {
-    code: Option<String>,
-}
-
-/// `charge`
-#[derive(Deserialize)]
-struct Charge {
-    id: String,
-    payment_intent: Option<Expandable>,
-    amount_refunded: i64,
-    currency: String,
-    #[serde(default)]
-    metadata: Option<Metadata>,
-}
-
-/// `dispute`: a chargeback, or a returned bank debit
-#[derive(Deserialize)]
-struct Dispute {
-    id: String,
-    charge: Option<Expandable>,
-    payment_intent: Option<Expandable>,
-    amount: i64,
-    currency: String,
-}
-
-impl Dispute {
-    /// The disputed payment, with the same id as in the events of its success.
-    fn payment(&self) -> Result<PaymentId, Refusal> {
-        let payment = self.payment_intent.as_ref().or(self.charge.as_ref());
-        payment
-            .map(|payment| PaymentId::new("stripe", payment.id()))
-            .ok_or_else(|| Refusal::new(Code::ValueInvalid, "The event's dispute names neither a payment nor a charge."))
-    }
-}
-
-#[derive(Deserialize, Default)]
-struct Metadata {
-    quote_number: Option<String>,
-    quote_revision: Option<String>,
-}
-
-/// An id, or the expanded object with this id (Stripe documentation, "Expanding responses").
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Expandable {
-    Id(String),
-    Object { id: String },
-}
-
-impl Expandable {
-    fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
-        }
-    }
-}
-
 /// The types of events that are used here.
-const USED_EVENTS: [&str; 7] = [
+const USED_EVENTS: [&str; 13] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
+    "charge.succeeded",
+    "charge.captured",
     "charge.refunded",
+    "charge.refund.updated",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
 ];
+
+/// What an event says: the payment's id at Stripe, what it is for, and what happened.
+type Said<'e> = (&'e str, Option<Reference>, PaymentEvent);
 
 /// Reads an authentic event. `Err`: the event does not have the form that Stripe documents. It is not acknowledged, so that
 /// Stripe retries it and shows the failed delivery.
@@ -216,65 +78,88 @@ pub fn read(body: &[u8], accept_test_mode: bool) -> Result<StripeEvent, Refusal>
     if !USED_EVENTS.contains(&&*event.kind) || (!event.livemode && !accept_test_mode) {
         return Ok(StripeEvent::Ignored);
     }
-    let Details { created, data: Data { object } } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let Details { id, created, account, data: Data { object } } =
+        serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     let at = Timestamp::from_second(created)
         .map_err(|_| Refusal::at(Code::ValueInvalid, "/created", "This is not a Unix time in seconds."))?;
-    let notice = |payment: &str, reference, event| {
-        Ok(StripeEvent::Notice(PaymentNotice { payment: PaymentId::new("stripe", payment), at, reference, event }))
+    let notice = |said: Option<Said<'_>>| {
+        let Some((payment, reference, event)) = said else { return StripeEvent::Ignored };
+        let notice = PaymentNotice { id, payment: PaymentId::new("stripe", payment), at, reference, event };
+        if account.is_some() { StripeEvent::OtherAccount(notice) } else { StripeEvent::Notice(notice) }
     };
-    match &*event.kind {
-        "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
-            let session = of::<Session>(object)?;
-            // A completed session may still wait for its money. `async_payment_succeeded` follows when it has arrived. A session
-            // with a total of zero needs no payment.
-            let paid =
-                session.payment_status.as_deref().unwrap_or(if event.kind.ends_with("succeeded") { "paid" } else { "unpaid" });
-            let (Some(amount), Some(currency), "paid") =
-                (session.amount_total, &session.currency, if paid == "no_payment_required" { "paid" } else { paid })
-            else {
-                return Ok(StripeEvent::Ignored);
-            };
-            let succeeded =
-                PaymentEvent::Succeeded { money: money(amount, currency)?, methods: methods(&session.payment_method_types) };
-            let reference = reference(session.metadata.as_ref(), session.client_reference_id.as_deref());
-            notice(session.payment_intent.as_ref().map_or(&session.id, Expandable::id), reference, succeeded)
+    Ok(match &*event.kind {
+        kind @ ("checkout.session.completed" | "checkout.session.async_payment_succeeded") => {
+            notice(completed(&of::<Session>(object)?, kind)?)
         }
         "payment_intent.succeeded" => {
             let intent = of::<Intent>(object)?;
             let succeeded = PaymentEvent::Succeeded {
                 money: money(intent.amount_received.unwrap_or(intent.amount), &intent.currency)?,
-                methods: methods(&intent.payment_method_types),
+                methods: paid_by(intent.method(), &intent.payment_method_types),
             };
-            notice(&intent.id, reference(intent.metadata.as_ref(), None), succeeded)
+            notice(Some((&intent.id, reference(intent.metadata.as_ref(), None), succeeded)))
         }
         "payment_intent.payment_failed" => {
             let intent = of::<Intent>(object)?;
             let reason = intent.last_payment_error.and_then(|error| error.code).unwrap_or_else(|| "unknown".to_owned());
-            notice(&intent.id, reference(intent.metadata.as_ref(), None), PaymentEvent::Failed { reason })
+            notice(Some((&intent.id, reference(intent.metadata.as_ref(), None), PaymentEvent::Failed { reason })))
         }
+        "charge.succeeded" | "charge.captured" => notice(charged(&of::<Charge>(object)?)?),
         "charge.refunded" => {
             let charge = of::<Charge>(object)?;
-            let refunded = PaymentEvent::Refunded { total: money(charge.amount_refunded, &charge.currency)? };
-            notice(
-                charge.payment_intent.as_ref().map_or(&charge.id, Expandable::id),
-                reference(charge.metadata.as_ref(), None),
-                refunded,
-            )
+            let total = charge.amount_refunded.ok_or_else(|| {
+                Refusal::at(
+                    Code::ValueInvalid,
+                    "/data/object/amount_refunded",
+                    "A refunded charge states the total of its refunds.",
+                )
+            })?;
+            let refunded = PaymentEvent::Refunded { total: money(total, &charge.currency)? };
+            notice(Some((charge.payment(), reference(charge.metadata.as_ref(), None), refunded)))
+        }
+        kind @ ("charge.refund.updated" | "refund.created" | "refund.updated" | "refund.failed") => {
+            let refund = of::<Refund>(object)?;
+            let state = refund_state(refund.status.as_deref(), kind)?;
+            let money = money(refund.amount, &refund.currency)?;
+            // A refund does not name the quote. The payment's receipt does.
+            notice(Some((refund.payment()?, None, PaymentEvent::RefundUpdated { refund: refund.id.clone(), money, state })))
         }
         "charge.dispute.funds_withdrawn" => {
             let dispute = of::<Dispute>(object)?;
-            let (payment, money) = (dispute.payment()?, money(dispute.amount, &dispute.currency)?);
-            // A dispute does not name the quote. The payment's receipt does.
-            Ok(StripeEvent::Notice(PaymentNotice {
-                payment,
-                at,
-                reference: None,
-                event: PaymentEvent::ChargedBack { dispute: dispute.id, money },
-            }))
+            let money = money(dispute.amount, &dispute.currency)?;
+            notice(Some((dispute.payment()?, None, PaymentEvent::ChargedBack { dispute: dispute.id.clone(), money })))
         }
-        "charge.dispute.funds_reinstated" => Ok(StripeEvent::DisputeWon(of::<Dispute>(object)?.payment()?)),
-        _ => Ok(StripeEvent::Ignored),
-    }
+        "charge.dispute.funds_reinstated" => notice(Some((of::<Dispute>(object)?.payment()?, None, PaymentEvent::DisputeWon))),
+        _ => StripeEvent::Ignored,
+    })
+}
+
+/// A completed session may still wait for its money; `async_payment_succeeded` follows when the money has arrived. A session with
+/// a total of zero needs no payment.
+fn completed<'s>(session: &'s Session, kind: &str) -> Result<Option<Said<'s>>, Refusal> {
+    let otherwise = if kind.ends_with("succeeded") { "paid" } else { "unpaid" };
+    let paid = matches!(session.payment_status.as_deref().unwrap_or(otherwise), "paid" | "no_payment_required");
+    // With currency conversion, the session's own amount is in the buyer's currency, and the quote's is stated apart. With
+    // `presentment_details`, which replaced it, the session's own amount is the quote's (Stripe documentation, "Adaptive
+    // Pricing").
+    let (amount, currency) = match &session.currency_conversion {
+        Some(conversion) => (Some(conversion.amount_total), Some(&conversion.source_currency)),
+        None => (session.amount_total, session.currency.as_ref()),
+    };
+    let (true, Some(amount), Some(currency)) = (paid, amount, currency) else { return Ok(None) };
+    let methods = paid_by(session.method(), &session.payment_method_types);
+    let succeeded = PaymentEvent::Succeeded { money: money(amount, currency)?, methods };
+    let reference = reference(session.metadata.as_ref(), session.client_reference_id.as_deref());
+    Ok(Some((session.payment(), reference, succeeded)))
+}
+
+/// A charge states how it was paid. An authorised charge has no money yet; `charge.captured` follows.
+fn charged(charge: &Charge) -> Result<Option<Said<'_>>, Refusal> {
+    let arrived = charge.captured != Some(false) && charge.status.as_deref().is_none_or(|status| status == "succeeded");
+    let amount = charge.amount_captured.or(charge.amount);
+    let (true, Some(amount), Some(method)) = (arrived, amount, charge.method()) else { return Ok(None) };
+    let succeeded = PaymentEvent::Succeeded { money: money(amount, &charge.currency)?, methods: vec![paid_by_type(method)] };
+    Ok(Some((charge.payment(), reference(charge.metadata.as_ref(), None), succeeded)))
 }
 
 fn of<T: serde::de::DeserializeOwned>(object: serde_json::Value) -> Result<T, Refusal> {
@@ -298,7 +183,10 @@ fn reference(metadata: Option<&Metadata>, client_reference_id: Option<&str>) -> 
     let number = |text: &str| text.parse::<QuoteNumber>().ok();
     let named = metadata.and_then(|metadata| metadata.quote_number.as_deref()).and_then(number);
     let quote = named.or_else(|| client_reference_id.and_then(number))?;
-    let revision = metadata.and_then(|metadata| metadata.quote_revision.as_deref()).and_then(|text| text.parse().ok());
+    let revision = match metadata.and_then(|metadata| metadata.quote_revision.as_deref()) {
+        None => NamedRevision::Unstated,
+        Some(text) => text.parse().map_or(NamedRevision::Unreadable, NamedRevision::Stated),
+    };
     Some(Reference { quote, revision })
 }
 
@@ -320,15 +208,49 @@ fn money(amount: i64, currency: &str) -> Result<Money, Refusal> {
     Ok(Money::new(minor, currency))
 }
 
-/// The methods that the payment allowed. The events do not state which of them was used. Wallets and Link count as cards.
-fn methods(types: &[String]) -> Vec<Method> {
-    let method = |kind: &String| match &**kind {
-        "paypal" => Method::Paypal,
-        "us_bank_account" | "ach_debit" | "ach_credit_transfer" => Method::Ach,
-        "customer_balance" => Method::BankTransfer,
-        _ => Method::Card,
-    };
-    if types.is_empty() { vec![Method::Card] } else { types.iter().map(method).collect() }
+/// The state of a refund. Stripe leaves it out of some old refunds, and then the type of the event states it.
+fn refund_state(status: Option<&str>, kind: &str) -> Result<RefundState, Refusal> {
+    match status {
+        Some("pending") => Ok(RefundState::Pending),
+        Some("requires_action") => Ok(RefundState::RequiresAction),
+        Some("succeeded") => Ok(RefundState::Succeeded),
+        Some("canceled") => Ok(RefundState::Canceled),
+        Some("failed") => Ok(RefundState::Failed),
+        None if kind == "refund.failed" => Ok(RefundState::Failed),
+        None => Ok(RefundState::Pending),
+        Some(_) => Err(Refusal::at(
+            Code::ValueInvalid,
+            "/data/object/status",
+            "This is not a state of a refund that Stripe documents. The event was not acknowledged, and nothing was stored.",
+        )),
+    }
+}
+
+/// How a payment was made: by the type that its charge states, or else by one of the types that were possible.
+fn paid_by(charged: Option<&str>, possible: &[String]) -> Vec<PaidBy> {
+    let types: Vec<&str> = charged.map_or_else(|| possible.iter().map(String::as_str).collect(), |charged| vec![charged]);
+    let mut ways = Vec::new();
+    for way in types.into_iter().map(paid_by_type) {
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways
+}
+
+/// Stripe's type of a payment method (Stripe documentation, "The Charge object", `payment_method_details.type`).
+fn paid_by_type(kind: &str) -> PaidBy {
+    match kind {
+        "card" | "card_present" | "interac_present" => PaidBy::Card,
+        "link" => PaidBy::Link,
+        "paypal" => PaidBy::Paypal,
+        "us_bank_account" | "ach_debit" => PaidBy::UsBankAccount,
+        "ach_credit_transfer" => PaidBy::Ach,
+        "sepa_debit" => PaidBy::SepaDebit,
+        "au_becs_debit" => PaidBy::AuBecsDebit,
+        "customer_balance" => PaidBy::BankTransfer,
+        _ => PaidBy::Other,
+    }
 }
 
 #[cfg(test)]
@@ -375,9 +297,12 @@ mod tests {
             event["data"]["object"].as_object_mut().unwrap().extend(dispute.as_object().unwrap().clone());
             read(event.to_string().as_bytes(), false)
         };
-        let of = |payment: &str| Ok(StripeEvent::DisputeWon(PaymentId::new("stripe", payment)));
-        assert_eq!(event(serde_json::json!({"charge": "ch_1", "payment_intent": "pi_1"})), of("pi_1"));
-        assert_eq!(event(serde_json::json!({"charge": {"id": "ch_1"}, "payment_intent": null})), of("ch_1"));
+        let won = |dispute| match event(dispute) {
+            Ok(StripeEvent::Notice(PaymentNotice { payment, event: PaymentEvent::DisputeWon, .. })) => payment,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(won(serde_json::json!({"charge": "ch_1", "payment_intent": "pi_1"})).as_str(), "stripe:pi_1");
+        assert_eq!(won(serde_json::json!({"charge": {"id": "ch_1"}, "payment_intent": null})).as_str(), "stripe:ch_1");
         assert!(event(serde_json::json!({})).is_err());
     }
 

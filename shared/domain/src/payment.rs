@@ -1,10 +1,11 @@
 //! Payments: the payment methods, the notices of payment providers, and how each payment is allocated.
 
-use std::collections::BTreeMap;
+mod receipt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::receipt::{Allocation, Closed, Receipt, Refund, Report, ReportReason, Unapplied};
 use crate::{Money, QuoteNumber};
 
 /// A payment method.
@@ -55,6 +56,84 @@ impl Method {
     }
 }
 
+/// How a payment was made, as its provider reports it. This is finer than [`Method`]: a vendor offers "ACH", and a provider
+/// reports a debit of a bank account in the United States.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaidBy {
+    /// Credit card, also from a wallet on a telephone.
+    Card,
+    /// Stripe's wallet Link.
+    Link,
+    /// PayPal.
+    Paypal,
+    /// Mailed check.
+    Check,
+    /// Bank transfer.
+    BankTransfer,
+    /// Automated Clearing House, paid in by the buyer.
+    Ach,
+    /// A debit of a bank account in the United States (ACH Direct Debit).
+    UsBankAccount,
+    /// A debit of a bank account in the euro area (SEPA Direct Debit).
+    SepaDebit,
+    /// A debit of a bank account in Australia (BECS Direct Debit).
+    AuBecsDebit,
+    /// Invoice, payable within 30 days.
+    #[serde(rename = "net_30")]
+    Net30,
+    /// Something else, which no policy can offer.
+    Other,
+}
+
+impl PaidBy {
+    /// Every way of paying.
+    pub const ALL: [Self; 11] = [
+        Self::Card,
+        Self::Link,
+        Self::Paypal,
+        Self::Check,
+        Self::BankTransfer,
+        Self::Ach,
+        Self::UsBankAccount,
+        Self::SepaDebit,
+        Self::AuBecsDebit,
+        Self::Net30,
+        Self::Other,
+    ];
+
+    /// The method whose rules decide whether a quote may be paid in this way (R69, R70, R76): Link's follow those of cards, a
+    /// debit in the United States those of ACH, and the other debits those of bank transfers.
+    pub fn offered_as(self) -> Option<Method> {
+        match self {
+            Self::Card | Self::Link => Some(Method::Card),
+            Self::Paypal => Some(Method::Paypal),
+            Self::Check => Some(Method::Check),
+            Self::BankTransfer | Self::SepaDebit | Self::AuBecsDebit => Some(Method::BankTransfer),
+            Self::Ach | Self::UsBankAccount => Some(Method::Ach),
+            Self::Net30 => Some(Method::Net30),
+            Self::Other => None,
+        }
+    }
+
+    /// The name in the API and in the keys of the vendor's texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Link => "link",
+            Self::Paypal => "paypal",
+            Self::Check => "check",
+            Self::BankTransfer => "bank_transfer",
+            Self::Ach => "ach",
+            Self::UsBankAccount => "us_bank_account",
+            Self::SepaDebit => "sepa_debit",
+            Self::AuBecsDebit => "au_becs_debit",
+            Self::Net30 => "net_30",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// The id of a payment: the provider and the provider's id, `stripe:pi_…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -70,11 +149,21 @@ impl PaymentId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Reads an id as [`as_str`](Self::as_str) writes it; `None` for a text that is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (provider, id) = text.split_once(':')?;
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        let fits = !provider.is_empty() && !id.is_empty() && text.len() <= 255;
+        (fits && plain(provider) && plain(id)).then(|| Self(text.to_owned()))
+    }
 }
 
 /// What a provider reports about a payment, independent of the provider's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentNotice {
+    /// The provider's id of the event.
+    pub id: String,
     /// The payment.
     pub payment: PaymentId,
     /// When the event happened, by the provider's clock. A payment counts from this time, however late the notice arrives.
@@ -90,8 +179,19 @@ pub struct PaymentNotice {
 pub struct Reference {
     /// The quote.
     pub quote: QuoteNumber,
-    /// The revision that was offered when the payment began, if the event states it.
-    pub revision: Option<u32>,
+    /// The revision that was offered when the payment began.
+    pub revision: NamedRevision,
+}
+
+/// The revision that an event names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedRevision {
+    /// The event names none.
+    Unstated,
+    /// The event names this one.
+    Stated(u32),
+    /// The event names one that is not a number, so it is unknown what was paid for.
+    Unreadable,
 }
 
 /// What happened to a payment.
@@ -101,8 +201,9 @@ pub enum PaymentEvent {
     Succeeded {
         /// The amount that arrived.
         money: Money,
-        /// The possible methods, of which one was used: a provider may report only these.
-        methods: Vec<Method>,
+        /// How the payment was made, if there is one entry. Several are the possible ways: an event may report only these, and
+        /// another event of the same payment reports the one that was used.
+        methods: Vec<PaidBy>,
     },
     /// An attempt failed; the buyer may try again.
     Failed {
@@ -121,85 +222,34 @@ pub enum PaymentEvent {
         /// The total that was taken back in this dispute. It is never a difference.
         money: Money,
     },
-}
-
-/// The receipt of one payment: how its money is allocated. Every payment whose money arrived or was returned has exactly one,
-/// so no money is lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The payment.
-    pub payment: PaymentId,
-    /// The version of the stored item; 1 when it is created.
-    pub version: u64,
-    /// How the money is allocated.
-    #[serde(rename = "whereabouts")]
-    pub allocation: Allocation,
-    /// The total that the vendor refunded so far, in minor units.
-    pub refunded: i64,
-    /// The total that the payer's bank took back, in minor units, by dispute.
-    #[serde(rename = "withdrawn", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub charged_back: BTreeMap<String, i64>,
-}
-
-impl Receipt {
-    /// The receipt of a payment without any notice: version 0, which is never stored.
-    pub(crate) fn unknown(payment: PaymentId) -> Self {
-        Self { payment, version: 0, allocation: Allocation::Awaited, refunded: 0, charged_back: BTreeMap::new() }
-    }
-
-    /// The total that was returned so far, refunded or charged back, in minor units.
-    pub fn returned(&self) -> i64 {
-        self.refunded + self.charged_back.values().sum::<i64>()
-    }
-}
-
-/// How the money of a payment is allocated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum Allocation {
-    /// Only a refund or a chargeback was reported so far. The receipt waits for the payment.
-    Awaited,
-    /// The money paid this quote.
-    Applied {
-        /// The quote.
-        quote: QuoteNumber,
-    },
-    /// The money is unapplied: staff refund it or allocate it by hand.
-    Unapplied {
-        /// Why the money is unapplied.
-        reason: Unapplied,
-        /// The amount that arrived.
+    /// A dispute was won, and its money is back. A person decides what follows: what it had paid for was taken back and may be
+    /// sold again.
+    DisputeWon,
+    /// The state of one refund changed. A refund may fail after it was reported, and then its money is the vendor's again.
+    RefundUpdated {
+        /// The provider's name for this refund.
+        refund: String,
+        /// Its amount.
         money: Money,
-        /// The quote that the payment named, if any.
-        quote: Option<QuoteNumber>,
-        /// When the payment was made.
-        at: Timestamp,
+        /// Its state.
+        state: RefundState,
     },
 }
 
-/// Why money could not be applied, from the least to the most specific reason.
+/// The state of a refund, from the first to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unapplied {
-    /// The payment names no quote.
-    NoReference,
-    /// The payment names a quote that does not exist.
-    QuoteUnknown,
-    /// The quote was in review or rejected (R32).
-    NotOffered,
-    /// The quote is paid already, by another payment. This reason comes before the ones below. Otherwise money that is
-    /// unapplied for one of them would change its reason when its notice is repeated after another payment.
-    AlreadyPaid,
-    /// The payment was made after the quote had expired (E26).
-    QuoteExpired,
-    /// The payment was for a revision that is no longer offered (R24).
-    RevisionSuperseded,
-    /// The quote is in another currency (E27).
-    CurrencyMismatch,
-    /// The amount is not the total of the quote.
-    AmountMismatch,
-    /// The quote does not admit this method (R69, R70).
-    MethodNotAllowed,
+pub enum RefundState {
+    /// The refund is under way.
+    Pending,
+    /// The refund waits for the buyer, who must state where to send the money.
+    RequiresAction,
+    /// The buyer has the money.
+    Succeeded,
+    /// The refund was cancelled: the money is the vendor's.
+    Canceled,
+    /// The buyer's bank did not accept the money: the money is the vendor's.
+    Failed,
 }
 
 /// An entry of a quote's ledger.
@@ -209,8 +259,9 @@ pub struct Payment {
     pub payment: PaymentId,
     /// The amount, in minor units of the quote's currency.
     pub amount: i64,
-    /// The payment method.
-    pub method: Method,
+    /// How the payment was made; absent while no event has stated it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<PaidBy>,
     /// When the payment was made, by the provider's clock.
     pub at: Timestamp,
     /// The total that was returned, refunded by the vendor or taken back by the payer's bank, in minor units.

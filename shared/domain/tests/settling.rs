@@ -7,7 +7,10 @@ use domain::{
     fault::Faults,
     link::LinkKeys,
     number::Minter,
-    payment::{Allocation, Method, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference, Unapplied},
+    payment::{
+        Allocation, Method, NamedRevision, PaidBy, PaymentEvent, PaymentId, PaymentNotice, Receipt, Reference, RefundState,
+        ReportReason, Unapplied,
+    },
     quote::{Event, IssueContext, Offer, Stage},
     request::{AcceptRequest, AddressRequest, ContactRequest, Facts, LineRequest, Origin, PartyRequest, Request, SegmentRequest},
     settlement::settle,
@@ -26,6 +29,15 @@ fn quote() -> Quote {
 }
 
 fn quote_in(currency: &str, segments: Vec<SegmentRequest>) -> Quote {
+    Quote::issue(Minter::new(b"key").quote_from_seed("settling"), offer(currency, segments, 500, noon()), None)
+}
+
+/// The quote with another offer, for more users.
+fn revised(quote: &Quote, at: Timestamp) -> Quote {
+    quote.revise(offer("USD", Vec::new(), 1_000, at)).expect("it is not paid").expect("it is another offer").next
+}
+
+fn offer(currency: &str, segments: Vec<SegmentRequest>, users: i64, at: Timestamp) -> Offer {
     let text = |text: &str| Some(text.to_owned());
     let contact = || ContactRequest { name: text("Carl Customer"), email: text("carl@customer.example") };
     let address =
@@ -35,7 +47,7 @@ fn quote_in(currency: &str, segments: Vec<SegmentRequest>) -> Quote {
     let line = LineRequest {
         kind: text("new"),
         product: text("tracker-data-center"),
-        users: Some(500),
+        users: Some(users),
         term_months: Some(12),
         ..LineRequest::default()
     };
@@ -50,12 +62,11 @@ fn quote_in(currency: &str, segments: Vec<SegmentRequest>) -> Quote {
     };
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
     let issue = IssueContext {
-        origin: Origin { at: noon(), ip: None, subject: None },
-        request_hash: "hash".to_owned(),
+        origin: Origin { at, ip: None, subject: None },
+        request_hash: format!("{currency} {users}"),
         link_key: link_keys.current(),
     };
-    let offer = Offer::make(&request, Faults::default(), &Facts::default(), &vendor::policy(), &issue).expect("it is in order");
-    Quote::issue(Minter::new(b"key").quote_from_seed("settling"), offer, None)
+    Offer::make(&request, Faults::default(), &Facts::default(), &vendor::policy(), &issue).expect("it is in order")
 }
 
 /// The stored state: one quote, and the receipts.
@@ -139,7 +150,7 @@ fn paying(n: usize, quote: &Quote) -> impl Strategy<Value = Paying> + use<> {
             ),
             reference: Reference {
                 quote: if unknown { stranger.clone() } else { number.clone() },
-                revision: Some(if revision { 2 } else { 1 }),
+                revision: NamedRevision::Stated(if revision { 2 } else { 1 }),
             },
             // Late by one second, so that some of its events are in time.
             at: if late { expires_at - SignedDuration::from_secs(1) } else { noon() },
@@ -152,7 +163,7 @@ fn events_of(paying: &Paying) -> impl Strategy<Value = PaymentEvent> + use<> {
     let part_or_all =
         move || prop::sample::select(vec![money.minor / 3, money.minor]).prop_map(move |minor| Money::new(minor, money.currency));
     prop_oneof![
-        4 => Just(PaymentEvent::Succeeded { money, methods: vec![Method::Card] }),
+        4 => Just(PaymentEvent::Succeeded { money, methods: vec![PaidBy::Card] }),
         1 => Just(PaymentEvent::Failed { reason: "card_declined".to_owned() }),
         2 => part_or_all().prop_map(|total| PaymentEvent::Refunded { total }),
         2 => (part_or_all(), prop::sample::select(vec!["dp_1", "dp_2"]))
@@ -171,8 +182,10 @@ fn notices_of(payments: usize, most: usize) -> impl Strategy<Value = (Quote, Vec
             (events_of(&paying), prop::bool::weighted(0.7), any::<bool>(), 0..3_i64).prop_map(
                 move |(event, named, exact, later)| {
                     let Reference { quote, revision } = paying.reference.clone();
-                    let reference = named.then(|| Reference { quote, revision: revision.filter(|_| exact) });
+                    let reference =
+                        named.then_some(Reference { quote, revision: if exact { revision } else { NamedRevision::Unstated } });
                     PaymentNotice {
+                        id: "evt_1".to_owned(),
                         payment: paying.id.clone(),
                         at: paying.at + SignedDuration::from_secs(later),
                         reference,
@@ -258,15 +271,18 @@ proptest! {
 /// Every reason, in the order of their precedence. A new one does not compile without a place here and a case below.
 fn reasons() -> impl Iterator<Item = Unapplied> {
     use Unapplied::*;
-    std::iter::successors(Some(NoReference), |reason| match reason {
+    std::iter::successors(Some(Returned), |reason| match reason {
+        Returned => Some(NoReference),
         NoReference => Some(QuoteUnknown),
         QuoteUnknown => Some(NotOffered),
         NotOffered => Some(AlreadyPaid),
         AlreadyPaid => Some(QuoteExpired),
         QuoteExpired => Some(RevisionSuperseded),
-        RevisionSuperseded => Some(CurrencyMismatch),
+        RevisionSuperseded => Some(RevisionUnreadable),
+        RevisionUnreadable => Some(CurrencyMismatch),
         CurrencyMismatch => Some(AmountMismatch),
-        AmountMismatch => Some(MethodNotAllowed),
+        AmountMismatch => Some(MethodUnstated),
+        MethodUnstated => Some(MethodNotAllowed),
         MethodNotAllowed => None,
     })
 }
@@ -274,10 +290,11 @@ fn reasons() -> impl Iterator<Item = Unapplied> {
 /// A payment of exactly what a quote asks for.
 fn right(quote: &Quote) -> PaymentNotice {
     PaymentNotice {
+        id: "evt_1".to_owned(),
         payment: PaymentId::new("stripe", "pi_1"),
         at: noon(),
-        reference: Some(Reference { quote: quote.number.clone(), revision: Some(1) }),
-        event: PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![Method::Card] },
+        reference: Some(Reference { quote: quote.number.clone(), revision: NamedRevision::Stated(1) }),
+        event: PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![PaidBy::Card] },
     }
 }
 
@@ -287,12 +304,20 @@ fn case(reason: Unapplied) -> (Books, PaymentNotice) {
     let (due, right) = (quote.offer.due(), right(&quote));
     let reference = |quote: &QuoteNumber, revision| Some(Reference { quote: quote.clone(), revision });
     let succeeded = |money, method| PaymentEvent::Succeeded { money, methods: vec![method] };
+    let later = noon() + SignedDuration::from_hours(1);
     let mut books = Books::new(&quote);
     let notice = match reason {
-        Unapplied::NoReference => PaymentNotice { reference: None, ..right },
-        Unapplied::QuoteUnknown => {
-            PaymentNotice { reference: reference(&Minter::new(b"key").quote_from_seed("stranger"), None), ..right }
+        Unapplied::Returned => {
+            assert!(books.settle(&PaymentNotice { event: PaymentEvent::Refunded { total: due }, ..right.clone() }));
+            books.quote = revised(&books.quote, later);
+            let event = PaymentEvent::Succeeded { money: books.quote.offer.due(), methods: vec![PaidBy::Card] };
+            PaymentNotice { reference: reference(&quote.number, NamedRevision::Stated(2)), at: later, event, ..right }
         }
+        Unapplied::NoReference => PaymentNotice { reference: None, ..right },
+        Unapplied::QuoteUnknown => PaymentNotice {
+            reference: reference(&Minter::new(b"key").quote_from_seed("stranger"), NamedRevision::Unstated),
+            ..right
+        },
         Unapplied::NotOffered => {
             let document = Some("mine.pdf".to_owned());
             let claim = SegmentRequest { segment: Some("academic".to_owned()), document, ..SegmentRequest::default() };
@@ -305,17 +330,25 @@ fn case(reason: Unapplied) -> (Books, PaymentNotice) {
             PaymentNotice { payment: PaymentId::new("stripe", "pi_2"), ..right }
         }
         Unapplied::QuoteExpired => PaymentNotice { at: quote.offer.expires_at, ..right },
-        Unapplied::RevisionSuperseded => PaymentNotice { reference: reference(&quote.number, Some(7)), ..right },
+        Unapplied::RevisionSuperseded => PaymentNotice { reference: reference(&quote.number, NamedRevision::Stated(7)), ..right },
+        Unapplied::RevisionUnreadable => {
+            PaymentNotice { reference: reference(&quote.number, NamedRevision::Unreadable), ..right }
+        }
         Unapplied::CurrencyMismatch => {
-            PaymentNotice { event: succeeded(Money::new(due.minor, "AUD".parse().unwrap()), Method::Card), ..right }
+            PaymentNotice { event: succeeded(Money::new(due.minor, "AUD".parse().unwrap()), PaidBy::Card), ..right }
         }
         Unapplied::AmountMismatch => {
-            PaymentNotice { event: succeeded(Money::new(due.minor + 1, due.currency), Method::Card), ..right }
+            PaymentNotice { event: succeeded(Money::new(due.minor + 1, due.currency), PaidBy::Card), ..right }
+        }
+        Unapplied::MethodUnstated => {
+            books = Books::new(&quote_in("EUR", Vec::new()));
+            let event = PaymentEvent::Succeeded { money: books.quote.offer.due(), methods: vec![PaidBy::Card, PaidBy::Ach] };
+            PaymentNotice { event, ..self::right(&books.quote) }
         }
         Unapplied::MethodNotAllowed => {
             books = Books::new(&quote_in("EUR", Vec::new()));
             assert!(!books.quote.offer.admits(Method::Ach), "ACH is for US dollars");
-            PaymentNotice { event: succeeded(books.quote.offer.due(), Method::Ach), ..self::right(&books.quote) }
+            PaymentNotice { event: succeeded(books.quote.offer.due(), PaidBy::Ach), ..self::right(&books.quote) }
         }
     };
     (books, notice)
@@ -323,7 +356,7 @@ fn case(reason: Unapplied) -> (Books, PaymentNotice) {
 
 #[test]
 fn every_reason_is_given_for_its_payment() {
-    assert_eq!(reasons().count(), 9);
+    assert_eq!(reasons().count(), 12);
     for reason in reasons() {
         let (mut books, notice) = case(reason);
         let before = books.quote.clone();
@@ -340,4 +373,129 @@ fn a_payment_of_the_last_instant_is_applied() {
     let mut books = Books::new(&quote);
     assert!(books.settle(&PaymentNotice { at: quote.offer.expires_at - SignedDuration::from_nanos(1), ..right(&quote) }));
     assert!(matches!(books.quote.stage, Stage::Paid { .. }), "the last instant counts");
+}
+
+/// B22: paid after the expiry, refunded, and the quote revised. Whatever is reported of the payment afterwards, it pays nothing.
+#[test]
+fn b22_money_that_was_returned_pays_no_later_revision() {
+    for revision in [NamedRevision::Unstated, NamedRevision::Stated(2), NamedRevision::Unreadable] {
+        let quote = quote();
+        let late = PaymentNotice { at: quote.offer.expires_at, ..right(&quote) };
+        let mut books = Books::new(&quote);
+        books.settle(&late);
+        books.settle(&PaymentNotice { event: PaymentEvent::Refunded { total: quote.offer.due() }, ..late.clone() });
+        let at = quote.offer.expires_at + SignedDuration::from_hours(24);
+        books.quote = revised(&quote, at);
+        let money = books.quote.offer.due();
+        let before = books.quote.clone();
+        let event = PaymentEvent::Succeeded { money, methods: vec![PaidBy::Card] };
+        let reference = Some(Reference { quote: quote.number.clone(), revision });
+        books.settle(&PaymentNotice { at: at + SignedDuration::from_hours(1), reference, event, ..late });
+        assert_eq!(books.quote, before, "{revision:?}");
+    }
+}
+
+/// B23: an event dated before its quote, or in the future, changes nothing but the list of what staff must look at.
+#[test]
+fn b23_an_event_of_an_impossible_time_is_refused_and_reported() {
+    let quote = quote();
+    let five = SignedDuration::from_mins(5);
+    let second = SignedDuration::from_secs(1);
+    let settled = |at: Timestamp, now: Timestamp| settle(&PaymentNotice { at, ..right(&quote) }, None, Some(&quote), now);
+    for (at, now, expected) in [
+        (noon() - five, noon(), None),
+        (noon() - five - second, noon(), Some(ReportReason::BeforeQuote)),
+        (noon() + five, noon(), None),
+        (noon() + five + second, noon(), Some(ReportReason::InFuture)),
+        (Timestamp::UNIX_EPOCH, noon(), Some(ReportReason::BeforeQuote)),
+        (Timestamp::MAX, noon(), Some(ReportReason::InFuture)),
+    ] {
+        let settlement = settled(at, now);
+        assert_eq!((settlement.reported, settlement.quote.is_some()), (expected, expected.is_none()), "{at} at {now}");
+        let receipt = settlement.receipt.expect("a receipt");
+        assert_eq!(receipt.undecided_since(), expected.map(|_| now));
+        assert_eq!(receipt.allocation == Allocation::Awaited, expected.is_some());
+    }
+    // A revision cannot have been paid before it was offered, although the quote is older.
+    let revision = revised(&quote, noon() + five + second);
+    let reference = Some(Reference { quote: quote.number.clone(), revision: NamedRevision::Stated(2) });
+    let early = PaymentNotice { reference, ..right(&quote) };
+    assert_eq!(settle(&early, None, Some(&revision), noon() + five).reported, Some(ReportReason::BeforeQuote));
+}
+
+/// B19: an event that states only the possible methods leaves the method open, and a later event of the payment states it.
+#[test]
+fn b19_the_method_is_recorded_when_an_event_states_it() {
+    let quote = quote();
+    let paid = |methods: &[PaidBy]| PaymentNotice {
+        event: PaymentEvent::Succeeded { money: quote.offer.due(), methods: methods.to_vec() },
+        ..right(&quote)
+    };
+    let ambiguous = paid(&[PaidBy::Card, PaidBy::Paypal]);
+    let mut books = Books::new(&quote);
+    assert!(books.settle(&ambiguous));
+    assert_eq!(books.quote.payments[0].method, None);
+    assert!(books.settle(&paid(&[PaidBy::Paypal])));
+    assert_eq!(books.quote.payments[0].method, Some(PaidBy::Paypal));
+    assert!(!books.settle(&ambiguous) && !books.settle(&paid(&[PaidBy::Card])), "the first statement stays");
+}
+
+/// B19: each way of paying follows the rules of a method that the vendor offers, and an unknown one follows none.
+#[test]
+fn b19_each_way_of_paying_is_admitted_as_a_method_of_the_policy() {
+    for way in PaidBy::ALL {
+        let quote = quote();
+        let mut books = Books::new(&quote);
+        let event = PaymentEvent::Succeeded { money: quote.offer.due(), methods: vec![way] };
+        books.settle(&PaymentNotice { event, ..right(&quote) });
+        let admitted = way.offered_as().is_some_and(|method| quote.offer.admits(method));
+        let recorded: Vec<_> = books.quote.payments.iter().map(|payment| payment.method).collect();
+        assert_eq!(recorded, if admitted { vec![Some(way)] } else { vec![] });
+        assert_eq!(way == PaidBy::Other, way.offered_as().is_none());
+    }
+    assert_eq!(PaidBy::Link.offered_as(), Some(Method::Card), "what a vendor rules for cards holds for Link");
+}
+
+/// The state of a refund is the latest by the provider's clock, in whatever order the events arrive, and counts nothing yet.
+#[test]
+fn a_refund_has_its_latest_state_in_every_order() {
+    let quote = quote();
+    let updated = |seconds, state| PaymentNotice {
+        id: format!("evt_{seconds}"),
+        at: noon() + SignedDuration::from_secs(seconds),
+        reference: None,
+        event: PaymentEvent::RefundUpdated { refund: "re_1".to_owned(), money: quote.offer.due(), state },
+        ..right(&quote)
+    };
+    let pending = updated(1, RefundState::Pending);
+    let failed = updated(2, RefundState::Failed);
+    for order in [[&pending, &failed], [&failed, &pending]] {
+        let mut books = Books::new(&quote);
+        assert!(books.settle(&right(&quote)));
+        order.into_iter().for_each(|notice| {
+            books.settle(notice);
+        });
+        let receipt = &books.receipts[&pending.payment];
+        assert_eq!((receipt.refunds["re_1"].state, receipt.returned()), (RefundState::Failed, 0));
+        let reasons: Vec<_> = receipt.reports.iter().map(|report| report.reason).collect();
+        assert_eq!(reasons, [ReportReason::RefundFailed]);
+        assert!(!books.settle(&pending) && !books.settle(&failed), "a repeated notice writes nothing");
+    }
+}
+
+/// What was returned in another currency is not counted, and staff see it, in both orders.
+#[test]
+fn a_return_in_another_currency_is_reported_in_every_order() {
+    let quote = quote();
+    let other = Money::new(100, "CAD".parse().expect("a currency"));
+    let refunded = PaymentNotice { id: "evt_2".to_owned(), event: PaymentEvent::Refunded { total: other }, ..right(&quote) };
+    for order in [[right(&quote), refunded.clone()], [refunded.clone(), right(&quote)]] {
+        let mut books = Books::settle_all(&order, &quote);
+        let receipt = books.receipts[&refunded.payment].clone();
+        assert_eq!((receipt.returned(), books.quote.payments[0].refunded), (0, 0));
+        let reasons: Vec<_> = receipt.reports.iter().map(|report| report.reason).collect();
+        assert_eq!(reasons, [ReportReason::CurrencyDiffers]);
+        assert!(matches!(books.quote.stage, Stage::Paid { .. }));
+        assert!(!books.settle(&right(&quote)));
+    }
 }

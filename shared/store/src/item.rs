@@ -33,11 +33,14 @@ pub const BODY: &str = "body";
 pub const NEXT_WORK: &str = "owed";
 /// The attribute with the instant since which work is pending.
 pub const PENDING_SINCE: &str = "owed_since";
-/// The attribute of a quote that waits for a review: [`WAITS`]. It is absent from every other quote.
+/// The attribute of a quote that waits for a review ([`WAITS`]) or of a payment about which a person must decide
+/// ([`UNDECIDED`]). It is absent from all others.
 pub const REVIEW: &str = "review";
 /// The value of [`REVIEW`]. One partition holds all quotes in review, because they are few.
 pub const WAITS: &str = "waits";
-/// The attribute with the day by which the review is due.
+/// The value of [`REVIEW`] for a payment about which a person must decide.
+pub const UNDECIDED: &str = "payments";
+/// The attribute with the day by which the review is due, or with the instant since which a payment is undecided.
 pub const REVIEW_DUE: &str = "review_due";
 
 /// An aggregate that is stored as one item.
@@ -88,6 +91,11 @@ impl Item for Receipt {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn found_by(&self) -> Vec<(&'static str, String)> {
+        let undecided = self.undecided_since();
+        undecided.map_or_else(Vec::new, |since| vec![(REVIEW, UNDECIDED.to_owned()), (REVIEW_DUE, since.to_string())])
     }
 }
 

@@ -70,7 +70,7 @@ impl Store {
     /// DynamoDB failed. It is unknown whether the settlement was written. Retry by loading and deciding again.
     pub async fn commit_settlement(&self, settlement: &Settlement) -> Result<Commit, Error> {
         const OPERATION: &str = "TransactWriteItems of a receipt and a quote";
-        let Settlement { receipt, quote } = settlement;
+        let Settlement { receipt, quote, .. } = settlement;
         let writes = [receipt.as_ref().map(|receipt| self.put(receipt)), quote.as_ref().map(|change| self.put(&change.next))];
         let writes = writes.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
         if writes.is_empty() {

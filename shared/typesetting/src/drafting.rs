@@ -3,6 +3,7 @@
 
 use domain::{
     Money, Policy, Quote, calendar, party,
+    payment::PaidBy,
     policy::{Deployment, LineKind},
     price::{self, LineNote, Rule},
     quote::{Delivery, Offer},
@@ -47,7 +48,7 @@ impl Document {
         // A quote that a credit covers completely is delivered without a payment.
         if let Some(payment) = quote.payments.first() {
             facts.push(draft.fact("fact.paid", calendar::day_of(payment.at, &quote.offer.zone())));
-            let label = draft.text(&format!("paid.{}", payment.method.as_str()));
+            let label = draft.text(&format!("paid.{}", payment.method.map_or("unstated", PaidBy::as_str)));
             totals.push(Total { label, amount: draft.money(-payment.amount), strong: false });
             due -= payment.amount;
         }

@@ -7,7 +7,7 @@ use domain::{
     number::InvoiceNumber,
     order::{PurchasingFor, ReviewReason, Warning},
     party::{Address, Contact, Party},
-    payment::Method,
+    payment::PaidBy,
     policy::Situs,
     price::SegmentClaim,
     quote::{Entry, Offer, Status},
@@ -131,7 +131,9 @@ pub struct AcceptedView<'q> {
 #[allow(missing_docs)]
 pub struct PaymentView<'q> {
     pub payment: &'q str,
-    pub method: Method,
+    /// How the payment was made, once the provider has stated it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<PaidBy>,
     pub amount: i64,
     pub refunded: i64,
     pub paid_at: Timestamp,

@@ -18,7 +18,7 @@ use crate::{
     calendar::day_of,
     fault::{Code, Refusal},
     number::InvoiceNumber,
-    payment::{Payment, PaymentId},
+    payment::{PaidBy, Payment, PaymentId},
     pending::{Pending, Work},
 };
 
@@ -216,6 +216,17 @@ impl Quote {
                 next.stage = Stage::Refunded { delivery: None };
             }
         })
+    }
+
+    /// Records how a payment was made. `None` when the ledger lacks the payment, or states it already. This is no event: the
+    /// quote was paid before, and the provider adds a detail.
+    pub(crate) fn paid_by(&self, id: &PaymentId, method: PaidBy) -> Option<Change> {
+        let open = |payment: &Payment| payment.payment == *id && payment.method.is_none();
+        let index = self.payments.iter().position(open)?;
+        let mut next = self.clone();
+        next.version += 1;
+        next.payments[index].method = Some(method);
+        Some(Change { next })
     }
 
     /// Records the total that was returned of a payment, in minor units. `None` when this total or a higher one is recorded
