@@ -98,3 +98,47 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
     assert_eq!(world.post("/v1/quotes/preview", &order).await.expect(200)["net"], 4_300_000);
     world.close().await;
 }
+
+/// C10: one person alone changes no bank account, where the policy in force says so.
+#[tokio::test]
+async fn c10_a_changed_bank_account_waits_for_a_second_person() {
+    const PAYMENT: &str = "/files/payment.toml";
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    let (policy, _) = in_force(&world).await;
+    let payment = policy.pointer(PAYMENT).and_then(Value::as_str).unwrap();
+    let sent = |payment: String| with(&json!({"files": policy["files"]}), [(PAYMENT, json!(payment))]);
+    let by = async |email: &str, body: &Value| {
+        let token = world.token_in(email, None, &["vendor-staff"]).await;
+        world.send(world.request(Method::PUT, "/v1/desk/policy").bearer_auth(token).json(body)).await
+    };
+    let guarded = format!("{payment}\n[changes]\nsecond_person = true\n");
+    // Without the rule, one person may change an account; the rule itself is no change of an account.
+    by("dana@vendor.example", &sent(payment.replace("GB00 EXMP 0000 0000 0000 00", "GB00 EXMP 0000 0000 0000 01")))
+        .await
+        .expect(200);
+    by("dana@vendor.example", &sent(payment.to_owned())).await.expect(200);
+    let first = by("dana@vendor.example", &sent(guarded.clone())).await.expect(200)["version"].clone();
+
+    let other_account = sent(guarded.replace("GB00 EXMP 0000 0000 0000 00", "GB00 EXMP 0000 0000 0000 66"));
+    for changed in [&other_account, &sent(payment.to_owned())] {
+        for email in ["dana@vendor.example", "dana@vendor.example", "DANA@vendor.example"] {
+            let proposed = by(email, changed).await;
+            assert_eq!(proposed.status, 202, "{}", proposed.text());
+            assert_eq!(proposed.expect(202)["waits_for"], "second_person");
+            assert_eq!(world.desk_shows("policy").await["version"], first, "nothing is in force yet");
+        }
+    }
+    // A second person confirms what was proposed last, and nothing else.
+    let proposed = by("erin@vendor.example", &other_account).await;
+    assert_eq!(proposed.status, 202, "another policy was proposed in the meantime: {}", proposed.text());
+    let published = by("dana@vendor.example", &other_account).await.expect(200);
+    assert_eq!(world.desk_shows("policy").await["version"], published["version"]);
+    let audit = world.desk_shows("audit/policy/current").await.to_string();
+    assert!(audit.contains("dana@vendor.example") && audit.contains("erin@vendor.example"), "both are on record: {audit}");
+    // Prices are no instructions.
+    let prices = policy.pointer(PRICES).and_then(Value::as_str).unwrap().replacen(OLD, "users = 500, price = 4300000", 1);
+    let cheaper = with(&other_account, [(PRICES, json!(prices))]);
+    by("erin@vendor.example", &cheaper).await.expect(200);
+    world.close().await;
+}

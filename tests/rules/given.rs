@@ -25,7 +25,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp, civil::date};
 use runtime::Vendor;
 use serde_json::{Value, json};
-use store::{AuditEntry, Item, PolicyInForce};
+use store::{AuditEntry, Item, PolicyInForce, PolicyProposal};
 use tests::{imported, with};
 
 /// Who sits at the desk: the subject of their token.
@@ -163,6 +163,11 @@ pub(crate) fn policy_in_force() -> PolicyInForce {
         folder: Some("fedcba9876543210".to_owned()),
         sequence: 2,
     }
+}
+
+pub(crate) fn policy_proposal() -> PolicyProposal {
+    let email = Some("dana@vendor.example".to_owned());
+    PolicyProposal { version: POLICY_VERSION.to_owned(), proposed_at: at(0), by: STAFF.to_owned(), email, sequence: 2 }
 }
 
 /// The offer for a request, when this is known. Members of a programme are signed in.

@@ -23,7 +23,7 @@ use domain::{
 };
 use serde_json::{Value, json};
 use store::{
-    AuditEntry, Item, LetterNote, PolicyInForce, Store,
+    AuditEntry, Item, LetterNote, PolicyInForce, PolicyProposal, Store,
     item::{self, Attributes},
     keys::Key,
 };
@@ -160,6 +160,7 @@ fn what_the_desk_records_is_stored_in_this_shape() {
     assert_shape("site", &given::site());
     assert_shape("holding", &given::holding());
     assert_shape("policy-in-force", &given::policy_in_force());
+    assert_shape("policy-proposal", &given::policy_proposal());
     assert_shape("audit", &given::audit_entry());
 }
 
@@ -261,6 +262,7 @@ fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
             Site::KIND => rewritten::<Site>(&attributes),
             GovernmentSubscription::KIND => rewritten::<GovernmentSubscription>(&attributes),
             PolicyInForce::KIND => rewritten::<PolicyInForce>(&attributes),
+            PolicyProposal::KIND => rewritten::<PolicyProposal>(&attributes),
             AuditEntry::KIND => rewritten::<AuditEntry>(&attributes),
             other => panic!("{}: nothing is stored as {other}", file.display()),
         };
@@ -281,6 +283,7 @@ fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
         (Site::KIND, 1),
         (GovernmentSubscription::KIND, 1),
         (PolicyInForce::KIND, 1),
+        (PolicyProposal::KIND, 1),
         (AuditEntry::KIND, 1),
     ];
     assert!(least.iter().all(|(kind, least)| seen.get(*kind) >= Some(least)), "{seen:?}");
@@ -395,6 +398,7 @@ fn keys_are_built_as_the_table_says() {
         ),
         (Key::limit("lookup#192.0.2.1", at(15)), "LIMIT#lookup#192.0.2.1", "UNTIL#2026-11-22T10:15:00Z"),
         (Key::policy_in_force(), "POLICY", "CURRENT"),
+        (Key::policy_proposal(), "POLICY", "PROPOSED"),
         (Key::policy_part("0123456789abcdef", 1), "POLICY#0123456789abcdef", "PART#0001"),
         (Key::public_key("k1"), "KEYS", "KEY#k1"),
         (Key::series("IN"), "SERIES#IN", "SERIES"),

@@ -2,6 +2,7 @@
 //! before and after (R118).
 
 mod entitlements;
+mod instructions;
 mod policy;
 mod records;
 mod reviews;

@@ -6,9 +6,10 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use contract::desk::{PolicyBody, PolicyFilesView, PolicyView, file_pointer};
+use contract::desk::{PolicyBody, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
 use domain::{
     Code, Fault, Policy, Refusal,
     fault::Faults,
@@ -16,9 +17,9 @@ use domain::{
     records::is_reference,
 };
 use runtime::{NotPublished, Proposal, Reply, authority::Staff, random};
-use store::PolicyInForce;
+use store::{PolicyInForce, PolicyProposal};
 
-use crate::{records::changed, state::Desk};
+use crate::{instructions::InstructionsChange, records::changed, state::Desk};
 
 /// The most mistakes that are reported at once.
 const MAX_MISTAKES: usize = 200;
@@ -39,12 +40,18 @@ pub(crate) async fn files(_: Staff, State(desk): State<Arc<Desk>>, Path(version)
 }
 
 /// `PUT /v1/desk/policy`: publishes a whole policy. It is in force at once in this process, and within a minute in all others. If
-/// it has mistakes, the refusal lists them, and nothing is stored.
+/// it has mistakes, the refusal lists them, and nothing is stored. A change of the payment instructions may need a second person.
 pub(crate) async fn publish(staff: Staff, State(desk): State<Arc<Desk>>, body: Bytes) -> Reply {
     let PolicyBody { files, version, reason, mut faults } = PolicyBody::read(&body)?;
     if !faults.is_empty() {
         faults.absorb(Policy::read(&files).err().map(mistakes_of).unwrap_or_default());
         faults.into_result::<()>(None)?;
+    }
+    // A policy with mistakes is refused below, with all of them.
+    if let Ok(next) = Policy::read(&files)
+        && let InstructionsChange::Proposed(proposal) = desk.change_of_instructions(&staff, &next, reason.as_deref()).await?
+    {
+        return Ok((StatusCode::ACCEPTED, Json(proposed(&proposal))).into_response());
     }
     let proposal = Proposal {
         files: &files,
@@ -60,6 +67,10 @@ pub(crate) async fn publish(staff: Staff, State(desk): State<Arc<Desk>>, body: B
         Err(NotPublished::Unsound(mistakes)) => Err(unsound(mistakes).into()),
         Err(NotPublished::Conflict) => Err(changed().into()),
     }
+}
+
+fn proposed(PolicyProposal { version, proposed_at, by, .. }: &PolicyProposal) -> PolicyProposalView<'_> {
+    PolicyProposalView { version, proposed_at: *proposed_at, by, waits_for: "second_person" }
 }
 
 fn view(in_force: &PolicyInForce) -> Response {

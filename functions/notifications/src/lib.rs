@@ -117,6 +117,12 @@ impl Notifications {
         })
     }
 
+    /// Publishes the policy of the package, if none is in force yet: the first quote is about to be announced, and later letters and
+    /// documents need the policy that priced it. A failure is logged, and the next start retries.
+    pub async fn prepare(&self) {
+        runtime::aws::ahead(self.policies.current()).await;
+    }
+
     /// Handles a batch of the table's stream.
     pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
         // Boxed: the futures of the SDK are nested deeper than the compiler's limit for one type.

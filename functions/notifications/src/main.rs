@@ -13,6 +13,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (opened, ()) = tokio::join!(aws::open(&config, Store::policy_in_force), aws::ahead(notifications::reach(&mail)));
     let (store, configuration) = opened?;
     let notifications = &notifications::Notifications::start(&configuration, store, mail, Clock::system())?;
+    notifications.prepare().await;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
         Ok::<_, lambda_runtime::Error>(notifications.handle(event.payload).await)
     }))

@@ -32,7 +32,7 @@ impl Quotes {
         let (vendor, links) = Vendor::with_links(configuration)?;
         let (number_key, verifier) = configuration.read(|c| (c.secret("NUMBER_KEY"), Verifier::read(c, clock.clone())))?;
         let minter = Minter::new(number_key.expose().as_bytes());
-        let policies = Policies::new(&vendor, store.clone(), clock.clone())?;
+        let policies = Policies::reading(&vendor, store.clone(), clock.clone())?;
         Ok(Arc::new(Self { store, policies, links, minter, verifier, clock, letters: Mutex::default() }))
     }
 

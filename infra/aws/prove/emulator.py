@@ -1,6 +1,7 @@
 """Starts ministack with corrections, so that it checks permissions like AWS where it is more lenient or stricter:
 
 * `dynamodb:LeadingKeys` is evaluated, for each part of a transaction by itself;
+* `kms:SigningAlgorithm`, `kms:MessageType` and `ses:FromAddress` are evaluated;
 * raw mail is checked against the identity of its sender's domain, not against `*`;
 * `aws:PrincipalArn` of a role's session is the role's ARN, not the session's;
 * `aws:SecureTransport` is true: requests that are plain HTTP on one machine use TLS on AWS;
@@ -27,6 +28,12 @@ class KeyedArn(str):
     partitions: list[str]
 
 
+class ArnWithContext(str):
+    """The resource of a request, with the values of the service's condition keys."""
+
+    context: dict[str, str]
+
+
 def partitions(request: dict) -> list[str]:
     """The partition keys that a request names."""
     if "RequestItems" in request:
@@ -46,13 +53,13 @@ def read(body: bytes) -> dict:
     return request if isinstance(request, dict) else {}
 
 
-def sender_domain(body: bytes) -> str | None:
-    """The sender's domain of a raw message; `None` for any other request."""
+def sender(body: bytes) -> str | None:
+    """The sender's address of a raw message; `None` for any other request."""
     form = urllib.parse.parse_qs(body.decode(errors="replace"))
     if form.get("Action") != ["SendRawEmail"]:
         return None
     message = email.message_from_bytes(base64.b64decode(form["RawMessage.Data"][0]))
-    return email.utils.parseaddr(message["From"])[1].rpartition("@")[2]
+    return email.utils.parseaddr(message["From"])[1]
 
 
 resource_of = actions.extract_resource_arn
@@ -86,6 +93,8 @@ def noted(access_key, action, service, region, resource_arn="*", service_context
     context = dict(service_context or {})
     if isinstance(resource_arn, KeyedArn):
         context["dynamodb:LeadingKeys"] = resource_arn.partitions
+    if isinstance(resource_arn, ArnWithContext):
+        context |= resource_arn.context
     answer = enforce(access_key, action, service, region, resource_arn=resource_arn, service_context=context)
     from ministack.core.responses import get_account_id
 
@@ -102,9 +111,16 @@ def noted(access_key, action, service, region, resource_arn="*", service_context
 
 
 def with_identity(service, method, path, headers, body, query, region, account):
-    if service == "ses" and (domain := sender_domain(body)):
-        return f"arn:aws:ses:{region}:{account}:identity/{domain}"
-    return resource_of(service, method, path, headers, body, query, region, account)
+    if service == "ses" and (address := sender(body)):
+        arn = ArnWithContext(f"arn:aws:ses:{region}:{account}:identity/{address.rpartition('@')[2]}")
+        arn.context = {"ses:FromAddress": address}
+        return arn
+    arn = resource_of(service, method, path, headers, body, query, region, account)
+    if service == "kms":
+        asked = read(body)
+        arn = ArnWithContext(arn)
+        arn.context = {f"kms:{name}": asked[name] for name in ("SigningAlgorithm", "MessageType") if name in asked}
+    return arn
 
 
 def with_one_mapping(method: str, path: str) -> str | None:

@@ -56,6 +56,7 @@ def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
     step("every permission was needed, and none was missing", roles.all_needed, world)
     step("a role reaches its own keys of the table only", roles.each_keeps_to_its_keys, world)
     step("only issuance signs", roles.only_issuance_signs, world)
+    step("letters leave from the vendor's addresses only", roles.only_the_vendor_s_addresses_send, world)
     step("an operator finds what is wrong and fixes it", operating.checking, operator)
     step("given-up records are replayed", operating.replaying, operator)
     step("a late replay states the current state", operating.replaying_late, operator)

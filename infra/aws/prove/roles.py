@@ -94,6 +94,8 @@ def all_needed(world: World):
 def each_keeps_to_its_keys(world: World):
     """A role that may read items of one kind reads no others, alone or in a transaction with its own."""
     table = world.stack.outputs["TableName"]
+    # C10: a function that answers the internet publishes no policy.
+    policy = {"pk": {"S": "POLICY"}, "sk": {"S": "CURRENT"}}
     quotes = world.cloud.client("dynamodb", world.stack.role_credentials("QuotesRole"))
     own, foreign = [{"pk": {"S": partition}, "sk": {"S": "x"}} for partition in ("QUOTE#x", "LICENSE#x")]
     quotes.get_item(TableName=table, Key=own)
@@ -101,6 +103,7 @@ def each_keeps_to_its_keys(world: World):
     for denied in (
         lambda: quotes.get_item(TableName=table, Key=foreign),
         lambda: quotes.put_item(TableName=table, Item=foreign),
+        lambda: quotes.put_item(TableName=table, Item=policy),
         lambda: quotes.transact_write_items(TransactItems=put),
         lambda: quotes.delete_item(TableName=table, Key=own),
         lambda: quotes.scan(TableName=table),
@@ -130,13 +133,28 @@ def only_issuance_signs(world: World):
     others["administrator"] = administrator
     world.cloud.client("kms", administrator).describe_key(KeyId=key)
 
-    def sign(credentials):
+    def sign(credentials, kind="RAW", algorithm="ED25519_SHA_512"):
         with_it = world.cloud.client("kms", credentials)
-        return with_it.sign(KeyId=key, Message=b"x", MessageType="RAW", SigningAlgorithm="ED25519_SHA_512")
+        return with_it.sign(KeyId=key, Message=b"x" * 64, MessageType=kind, SigningAlgorithm=algorithm)
 
     sign(issuance)
+    # C10: nothing but whole messages, by the one algorithm that verifiers know.
+    refused(lambda: sign(issuance, "DIGEST"), "issuance signed a digest")
+    refused(lambda: sign(issuance, "DIGEST", "ED25519_PH_SHA_512"), "issuance signed by another algorithm")
     for name, credentials in others.items():
         refused(lambda: sign(credentials), f"{name} signed with the licence key")
+
+
+def only_the_vendor_s_addresses_send(world: World):
+    """C10: Notifications sends from the vendor's domain, and from no address of another one."""
+    mail = world.cloud.client("ses", world.stack.role_credentials("NotificationsRole"))
+
+    def send(address):
+        raw = f"From: {address}\r\nTo: tina@customer.example\r\nSubject: x\r\n\r\nx".encode()
+        return mail.send_raw_email(RawMessage={"Data": raw})
+
+    for address in ("billing@elsewhere.example", "billing@sub.vendor.example.evil.example"):
+        refused(lambda: send(address), f"a letter was sent from {address}")
 
 
 class Without:

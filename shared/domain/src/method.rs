@@ -67,6 +67,20 @@ pub fn methods(policy: &Policy, currency: Currency, lines: &[Line], net: i64, to
     policy.methods.iter().map(|rules| MethodOffer { method: rules.method, refused: refusal(rules) }).collect()
 }
 
+/// Whether two policies instruct buyers to pay in different ways: another account, another text, another method. Money that follows
+/// false instructions is lost.
+pub fn instructions_differ(one: &Policy, other: &Policy) -> bool {
+    let instructions = |policy: &Policy| -> Vec<_> {
+        let of = |rules: &MethodPolicy| {
+            let key = format!("instructions.{}", rules.method.as_str());
+            let text = |language: &str| (language.to_owned(), policy.wording.text(language, &key).to_owned());
+            (rules.method, rules.details.clone(), policy.wording.languages().map(text).collect::<Vec<_>>())
+        };
+        policy.methods.iter().map(of).collect()
+    };
+    instructions(one) != instructions(other)
+}
+
 /// Why a method is not offered in a currency; `None` when it is.
 pub fn for_currency(rules: &MethodPolicy, currency: Currency) -> Option<MethodRefusal> {
     let excluded =

@@ -80,6 +80,19 @@ async fn a_function_without_permission_to_write_uses_the_policy_of_the_folder() 
     }
 }
 
+/// C10: a function that answers the internet does not even try to publish.
+#[tokio::test]
+async fn c10_a_reading_function_never_writes_a_policy() {
+    for in_force in [Some("0123456789abcdef"), None] {
+        let (table, store) = Table::with(in_force, "AccessDeniedException").await;
+        let vendor = Vendor::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/vendor")).unwrap();
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let policies = Policies::reading(&vendor, store, Clock::fixed_at(now)).unwrap();
+        assert_eq!(policies.current().await.unwrap().version, vendor.policy().unwrap().version, "in force: {in_force:?}");
+        assert_eq!(table.writes.load(Ordering::SeqCst), 0);
+    }
+}
+
 /// A quote pins the policy that priced it, so a policy that could not be stored must not be used.
 #[tokio::test]
 async fn a_policy_that_could_not_be_stored_for_another_reason_is_not_used() {

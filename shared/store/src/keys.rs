@@ -15,7 +15,8 @@
 //! | whether a customer has a government subscription | `HOLDING#tracker-government#example agency` | `HOLDING` |
 //! | a counter of a rate limit in a window | `LIMIT#lookup#192.0.2.1` | `UNTIL#2026-11-22T10:15:00Z` |
 //! | which policy is in force | `POLICY` | `CURRENT` |
-//! | who published which policy | `POLICY` | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | which policy waits for a second person | `POLICY` | `PROPOSED` |
+//! | who published or proposed which policy | `POLICY` | `AUDIT#2026-11-22T10:00:00Z#…` |
 //! | the files of a policy | `POLICY#0123456789abcdef` | `PART#0001` … |
 //! | all public verification keys | `KEYS` | `KEY#…` |
 //! | the last number of a series | `SERIES#IN` | `SERIES` |
@@ -162,6 +163,11 @@ impl Key {
         Self::new("POLICY".to_owned(), "CURRENT")
     }
 
+    /// The policy that waits for a second person.
+    pub fn policy_proposal() -> Self {
+        Self::new("POLICY".to_owned(), "PROPOSED")
+    }
+
     /// A part of a policy's files, from 1.
     pub fn policy_part(version: &str, part: usize) -> Self {
         Self::new(Self::policy_files(version), format!("{PART}{part:04}"))
@@ -215,6 +221,7 @@ mod tests {
             Key::limit("x", now),
             Key::limit("x", later),
             Key::policy_in_force(),
+            Key::policy_proposal(),
             Key::audit_entry(Key::policy_in_force().partition, now, "x"),
             Key::policy_part("x", 1),
             Key::policy_part("x", 11),

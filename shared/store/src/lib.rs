@@ -35,7 +35,7 @@ pub use item::Item;
 pub use letters::LetterNote;
 pub use outbox::{OutboxRecord, RecordError};
 pub use pending::Waiting;
-pub use policies::PolicyInForce;
+pub use policies::{PolicyInForce, PolicyProposal};
 
 /// The table. Every operation is a request to DynamoDB through the SDK's client, which retries throttled and failed requests.
 #[derive(Clone)]

@@ -51,6 +51,34 @@ impl Item for PolicyInForce {
     }
 }
 
+/// A policy that waits until a second member of staff sends it too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyProposal {
+    /// The policy's version, which is a hash of its files.
+    pub version: String,
+    /// When it was proposed.
+    pub proposed_at: Timestamp,
+    /// The subject of the first person.
+    pub by: String,
+    /// The first person's e-mail address, if the token had a verified one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The number of this proposal, from 1. A proposal replaces the one before.
+    pub sequence: u64,
+}
+
+impl Item for PolicyProposal {
+    const KIND: &'static str = "policy_proposal";
+
+    fn key(&self) -> Key {
+        Key::policy_proposal()
+    }
+
+    fn version(&self) -> u64 {
+        self.sequence
+    }
+}
+
 impl Store {
     /// Reads which policy is in force. `None`: none was published yet.
     pub async fn policy_in_force(&self) -> Result<Option<PolicyInForce>, Error> {

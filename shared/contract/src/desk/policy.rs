@@ -75,6 +75,17 @@ pub struct PolicyView<'p> {
     pub by: &'p str,
 }
 
+/// A policy that changes the payment instructions and waits until a second member of staff sends it too.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PolicyProposalView<'p> {
+    pub version: &'p str,
+    pub proposed_at: Timestamp,
+    /// The subject of the first person's token.
+    pub by: &'p str,
+    pub waits_for: &'static str,
+}
+
 /// A policy's files.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]

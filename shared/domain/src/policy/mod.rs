@@ -62,6 +62,8 @@ pub struct Policy {
     pub methods: Vec<MethodPolicy>,
     /// Restrictions of the payment methods for some lines.
     pub restrictions: Vec<Restriction>,
+    /// Whether a second member of staff must confirm a change of the payment instructions.
+    pub second_person: bool,
     /// The texts of documents and letters.
     pub wording: Wording,
 }

@@ -17,6 +17,8 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) folder: Publication,
+    /// Whether the folder's policy is stored when no other is in force.
+    pub(super) publishes: bool,
     pub(super) cache: Cache,
     /// Held while the table is read or written for the policy in force. Concurrent requests wait for one read instead of
     /// starting their own, and an older result never replaces a newer one.
@@ -42,9 +44,23 @@ impl Policies {
     ///
     /// Every mistake in the folder.
     pub fn new(vendor: &Vendor, store: Store, clock: Clock) -> Result<Self, Mistakes> {
+        Self::of(vendor, store, clock, true)
+    }
+
+    /// The same for a function that answers the internet and may not publish: while no policy is in force, it works with the
+    /// folder's, which a function that may publish stores under the same version.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in the folder.
+    pub fn reading(vendor: &Vendor, store: Store, clock: Clock) -> Result<Self, Mistakes> {
+        Self::of(vendor, store, clock, false)
+    }
+
+    fn of(vendor: &Vendor, store: Store, clock: Clock, publishes: bool) -> Result<Self, Mistakes> {
         let policy = Arc::new(vendor.policy()?);
         let cache = Cache::new(policy.clone());
         let folder = Publication { policy, files: vendor.policy_files() };
-        Ok(Self(Arc::new(Shared { store, clock, folder, cache, lock: Mutex::default() })))
+        Ok(Self(Arc::new(Shared { store, clock, folder, publishes, cache, lock: Mutex::default() })))
     }
 }

@@ -32,6 +32,7 @@ impl Policies {
         let read_at = clock.now();
         let policy = match store.policy_in_force().await? {
             Some(in_force) => self.readable(&in_force.version).await?,
+            None if !self.0.publishes => self.0.folder.policy.clone(),
             None => self.publish_first(read_at).await?,
         };
         cache.adopt(policy.clone(), read_at);
@@ -95,7 +96,7 @@ impl Policies {
             why,
             "the policy in force cannot be read: the previous policy stays in use here"
         );
-        if before.version == folder.version() {
+        if before.version == folder.version() && self.0.publishes {
             // It may never have been in force, and quotes are about to be priced with it.
             store.keep_policy(folder.version(), &folder.files).await.or_else(unless_denied)?;
         }

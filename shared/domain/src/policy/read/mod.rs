@@ -51,7 +51,7 @@ impl Policy {
         let programmes = reader.channel(&catalogue);
         let segments = reader.segments(&catalogue);
         let bounds = reader.bounds();
-        let (methods, restrictions) = reader.paying(&catalogue);
+        let (methods, restrictions, second_person) = reader.paying(&catalogue);
         let language = vendor.as_ref().and_then(|vendor| vendor.default_language.as_ref());
         let wording = reader.wording(language, &methods, newer);
         let tax = reader.taxes(&catalogue, wording.as_ref());
@@ -76,6 +76,7 @@ impl Policy {
                 tax,
                 methods,
                 restrictions,
+                second_person,
                 wording: wording?,
             })
         };

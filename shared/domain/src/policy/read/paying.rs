@@ -41,6 +41,12 @@ struct RawRestriction {
     methods: Texts,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawChanges {
+    second_person: bool,
+}
+
 /// Methods by their names.
 fn methods() -> [(&'static str, Method); 6] {
     [Method::Card, Method::Paypal, Method::Check, Method::BankTransfer, Method::Ach, Method::Net30]
@@ -48,10 +54,12 @@ fn methods() -> [(&'static str, Method); 6] {
 }
 
 impl Reader<'_> {
-    pub(super) fn paying(&mut self, catalogue: &Catalogue) -> (Vec<MethodPolicy>, Vec<Restriction>) {
+    /// The methods, their restrictions, and whether a second person must confirm a change of the instructions.
+    pub(super) fn paying(&mut self, catalogue: &Catalogue) -> (Vec<MethodPolicy>, Vec<Restriction>, bool) {
         let Some(mut file) = self.open(PAYMENT) else { return Default::default() };
         let entries = self.entries::<RawMethod>(&mut file, "method");
         let raw_restrictions = self.entries::<RawRestriction>(&mut file, "restriction");
+        let changes = self.section_if_there::<RawChanges>(&mut file, "changes");
         self.close(file);
         if entries.whole && entries.read.is_empty() {
             self.mistake(PAYMENT, None, "there is no payment method: add a [[method]]");
@@ -67,7 +75,7 @@ impl Reader<'_> {
         if raw_restrictions.whole {
             self.monthly_products(&restrictions, catalogue);
         }
-        (methods, restrictions)
+        (methods, restrictions, changes.is_some_and(|changes| changes.second_person))
     }
 
     fn method(&mut self, raw: RawMethod) -> Option<MethodPolicy> {
