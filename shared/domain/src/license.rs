@@ -275,10 +275,10 @@ impl Statement {
 impl Claims {
     fn bought(&self, statement: &Statement) -> bool {
         let person = self.email.as_ref().is_some_and(|email| statement.purchaser_contact.email == *email);
-        let organization = self.organization.as_ref().is_some_and(|name| {
-            let is = |of: &str| name.eq_ignore_ascii_case(of);
-            is(&statement.purchaser) || statement.organization.as_deref().is_some_and(is)
-        });
+        // A company name is typed by the buyer and proves nothing. `organization` is one that staff have enrolled.
+        let enrolled = statement.organization.as_deref();
+        let organization =
+            self.organization.as_ref().is_some_and(|name| enrolled.is_some_and(|of| name.eq_ignore_ascii_case(of)));
         person || organization
     }
 }

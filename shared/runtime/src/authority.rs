@@ -315,16 +315,33 @@ impl<T: WithVerifier + WithStore> FromRequestParts<Arc<T>> for TechnicalContactO
     async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
         let Path(LicensePath { sen }) = path(parts).await?;
         let caller = state.verifier().required_caller(&parts.headers).await?;
-        let sen: Sen = sen.parse().map_err(|_| Refusal::not_found())?;
+        let sen: Sen = sen.parse().map_err(|_| hidden(&caller))?;
         let entitlement = state.store().entitlement(&sen).await?;
         let claims = Claims {
             email: caller.email.as_ref().and_then(|email| Email::parse(email.as_str())),
             organization: caller.organization.clone(),
         };
         let visible = entitlement.as_ref().and_then(|entitlement| entitlement.visible_to(&claims));
-        let entitlement = visible.ok_or_else(Refusal::not_found)?.into_owned();
+        let entitlement = visible.ok_or_else(|| hidden(&caller))?.into_owned();
         Ok(Self { caller, entitlement })
     }
+}
+
+/// The refusal of a licence that is missing, or hidden from this caller. It depends on the caller's token alone, so that it reveals
+/// nothing about the licence, and explains a token with which nothing is visible.
+fn hidden(caller: &Caller) -> Refusal {
+    if caller.email.is_some() {
+        return Refusal::not_found();
+    }
+    let why = match caller.email_unproven {
+        true => "has an e-mail address that is not verified",
+        false => "has no e-mail address",
+    };
+    let detail = format!(
+        "There is nothing at this address, or you may not see it. Your token {why}, so it does not identify you as a technical \
+         contact or purchaser. Sign in with a verified address, or ask the vendor which claim of your sign-in must verify it."
+    );
+    Refusal::new(Code::NotFound, detail)
 }
 
 /// A webhook with a genuine signature of the sender that the type `Sender` stands for. The signature covers the body, so this
@@ -367,5 +384,23 @@ fn unreadable(status: StatusCode, why: String) -> Failure {
     match status {
         StatusCode::BAD_REQUEST => url_malformed().into(),
         _ => Failure::Broken(why.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// B29: with such a token nothing is visible, and the refusal says why.
+    #[test]
+    fn b29_the_refusal_of_a_token_without_a_verified_address_explains_itself() {
+        for (email_unproven, why) in [(true, "an e-mail address that is not verified"), (false, "no e-mail address")] {
+            let caller =
+                Caller { subject: "user-1".to_owned(), email: None, email_unproven, organization: None, groups: Vec::new() };
+            let refusal = hidden(&caller);
+            assert_eq!(refusal.code(), Code::NotFound);
+            assert!(refusal.faults[0].detail.contains(why), "{}", refusal.faults[0].detail);
+            assert!(!refusal.faults[0].detail.contains("user-1"));
+        }
     }
 }

@@ -42,12 +42,43 @@ pub struct ClaimNames {
     pub organization: String,
     /// A list of texts, or one text: the groups to which the caller belongs.
     pub groups: String,
+    /// A text: the caller's e-mail address.
+    pub email: String,
+    /// What proves the address.
+    pub email_verified: EmailProof,
+}
+
+/// What proves that the address of a token belongs to the caller. Issuers differ: some never send `email_verified`, and some let
+/// their users change the address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum EmailProof {
+    /// The claim with this name. `email_verified` must be `true`; another claim may also be `1` or a text of one of them, as
+    /// Microsoft writes `xms_edov`.
+    Claim(String),
+    /// The issuer itself: the vendor states that its administrators assign the addresses.
+    Issuer,
+}
+
+/// The standard's claim (OpenID Connect Core 1.0, section 5.1).
+const EMAIL_VERIFIED: &str = "email_verified";
+/// The setting that an issuer proves its addresses itself.
+const BY_ISSUER: &str = "issuer";
+
+impl EmailProof {
+    fn named(name: String) -> Self {
+        if name == BY_ISSUER { Self::Issuer } else { Self::Claim(name) }
+    }
 }
 
 impl Default for ClaimNames {
-    /// `organization` and `groups`.
+    /// `organization`, `groups`, and `email` with `email_verified`.
     fn default() -> Self {
-        Self { organization: "organization".to_owned(), groups: "groups".to_owned() }
+        Self {
+            organization: "organization".to_owned(),
+            groups: "groups".to_owned(),
+            email: "email".to_owned(),
+            email_verified: EmailProof::Claim(EMAIL_VERIFIED.to_owned()),
+        }
     }
 }
 
@@ -56,8 +87,10 @@ impl Default for ClaimNames {
 pub struct Caller {
     /// The issuer's identifier of the caller (`sub`): never empty, never reused for another caller.
     pub subject: String,
-    /// The caller's e-mail address, if the issuer has verified it.
+    /// The caller's e-mail address, if it is verified.
     pub email: Option<VerifiedEmail>,
+    /// Whether the token has an address that nothing proves.
+    pub email_unproven: bool,
     /// The organisation for which the caller acts.
     pub organization: Option<String>,
     /// The groups to which the caller belongs.
@@ -78,7 +111,7 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// An e-mail address that the issuer has verified (`email_verified` is `true`), in lower case so that it can be compared.
+/// An e-mail address that is verified (see [`EmailProof`]), in lower case so that it can be compared.
 ///
 /// Only A to Z are lowered. Lowering all of Unicode would turn the Kelvin sign into a `k`, and one address into another.
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -103,18 +136,20 @@ impl Verifier {
         Self { issuer: Arc::new(Issuer::new(issuer)), audience: audience.into(), clock, claims: ClaimNames::default() }
     }
 
-    /// Reads organisation and groups from other claims than the default ones.
+    /// Reads organisation, groups and address from other claims than the default ones.
     pub fn with_claims(self, claims: ClaimNames) -> Self {
         Self { claims, ..self }
     }
 
-    /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`; and `OIDC_ORGANIZATION_CLAIM` and `OIDC_GROUPS_CLAIM`, for an issuer
-    /// whose claims have other names than the defaults.
+    /// Reads `OIDC_ISSUER` and `OIDC_AUDIENCE`; and `OIDC_ORGANIZATION_CLAIM`, `OIDC_GROUPS_CLAIM`, `OIDC_EMAIL_CLAIM` and
+    /// `OIDC_EMAIL_VERIFIED_BY` (a claim, or `issuer`), for an issuer whose claims have other names than the defaults.
     pub fn read(c: &mut Reader<'_>, clock: Clock) -> Self {
         let usual = ClaimNames::default();
         let claims = ClaimNames {
             organization: c.optional("OIDC_ORGANIZATION_CLAIM").unwrap_or(usual.organization),
             groups: c.optional("OIDC_GROUPS_CLAIM").unwrap_or(usual.groups),
+            email: c.optional("OIDC_EMAIL_CLAIM").unwrap_or(usual.email),
+            email_verified: c.optional("OIDC_EMAIL_VERIFIED_BY").map_or(usual.email_verified, EmailProof::named),
         };
         Self::new(c.url("OIDC_ISSUER"), c.required("OIDC_AUDIENCE"), clock).with_claims(claims)
     }
@@ -188,9 +223,11 @@ impl Verifier {
             return Err(Rejected("it is not valid yet"));
         }
         let subject = claims.text("sub").filter(|subject| !subject.is_empty()).ok_or(Rejected("it has no subject"))?;
+        let email = claims.verified_email(&self.claims);
         Ok(Caller {
             subject: subject.to_owned(),
-            email: claims.verified_email(),
+            email_unproven: email.is_none() && claims.text(&self.claims.email).is_some(),
+            email,
             organization: claims.only(&self.claims.organization).map(str::to_owned),
             groups: claims.texts(&self.claims.groups).map(str::to_owned).collect(),
         })
@@ -267,10 +304,19 @@ impl Claims {
             .ok_or(IdentityError::Rejected("it has an invalid date"))
     }
 
-    /// Only the value `true` verifies: some issuers send the text "true" for addresses that were never verified.
-    fn verified_email(&self) -> Option<VerifiedEmail> {
-        let email = self.text("email")?.trim();
-        let verified = self.0.get("email_verified") == Some(&Value::Bool(true));
+    /// The address, if it is proven. Of `email_verified`, only the value `true` proves it: some issuers send the text "true" for
+    /// addresses that were never verified.
+    fn verified_email(&self, names: &ClaimNames) -> Option<VerifiedEmail> {
+        let email = self.text(&names.email)?.trim();
+        let verified = match &names.email_verified {
+            EmailProof::Issuer => true,
+            EmailProof::Claim(name) => match self.0.get(name) {
+                Some(Value::Bool(proven)) => *proven,
+                Some(Value::Number(number)) => name != EMAIL_VERIFIED && number.as_u64() == Some(1),
+                Some(Value::String(text)) => name != EMAIL_VERIFIED && ["1", "true"].contains(&&**text),
+                _ => false,
+            },
+        };
         (verified && !email.is_empty()).then(|| VerifiedEmail(email.to_ascii_lowercase()))
     }
 }

@@ -568,3 +568,84 @@ async fn organisation_and_groups_are_read_from_the_claims_that_the_issuer_uses()
     let caller = usual.caller(Some(&key.sign(&claims))).await.expect("a caller");
     assert_eq!((caller.organization.as_deref(), caller.belongs_to("staff")), (Some("reseller-7"), true));
 }
+
+/// An issuer, its settings, the claims of a token, and the address that is recognised.
+type Shape<'s> = (&'s str, &'s [(&'s str, &'s str)], Value, Option<&'s str>);
+
+/// B29: a token of each shape, as the issuers document it (2026), and who is recognised.
+#[tokio::test]
+async fn b29_a_verified_address_is_found_in_the_tokens_of_six_issuers() {
+    let key = Key::es256("a");
+    let issuer = Issuer::publishing(&[&key]).await;
+    let (email, by) = ("OIDC_EMAIL_CLAIM", "OIDC_EMAIL_VERIFIED_BY");
+    let standard: &[(&str, &str)] = &[];
+    let entra =
+        json!({ "email": "ada@example.com", "preferred_username": "ada@example.com", "oid": "o-1", "tid": "t-1", "ver": "2.0" });
+    let with = |mut claims: Value, name: &str, value: Value| {
+        claims[name] = value;
+        claims
+    };
+    let rows: &[Shape<'_>] = &[
+        // Microsoft Entra ID never sends `email_verified`; its users' administrators can change `email`. The optional claim
+        // `xms_edov` states that the owner of the domain has verified the address.
+        ("Entra", standard, entra.clone(), None),
+        ("Entra", &[(by, "xms_edov")], entra.clone(), None),
+        ("Entra", &[(by, "xms_edov")], with(entra.clone(), "xms_edov", json!(true)), Some("ada@example.com")),
+        ("Entra", &[(by, "xms_edov")], with(entra.clone(), "xms_edov", json!("1")), Some("ada@example.com")),
+        ("Entra", &[(by, "xms_edov")], with(entra.clone(), "xms_edov", json!(1)), Some("ada@example.com")),
+        ("Entra", &[(by, "xms_edov")], with(entra.clone(), "xms_edov", json!(false)), None),
+        ("Entra", &[(by, "xms_edov")], with(entra.clone(), "xms_edov", json!("0")), None),
+        (
+            "Entra, one tenant of the vendor's own",
+            &[(email, "preferred_username"), (by, "issuer")],
+            entra,
+            Some("ada@example.com"),
+        ),
+        // Amazon Cognito's ID token; its access token has no address.
+        (
+            "Cognito",
+            standard,
+            json!({ "email": "ada@example.com", "email_verified": true, "token_use": "id" }),
+            Some("ada@example.com"),
+        ),
+        ("Cognito", standard, json!({ "username": "ada", "token_use": "access" }), None),
+        // Auth0's access token has claims of an action only, with names in a namespace.
+        (
+            "Auth0",
+            &[(email, "https://vendor.example/email"), (by, "https://vendor.example/email_verified")],
+            json!({ "https://vendor.example/email": "ada@example.com", "https://vendor.example/email_verified": true }),
+            Some("ada@example.com"),
+        ),
+        (
+            "Auth0",
+            &[(email, "https://vendor.example/email"), (by, "https://vendor.example/email_verified")],
+            json!({ "https://vendor.example/email": "ada@example.com", "https://vendor.example/email_verified": false }),
+            None,
+        ),
+        // Okta's access token names the user by the login; the organisation's administrators assign it.
+        ("Okta", &[(email, "sub"), (by, "issuer")], json!({ "sub": "ada@example.com", "uid": "00u1" }), Some("ada@example.com")),
+        ("Okta", standard, json!({ "sub": "00u1", "email": "ada@example.com", "email_verified": true }), Some("ada@example.com")),
+        (
+            "Keycloak",
+            standard,
+            json!({ "email": "ada@example.com", "email_verified": true, "preferred_username": "ada" }),
+            Some("ada@example.com"),
+        ),
+        ("Keycloak", standard, json!({ "email": "ada@example.com", "email_verified": false, "preferred_username": "ada" }), None),
+        (
+            "Google",
+            standard,
+            json!({ "email": "ada@example.com", "email_verified": true, "hd": "example.com" }),
+            Some("ada@example.com"),
+        ),
+    ];
+    for (name, settings, claims, expected) in rows {
+        let settings: Vec<_> =
+            [("OIDC_ISSUER", &*issuer.url), ("OIDC_AUDIENCE", AUDIENCE)].into_iter().chain(settings.iter().copied()).collect();
+        let verifier = Configuration::from_pairs(settings).read(|c| Verifier::read(c, clock())).expect("sound settings");
+        let caller = verifier.caller(Some(&key.sign(&issuer.claims_with(claims.clone())))).await.expect("a caller");
+        assert_eq!(caller.email.as_ref().map(|email| email.as_str()), *expected, "{name}: {claims}");
+        let address = claims.get("email").is_some() || claims.get("https://vendor.example/email").is_some();
+        assert_eq!(caller.email_unproven, expected.is_none() && address, "{name}: {claims}");
+    }
+}
