@@ -9,6 +9,7 @@ mod harness;
 mod idempotency;
 mod letters;
 mod limits;
+mod lists;
 mod lookup;
 mod money;
 mod owed;

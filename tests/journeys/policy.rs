@@ -89,7 +89,7 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
 
     // Who put which in force is on record; and a restart keeps what was published.
     let audit = world.desk_shows("audit/policy/current").await;
-    let [folder, desk] = &audit["entries"].as_array().unwrap()[..] else { panic!("two publications: {audit:#}") };
+    let [desk, folder] = &audit["entries"].as_array().unwrap()[..] else { panic!("two publications: {audit:#}") };
     assert_eq!((&folder["by"], &folder["after"]["version"]), (&json!("deployment"), &json!(first)));
     assert_eq!((&desk["before"]["version"], &desk["after"]["version"]), (&json!(first), &json!(second)));
     assert_eq!(desk["by"], published["by"], "the subject of the person who published it");

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use runtime::routes::Route;
+
 use super::sources::{code, members, read, root, rust};
 
 /// Function, route, and the name of its type in `runtime::authority`.
@@ -48,8 +50,8 @@ fn functions() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Each function's routes, as its builder has recorded them: function, route, authority.
-fn served() -> Vec<(&'static str, String, &'static str)> {
+/// Each function's routes, as its builder has recorded them.
+pub(crate) fn served() -> Vec<(&'static str, Route)> {
     let functions = [
         ("desk", desk::api().table()),
         ("documents", documents::api().table()),
@@ -57,14 +59,14 @@ fn served() -> Vec<(&'static str, String, &'static str)> {
         ("payments", payments::api().table()),
         ("quotes", quotes::api().table()),
     ];
-    let rows = |(function, table): (_, Vec<_>)| table.into_iter().map(move |(route, authority)| (function, route, authority));
+    let rows = |(function, table): (_, Vec<_>)| table.into_iter().map(move |route| (function, route));
     functions.into_iter().flat_map(rows).collect()
 }
 
 #[test]
 fn every_route_says_who_may_call_it() {
     let served = served();
-    let served: Vec<_> = served.iter().map(|(function, route, authority)| (*function, &**route, *authority)).collect();
+    let served: Vec<_> = served.iter().map(|(function, it)| (*function, &*it.route, it.authority)).collect();
     assert_eq!(served, ROUTES, "left: in the code; right: in the table of this test");
 }
 
@@ -85,7 +87,7 @@ fn routes_are_made_in_no_other_way() {
 /// What the desk shows and does is for the vendor's staff alone (R34, R118).
 #[test]
 fn every_route_of_the_desk_is_for_staff() {
-    for (function, route, authority) in served() {
+    for (function, Route { route, authority, .. }) in served() {
         assert_eq!(function == "desk", authority == "Staff", "{function}: {route}");
         assert_eq!(function == "desk", route.contains(" /v1/desk/"), "{function}: {route}");
     }

@@ -80,7 +80,7 @@ fn view(in_force: &PolicyInForce) -> Response {
 
 /// The refusal of a policy: each mistake with its file and line.
 fn unsound(mistakes: Mistakes) -> Refusal {
-    let fault = |(pointer, detail)| Fault { code: Code::PolicyUnsound, pointer, detail };
+    let fault = |(pointer, detail): (String, String)| Fault::new(Code::PolicyUnsound, pointer, detail);
     let more = mistakes.0.len().saturating_sub(MAX_MISTAKES);
     let mut faults: Vec<_> = places(mistakes).take(MAX_MISTAKES).map(fault).collect();
     if more > 0 {

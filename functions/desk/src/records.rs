@@ -18,14 +18,11 @@ use domain::{
     records::{self, Record, RecordContext},
 };
 use jiff::Timestamp;
-use runtime::{Failure, Reply, authority::Staff, random};
+use runtime::{Failure, Reply, authority::Staff, query::Paging, random};
 use serde::Serialize;
-use store::{AuditEntry, Commit, Item, keys::Key};
+use store::{AuditEntry, Commit, Item, Page, keys::Key};
 
 use crate::state::{ATTEMPTS, Desk};
-
-/// The most entries of an audit that are listed: the last ones.
-const MAX_ENTRIES: u16 = 200;
 
 /// The decision about a record that was sent.
 pub(crate) enum Decision<T> {
@@ -176,9 +173,14 @@ pub(crate) async fn site(_: Staff, State(desk): State<Arc<Desk>>, Path(given): P
     desk.read::<Site>(Key::site(&host(&given)?)).await
 }
 
-/// `GET /v1/desk/audit/{kind}/{id}`: the last audit entries of a record — R118. The kind is the same word as in the record's own
-/// path, such as `partners`.
-pub(crate) async fn audit(_: Staff, State(desk): State<Arc<Desk>>, Path((kind, id)): Path<(String, String)>) -> Reply {
+/// `GET /v1/desk/audit/{kind}/{id}`: the audit entries of a record, page by page, newest first — R118. The kind is the same word
+/// as in the record's own path, such as `partners`.
+pub(crate) async fn audit(
+    _: Staff,
+    State(desk): State<Arc<Desk>>,
+    Path((kind, id)): Path<(String, String)>,
+    Paging(page): Paging,
+) -> Reply {
     let key = match &*kind {
         "partners" => Key::partner(organization(&id)?),
         "evidence" => Key::evidence(reference(&id)?),
@@ -188,7 +190,7 @@ pub(crate) async fn audit(_: Staff, State(desk): State<Arc<Desk>>, Path((kind, i
         "policy" if id == "current" => Key::policy_in_force(),
         _ => return Err(Refusal::not_found().into()),
     };
-    let (entries, more) = desk.store.end_of_audit(&key.partition, MAX_ENTRIES).await?;
+    let Page { entries, next } = desk.store.audit_page(&key.partition, &page).await?;
     let view = |AuditEntry { at, by, email, action, before, after, reason, .. }| AuditEntryView {
         at,
         by,
@@ -198,7 +200,8 @@ pub(crate) async fn audit(_: Staff, State(desk): State<Arc<Desk>>, Path((kind, i
         after,
         reason,
     };
-    Ok(Json(AuditView { entries: entries.into_iter().map(view).collect(), more }).into_response())
+    let next = next.map(|next| next.to_string());
+    Ok(Json(AuditView { entries: entries.into_iter().map(view).collect(), next }).into_response())
 }
 
 fn organization(given: &str) -> Result<&str, Refusal> {

@@ -18,21 +18,19 @@ use domain::{
     request::Wanted,
 };
 use jiff::Timestamp;
-use runtime::{Failure, Reply, authority::Staff};
-use store::Commit;
+use runtime::{Failure, Reply, authority::Staff, query::Paging};
+use store::{Commit, Page};
 
 use crate::{
     records::changed,
     state::{ATTEMPTS, Desk},
 };
 
-/// The most quotes in review that are listed. Those that are due first are listed.
-const MAX_WAITING: u16 = 100;
-
-/// `GET /v1/desk/reviews`: what waits for a decision (R34).
-pub(crate) async fn waiting(_: Staff, State(desk): State<Arc<Desk>>) -> Reply {
-    let (quotes, more) = desk.store.in_review(MAX_WAITING).await?;
-    Ok(Json(ReviewsView { quotes: quotes.iter().map(ReviewView::from).collect(), more }).into_response())
+/// `GET /v1/desk/reviews`: what waits for a decision, page by page, the first due first (R34).
+pub(crate) async fn waiting(_: Staff, State(desk): State<Arc<Desk>>, Paging(page): Paging) -> Reply {
+    let Page { entries, next } = desk.store.in_review(&page).await?;
+    let next = next.map(|next| next.to_string());
+    Ok(Json(ReviewsView { quotes: entries.iter().map(ReviewView::from).collect(), next }).into_response())
 }
 
 /// `GET /v1/desk/quotes/{number}`: the quote with the reasons for its review, or with the decision.

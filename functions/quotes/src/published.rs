@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use contract::pricing::{PaymentMethodsView, PricingView};
 use domain::calendar::day_of;
-use runtime::{Reply, authority::Anyone};
+use runtime::{
+    Reply,
+    authority::Anyone,
+    query::{Asked, Parameters},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::state::Quotes;
@@ -29,8 +33,12 @@ pub(crate) struct Language {
     locale: String,
 }
 
+impl Parameters for Language {
+    const NAMES: &'static [&'static str] = &["locale"];
+}
+
 /// `GET /v1/payment-methods` — R67: every method in every currency. `?locale=` selects one of the vendor's languages.
-pub(crate) async fn payment_methods(_: Anyone, State(quotes): State<Arc<Quotes>>, Query(language): Query<Language>) -> Reply {
+pub(crate) async fn payment_methods(_: Anyone, State(quotes): State<Arc<Quotes>>, Asked(language): Asked<Language>) -> Reply {
     let policy = quotes.policies.current().await?;
     let language = policy.wording.negotiate(&language.locale);
     Ok(public(&PaymentMethodsView::of(&policy, language)))

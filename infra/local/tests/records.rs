@@ -8,7 +8,7 @@ use domain::{channel::Partner, pending::Work, request::Wanted};
 use jiff::{SignedDuration, Timestamp};
 use local::engine::{self, Engine};
 use serde_json::json;
-use store::{AuditEntry, Commit, Item, Store, keys::Key};
+use store::{AuditEntry, Commit, Item, Page, PageRequest, Store, keys::Key};
 
 async fn store(engine: &Engine) -> Store {
     let store = Store::new(engine::client(engine.endpoint()).unwrap(), "sellthrough");
@@ -138,7 +138,8 @@ async fn missing_indexes_are_added_to_an_existing_table() {
     );
     assert_eq!(waiting(Work::Letters, 9, 1).await, [Key::quote(&numbers[1])]);
     assert_eq!(waiting(Work::Fulfilment, 9, 10).await, []);
-    assert_eq!(store.in_review(10).await.unwrap(), (Vec::new(), false));
+    let first = PageRequest { limit: 10, cursor: None };
+    assert_eq!(store.in_review(&first).await.unwrap(), Page { entries: Vec::new(), next: None });
     engine.shutdown().await.unwrap();
 }
 

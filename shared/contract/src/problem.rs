@@ -47,8 +47,9 @@ impl From<Refusal> for Problem {
             faults => format!("The request has {} faults, listed in `errors`. Nothing was stored.", faults.len()),
         };
         let problem = Self::new(code, detail);
-        // If the fault is not in the body, the problem itself contains everything.
-        let about_the_request = problem.status == 422 || refusal.faults.iter().any(|fault| !fault.pointer.is_empty());
+        // If the only fault is not in the body and has no values to choose from, the problem itself contains everything.
+        let says_more = |fault: &Fault| !fault.pointer.is_empty() || !fault.allowed.is_empty();
+        let about_the_request = problem.status == 422 || refusal.faults.len() > 1 || refusal.faults.iter().any(says_more);
         Self { errors: if about_the_request { refusal.faults } else { Vec::new() }, ..problem }
     }
 }
@@ -56,7 +57,12 @@ impl From<Refusal> for Problem {
 /// The HTTP status that belongs to a code.
 fn status_and_title(code: Code) -> (u16, &'static str) {
     match code {
-        Code::MalformedJson | Code::UrlMalformed | Code::IdempotencyKeyMalformed | Code::SignatureInvalid => (400, "Bad request"),
+        Code::MalformedJson
+        | Code::UrlMalformed
+        | Code::UnknownParameter
+        | Code::ParameterInvalid
+        | Code::IdempotencyKeyMalformed
+        | Code::SignatureInvalid => (400, "Bad request"),
         Code::SignInRequired => (401, "Sign in required"),
         Code::StaffOnly | Code::OwnOrder | Code::LinkReadsOnly => (403, "Not allowed"),
         Code::NotFound => (404, "Not found"),

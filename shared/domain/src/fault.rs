@@ -31,6 +31,10 @@ codes! {
     MalformedJson = "malformed_json",
     /// The path or the query string cannot be read, or repeats a parameter.
     UrlMalformed = "url_malformed",
+    /// The route does not accept this query parameter. No parameter is silently ignored.
+    UnknownParameter = "unknown_parameter",
+    /// The value of a query parameter is not accepted, or is not a cursor of this list.
+    ParameterInvalid = "parameter_invalid",
     /// A required member is missing or empty.
     Required = "required",
     /// A member has the wrong JSON type.
@@ -174,6 +178,22 @@ pub struct Fault {
     pub pointer: String,
     /// What is wrong and what to do, for people. The text never repeats a value that may be personal.
     pub detail: String,
+    /// The values or names that would be accepted, for programs. Empty: they cannot be listed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
+}
+
+impl Fault {
+    /// A fault at `pointer`.
+    pub fn new(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { code, pointer: pointer.into(), detail: detail.into(), allowed: Vec::new() }
+    }
+
+    /// The same fault, with the values or names that would be accepted.
+    #[must_use]
+    pub fn allowing(self, allowed: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { allowed: allowed.into_iter().map(Into::into).collect(), ..self }
+    }
 }
 
 /// The most faults of one refusal. A request of a hundred lines may have one in each.
@@ -186,18 +206,33 @@ pub struct Faults(Vec<Fault>);
 impl Faults {
     /// Adds a fault at `pointer`.
     pub fn add(&mut self, code: Code, pointer: impl Display, detail: impl Into<String>) {
-        self.push(Fault { code, pointer: pointer.to_string(), detail: detail.into() });
+        self.push(Fault::new(code, pointer.to_string(), detail));
+    }
+
+    /// Adds a fault at `pointer`, with the values or names that would be accepted.
+    pub fn add_allowing(
+        &mut self,
+        code: Code,
+        pointer: impl Display,
+        detail: impl Into<String>,
+        allowed: impl IntoIterator<Item = impl Into<String>>,
+    ) {
+        self.push(Fault::new(code, pointer.to_string(), detail).allowing(allowed));
+    }
+
+    /// Adds all faults of a refusal.
+    pub fn absorb_all(&mut self, refusal: Refusal) {
+        refusal.faults.into_iter().for_each(|fault| self.push(fault));
     }
 
     /// Adds a fault up to the limit. One more fault then states that there are others, so that a response stays readable.
     fn push(&mut self, fault: Fault) {
         match self.0.len() {
             0..MAX_FAULTS => self.0.push(fault),
-            MAX_FAULTS => self.0.push(Fault {
-                code: Code::RequestInvalid,
-                pointer: String::new(),
-                detail: "There are more faults. Correct these, then send the request again.".to_owned(),
-            }),
+            MAX_FAULTS => {
+                let detail = "There are more faults. Correct these, then send the request again.";
+                self.0.push(Fault::new(Code::RequestInvalid, "", detail));
+            }
             _ => {}
         }
     }
@@ -248,7 +283,14 @@ impl Refusal {
 
     /// A refusal because of the member at `pointer`.
     pub fn at(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { faults: vec![Fault { code, pointer: pointer.into(), detail: detail.into() }] }
+        Self { faults: vec![Fault::new(code, pointer, detail)] }
+    }
+
+    /// The same refusal, whose faults state the values or names that would be accepted.
+    #[must_use]
+    pub fn allowing(self, allowed: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let allowed: Vec<String> = allowed.into_iter().map(Into::into).collect();
+        Self { faults: self.faults.into_iter().map(|fault| fault.allowing(allowed.iter().cloned())).collect() }
     }
 
     /// The same refusal for what does not exist and for what the caller may not see, so that the response reveals nothing about

@@ -35,20 +35,23 @@ mod sealed {
 pub trait Authority: sealed::Sealed {
     /// The name in the table of routes.
     const NAME: &'static str;
+    /// The query parameters that prove the authority.
+    const PARAMETERS: &'static [&'static str] = &[];
 }
 
 macro_rules! authorities {
-    ($($authority:ident)*) => {
+    ($($authority:ident($($parameter:literal)?))*) => {
         $(
             impl sealed::Sealed for $authority {}
             impl Authority for $authority {
                 const NAME: &'static str = stringify!($authority);
+                const PARAMETERS: &'static [&'static str] = &[$($parameter)?];
             }
         )*
     };
 }
 
-authorities! { Anyone Buyer LinkHolder Requester Staff TechnicalContactOrPurchaser }
+authorities! { Anyone() Buyer() LinkHolder("secret") Requester("secret") Staff() TechnicalContactOrPurchaser() }
 
 /// A function's state with which bearer tokens are verified.
 pub trait WithVerifier: Send + Sync + 'static {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod configuration;
 pub mod identity;
 pub mod policies;
+pub mod query;
 pub mod random;
 pub mod reply;
 pub mod routes;

@@ -16,7 +16,7 @@ use contract::{Problem, problem};
 use domain::{Code, Refusal};
 use lambda_http::request::RequestContext;
 
-use crate::{identity::IdentityError, random};
+use crate::{identity::IdentityError, query::not_a_cursor, random};
 
 /// The largest body that is read. A quote of a hundred lines has about 20 KB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -77,6 +77,15 @@ impl From<store::Error> for Failure {
         match error {
             store::Error::Unavailable { .. } => Self::Unavailable(error.into()),
             store::Error::Corrupt { .. } => Self::Broken(error.into()),
+        }
+    }
+}
+
+impl From<store::PageError> for Failure {
+    fn from(error: store::PageError) -> Self {
+        match error {
+            store::PageError::Cursor(_) => not_a_cursor().into(),
+            store::PageError::Store(error) => error.into(),
         }
     }
 }

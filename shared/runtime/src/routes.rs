@@ -4,14 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Request, State},
     handler::Handler,
+    middleware::{self, Next},
+    response::IntoResponse,
     routing::{self, MethodRouter},
 };
 
 use crate::{
     authority::{Authority, SignedWebhook},
-    reply::{reads_json, reads_up_to},
+    query::{self, Argument},
+    reply::{Failure, reads_json, reads_up_to},
 };
 
 /// The extractors of a handler that begins with an [`Authority`]. This is a rule about types: such a handler cannot run for a
@@ -25,13 +28,20 @@ use crate::{
 pub trait Authorized {
     /// The name of the authority.
     const AUTHORITY: &'static str;
+
+    /// The query parameters that the arguments read. The route refuses all others.
+    fn parameters() -> Vec<&'static str>;
 }
 
 macro_rules! authorized {
     ($(($($argument:ident)*))*) => {
         $(
-            impl<M, A: Authority, $($argument),*> Authorized for (M, A, $($argument,)*) {
+            impl<M, A: Authority, $($argument: Argument),*> Authorized for (M, A, $($argument,)*) {
                 const AUTHORITY: &'static str = A::NAME;
+
+                fn parameters() -> Vec<&'static str> {
+                    [A::PARAMETERS, $($argument::PARAMETERS),*].concat()
+                }
             }
         )*
     };
@@ -41,6 +51,21 @@ authorized! { () (T1) (T1 T2) (T1 T2 T3) (T1 T2 T3 T4) (T1 T2 T3 T4 T5) }
 
 impl<M, S, Sender> Authorized for (M, State<S>, SignedWebhook<Sender>) {
     const AUTHORITY: &'static str = SignedWebhook::<Sender>::NAME;
+
+    fn parameters() -> Vec<&'static str> {
+        SignedWebhook::<Sender>::PARAMETERS.to_vec()
+    }
+}
+
+/// What is known of a route without calling it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The method and the path, as `GET /v1/pricing`.
+    pub route: String,
+    /// The name of the authority that the route requires.
+    pub authority: &'static str,
+    /// The query parameters that the route accepts.
+    pub parameters: Vec<&'static str>,
 }
 
 /// The routes of a function whose handlers share the state `T`. A route is a method, a path and a handler whose first argument
@@ -54,7 +79,8 @@ impl<M, S, Sender> Authorized for (M, State<S>, SignedWebhook<Sender>) {
 ///     Ok(Json((vendor, id)).into_response())
 /// }
 /// let routes = Routes::<String>::new().get("/names/{id}", name);
-/// assert_eq!(routes.table(), [("GET /names/{id}".to_owned(), "Anyone")]);
+/// let [route] = &routes.table()[..] else { panic!() };
+/// assert_eq!((&*route.route, route.authority), ("GET /names/{id}", "Anyone"));
 /// ```
 ///
 /// A handler without an authority:
@@ -103,7 +129,7 @@ impl<M, S, Sender> Authorized for (M, State<S>, SignedWebhook<Sender>) {
 /// ```
 pub struct Routes<T> {
     router: Router<Arc<T>>,
-    table: BTreeMap<String, &'static str>,
+    table: BTreeMap<String, Route>,
 }
 
 impl<T: Send + Sync + 'static> Routes<T> {
@@ -140,17 +166,33 @@ impl<T: Send + Sync + 'static> Routes<T> {
     }
 
     fn with<E: Authorized>(mut self, method: &str, path: &str, handler: MethodRouter<Arc<T>>) -> Self {
-        self.table.insert(format!("{method} {path}"), E::AUTHORITY);
+        let (route, parameters) = (format!("{method} {path}"), E::parameters());
+        let handler = accepts_only(parameters.clone().into(), handler);
+        self.table.insert(route.clone(), Route { route, authority: E::AUTHORITY, parameters });
         Self { router: self.router.route(path, handler), ..self }
     }
 
-    /// Each route, as `METHOD /path`, with the name of the authority that it requires; in the order of their texts.
-    pub fn table(&self) -> Vec<(String, &'static str)> {
-        self.table.iter().map(|(route, authority)| (route.clone(), *authority)).collect()
+    /// Every route, in the order of their texts.
+    pub fn table(&self) -> Vec<Route> {
+        self.table.values().cloned().collect()
     }
 
     /// The router that serves the routes with this state.
     pub fn with_state(self, state: Arc<T>) -> Router {
         self.router.with_state(state)
     }
+}
+
+/// A route that refuses every query parameter but these, before anything else of the request is read.
+fn accepts_only<S: Clone + Send + Sync + 'static>(parameters: Arc<[&'static str]>, route: MethodRouter<S>) -> MethodRouter<S> {
+    let check = move |request: Request, next: Next| {
+        let checked = query::check(request.uri(), &parameters);
+        async move {
+            match checked {
+                Ok(()) => next.run(request).await,
+                Err(refusal) => Failure::from(refusal).into_response(),
+            }
+        }
+    };
+    route.route_layer(middleware::from_fn(check))
 }

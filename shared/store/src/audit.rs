@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::{
     Commit, Error, Store,
     item::{self, Attributes, Item, KIND},
-    keys::{AUDIT, Key, SORT},
+    keys::{AUDIT, Key, MAX_SORT_BYTES, PARTITION, SORT},
+    page::{Cursor, NotACursor, Page, PageError, PageRequest},
 };
 
 /// The kind of the item, and the action of the entry, that states that a caller read a licence's key.
@@ -92,16 +93,25 @@ impl Store {
         items.iter().map(|item| entry(partition, item)).collect::<Result<_, _>>().map(in_order)
     }
 
-    /// Reads the last audit entries of the record in this partition, oldest first, and whether there are earlier ones. At most
-    /// `most` entries are returned, and fewer if they exceed the 1 MB that DynamoDB returns per query.
-    pub async fn end_of_audit(&self, partition: &str, most: u16) -> Result<(Vec<AuditEntry>, bool), Error> {
-        // One more entry shows whether there are earlier ones.
-        let query = self.range(partition, AUDIT).scan_index_forward(false).limit(i32::from(most) + 1);
-        let page = query.send().await.map_err(|error| Error::of("Query of the last audit entries", &error))?;
-        let (items, most) = (page.items.unwrap_or_default(), usize::from(most));
-        let more = items.len() > most || page.last_evaluated_key.is_some();
-        let entries = items.iter().take(most).map(|item| entry(partition, item)).collect::<Result<_, _>>()?;
-        Ok((in_order(entries), more))
+    /// Reads a page of the audit entries of the record in this partition, newest first. A page is shorter than its limit if its
+    /// entries exceed the 1 MB that DynamoDB returns per query.
+    pub async fn audit_page(&self, partition: &str, page: &PageRequest) -> Result<Page<AuditEntry>, PageError> {
+        let mut query = self.range(partition, AUDIT).scan_index_forward(false);
+        if let Some(cursor) = &page.cursor {
+            let sort = format!("{AUDIT}{}", cursor.after(partition)?);
+            if sort.len() > MAX_SORT_BYTES {
+                return Err(NotACursor.into());
+            }
+            query = query
+                .exclusive_start_key(PARTITION, AttributeValue::S(partition.to_owned()))
+                .exclusive_start_key(SORT, AttributeValue::S(sort));
+        }
+        let (items, more) = self.page(query, page.limit, "Query of a page of audit entries").await?;
+        let after = items.last().filter(|_| more).and_then(|last| item::text(last, SORT)?.strip_prefix(AUDIT));
+        let next = after.map(|after| Cursor::new(partition, after.to_owned()));
+        let mut entries = items.iter().map(|item| entry(partition, item)).collect::<Result<_, _>>().map(in_order)?;
+        entries.reverse();
+        Ok(Page { entries, next })
     }
 
     /// Notes who reads an entitlement's key (R52). `Ok` means that the note is durable. Only then may the key be shown.

@@ -60,6 +60,8 @@ pub(crate) const PUBLIC_KEY: &str = "KEY#";
 
 /// The most bytes of a partition key (Amazon DynamoDB Developer Guide, "Service quotas").
 const MAX_PARTITION_BYTES: usize = 2048;
+/// The most bytes of a sort key (Amazon DynamoDB Developer Guide, "Service quotas").
+pub(crate) const MAX_SORT_BYTES: usize = 1024;
 
 /// An item's key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,6 +14,7 @@ pub mod keys;
 mod letters;
 mod limits;
 mod outbox;
+pub mod page;
 mod pending;
 mod policies;
 mod public_keys;
@@ -34,6 +35,7 @@ pub use entitlements::Changed;
 pub use item::Item;
 pub use letters::LetterNote;
 pub use outbox::{OutboxRecord, RecordError};
+pub use page::{Cursor, Page, PageError, PageRequest};
 pub use pending::Waiting;
 pub use policies::{PolicyInForce, PolicyProposal};
 

@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The changes of a record, or the last of them (R118).
+/// A page of the changes of a record (R118).
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct AuditView {
-    /// Oldest first. Entries of the same instant are in any order.
+    /// Newest first. Entries of the same second are in any order.
     pub entries: Vec<AuditEntryView>,
-    /// Whether older entries were left out.
-    pub more: bool,
+    /// The cursor of the page with older entries. Absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A change of a record.

@@ -90,13 +90,14 @@ impl<'q> DecisionView<'q> {
     }
 }
 
-/// The quotes that wait for a decision, ordered by their due day (R34).
+/// A page of the quotes that wait for a decision, ordered by their due day (R34).
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct ReviewsView<'q> {
     pub quotes: Vec<ReviewView<'q>>,
-    /// Whether there are more quotes, which are due later.
-    pub more: bool,
+    /// The cursor of the page with quotes that are due later. Absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A quote that waits for a decision.
