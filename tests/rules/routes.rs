@@ -84,6 +84,16 @@ fn routes_are_made_in_no_other_way() {
     }
 }
 
+/// D6: a log line states the request or record that it is about. A task that a function starts without `runtime::task` has no span.
+#[test]
+fn d6_functions_start_tasks_in_the_span_of_their_request() {
+    for (name, code) in functions() {
+        for line in code.lines().filter(|line| line.contains("spawn")) {
+            assert!(line.contains("task::traced("), "functions/{name} starts a task without a span: {line}");
+        }
+    }
+}
+
 /// What the desk shows and does is for the vendor's staff alone (R34, R118).
 #[test]
 fn every_route_of_the_desk_is_for_staff() {

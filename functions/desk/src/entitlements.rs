@@ -17,7 +17,7 @@ use domain::{
     Code, Policy, Refusal, Sen, government::GovernmentSubscription, license::Entitlement, records::EntitlementRequest,
     request::Wanted,
 };
-use runtime::{Failure, Reply, authority::Staff};
+use runtime::{Failure, Reply, authority::Staff, task};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -65,10 +65,11 @@ pub(crate) async fn import_lines(staff: Staff, State(desk): State<Arc<Desk>>, he
         for Line { number, sen, body } in waiting.by_ref().take(AT_ONCE - running.len()) {
             let (desk, staff, policy) = (desk.clone(), staff.clone(), policy.clone());
             let before = sen.as_ref().and_then(|sen| known.remove(sen));
-            running.spawn(async move {
+            let import = async move {
                 let imported = desk.import(&staff, &policy, sen.as_ref(), &body, before).await;
                 (number, sen, imported)
-            });
+            };
+            running.spawn(task::traced(import));
         }
         let Some(done) = running.join_next().await else { break };
         let (number, sen, imported) = done.map_err(|panicked| Failure::broken("a line cannot be imported", panicked))?;

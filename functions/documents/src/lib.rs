@@ -13,6 +13,7 @@ use domain::{Code, Refusal, quote::Stage};
 use runtime::{
     Clock, Configuration, Failure, Policies, Reply, Routes, StartError, Vendor,
     authority::{LinkHolder, WithLinks, WithStore},
+    task,
 };
 use store::Store;
 use typesetting::{Document, Typesetter};
@@ -36,8 +37,7 @@ impl Documents {
 
     async fn pdf(self: Arc<Self>, document: Document) -> Reply {
         let name = document.number.clone();
-        // Typesetting uses the CPU without a pause. On the shared thread, it would block other requests.
-        let pdf = tokio::task::spawn_blocking(move || self.typesetter.pdf(&document)).await;
+        let pdf = task::compute(move || self.typesetter.pdf(&document)).await;
         match pdf {
             Ok(Ok(pdf)) => Ok(reply(&name, pdf)),
             Ok(Err(error)) => Err(Failure::broken(format!("{name} cannot be typeset"), error)),

@@ -22,7 +22,7 @@ use aws_sdk_ses::{primitives::Blob, types::RawMessage};
 use contract::Links;
 use domain::{Quote, pending::Work, policy::Seller};
 use jiff::Timestamp;
-use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
+use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream, task};
 use store::{Item, LetterNote, OutboxRecord, Store, keys::Key};
 use typesetting::Typesetter;
 
@@ -212,8 +212,7 @@ impl Notifications {
         let attachment = match outgoing.document {
             Some(document) => {
                 let (typesetter, name) = (self.typesetter.clone(), format!("{}.pdf", document.number));
-                // Typesetting is computation: it must not block the other tasks of this thread.
-                let pdf = tokio::task::spawn_blocking(move || typesetter.pdf(&document)).await;
+                let pdf = task::compute(move || typesetter.pdf(&document)).await;
                 let bytes = pdf
                     .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?
                     .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;

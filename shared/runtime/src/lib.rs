@@ -16,6 +16,7 @@ pub mod routes;
 pub mod secret;
 pub mod serve;
 pub mod stream;
+pub mod task;
 pub mod telemetry;
 pub mod vendor;
 

@@ -15,8 +15,9 @@ use axum::{
 use contract::{Problem, problem};
 use domain::{Code, Refusal};
 use lambda_http::request::RequestContext;
+use tracing::Instrument;
 
-use crate::{identity::IdentityError, query::not_a_cursor, random};
+use crate::{identity::IdentityError, query::not_a_cursor, random, task};
 
 /// The largest body that is read. A quote of a hundred lines has about 20 KB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -195,11 +196,17 @@ pub fn shell(routes: Router) -> Router {
         .layer(middleware::from_fn(finish))
 }
 
+/// Runs a request in its span, so that every log line about the request states its id.
 async fn finish(request: Request, next: Next) -> Response {
     let id = request_id(&request);
-    let (method, path) = (request.method().clone(), matched_path(&request));
+    let path = matched_path(&request);
+    let span = tracing::info_span!("request", request_id = id, method = %request.method(), path);
+    respond(id, request, next).instrument(span).await
+}
+
+async fn respond(id: String, request: Request, next: Next) -> Response {
     // A handler in its own task runs to its end when the caller disconnects, and its panic becomes a response.
-    let finished = tokio::spawn(next.run(request)).await;
+    let finished = task::spawn(next.run(request)).await;
     let mut response = finished.unwrap_or_else(|_| Failure::Broken("a handler panicked".into()).into_response());
     if let Some(problem) = response.extensions_mut().remove::<Problem>().or_else(|| bare_refusal(&response)) {
         let problem = Problem { request_id: Some(id.clone()), ..problem };
@@ -215,7 +222,7 @@ async fn finish(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
-    tracing::info!(request_id = id, %method, path, status = response.status().as_u16(), "responded");
+    tracing::info!(status = response.status().as_u16(), "responded");
     response
 }
 
@@ -258,4 +265,70 @@ fn request_id(request: &Request) -> String {
         _ => None,
     };
     gateway.unwrap_or_else(random::token)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::telemetry::{log_panics, tests::Page};
+
+    /// Sends a request to a path, and returns the response's request id.
+    async fn ask(routes: Router, path: &str) -> (StatusCode, String) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let serving = tokio::spawn(async { axum::serve(listener, shell(routes)).await });
+        let response = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let response = response.get(format!("http://{address}{path}")).send().await.expect("a response");
+        serving.abort();
+        (response.status(), response.headers()["x-request-id"].to_str().expect("text").to_owned())
+    }
+
+    /// D6: the lines of causes, of panics and of tasks, too.
+    #[tokio::test]
+    async fn d6_every_log_line_about_a_request_has_its_id() {
+        async fn unavailable() -> Reply {
+            let cause = std::io::Error::other("connection refused");
+            Err(Failure::unavailable("the table does not respond", cause))
+        }
+        async fn panicking() -> Reply {
+            panic!("eve@victim.example")
+        }
+        async fn elsewhere() -> Reply {
+            assert!(task::spawn(async { tracing::info!("in a task") }).await.is_ok());
+            // The log of a test belongs to its thread.
+            let log = tracing::dispatcher::get_default(Clone::clone);
+            let compute = move || tracing::dispatcher::with_default(&log, || tracing::info!("computed"));
+            assert!(task::compute(compute).await.is_ok());
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        let routes = || {
+            let routes = Router::new().route("/unavailable/{id}", routing::get(unavailable));
+            routes.route("/panicking", routing::get(panicking)).route("/elsewhere", routing::get(elsewhere))
+        };
+        log_panics();
+        for (path, route, status, expected) in [
+            ("/unavailable/Q-1?secret=s", "/unavailable/{id}", 503, vec!["unavailable", "responded"]),
+            ("/panicking", "/panicking", 500, vec!["panicked", "broken", "responded"]),
+            ("/elsewhere", "/elsewhere", 204, vec!["in a task", "computed", "responded"]),
+            ("/nowhere", "-", 404, vec!["responded"]),
+        ] {
+            let page = Page::default();
+            let logging = tracing::subscriber::set_default(page.log("info"));
+            let (answered, id) = ask(routes(), path).await;
+            drop(logging);
+            assert_eq!(answered.as_u16(), status, "{path}");
+            let lines: Vec<Value> = page.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            let messages: Vec<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+            assert_eq!(messages, expected, "{path}");
+            for line in &lines {
+                assert_eq!(line["span"]["request_id"], *id, "{path}: {line}");
+                assert_eq!((&line["span"]["method"], &line["span"]["path"]), (&"GET".into(), &route.into()), "{path}: {line}");
+            }
+            assert!(!page.text().contains("victim") && !page.text().contains("secret"), "{path}: {}", page.text());
+        }
+        drop(std::panic::take_hook());
+    }
 }

@@ -7,6 +7,7 @@ use aws_lambda_events::{
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
 use store::keys::PARTITION;
+use tracing::Instrument;
 
 /// Hands the records of a batch to `handle`, one after the other in the order of the stream.
 ///
@@ -36,8 +37,11 @@ where
         let event_name = record.event_name.clone();
         let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
         if !failed.contains(&partition) {
-            let Err(error) = handle(record).await else { continue };
-            tracing::error!(event_name, sequence_number, %error, "a stream record failed and will be tried again");
+            // Every log line about the record states its number, by which an operator finds it in the stream.
+            let span = tracing::info_span!("record", sequence_number, event_id = record.event_id);
+            let handled = handle(record).instrument(span.clone()).await;
+            let Err(error) = handled else { continue };
+            span.in_scope(|| tracing::error!(event_name, %error, "a stream record failed and will be tried again"));
             failed.insert(partition);
         }
         // Without a number the identifier is empty, which Lambda takes as the failure of the whole batch: nothing is lost.
@@ -62,6 +66,7 @@ mod tests {
     use tokio::sync::Mutex;
 
     use super::*;
+    use crate::telemetry::tests::Page;
 
     /// A record for each sequence number, about the quote of its partition.
     fn batch(records: &[(Option<&str>, &str)]) -> Event {
@@ -136,5 +141,23 @@ mod tests {
             each(batch(&THREE[..1]), async |record| consumer.handle(record).await).await
         });
         assert_eq!(task.await.expect("the task").batch_item_failures.len(), 1);
+    }
+
+    /// D6: also the lines of a cause, and of what a consumer logs itself.
+    #[tokio::test]
+    async fn d6_every_log_line_about_a_record_has_its_number() {
+        let page = Page::default();
+        let _logging = tracing::subscriber::set_default(page.log("info"));
+        let response = each(batch(THREE), async |record| {
+            tokio::task::yield_now().await;
+            tracing::info!("handled");
+            if record.change.sequence_number.as_deref() == Some("2") { Err("the table is throttled") } else { Ok(()) }
+        });
+        assert_eq!(response.await.batch_item_failures.len(), 1);
+        let lines: Vec<serde_json::Value> = page.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let about: Vec<_> = lines.iter().map(|line| (line["span"]["sequence_number"].as_str(), &line["message"])).collect();
+        let (handled, failed) = (json!("handled"), json!("a stream record failed and will be tried again"));
+        assert_eq!(about, [(Some("1"), &handled), (Some("2"), &handled), (Some("2"), &failed), (Some("3"), &handled)]);
+        assert_eq!((&lines[2]["error"], &lines[2]["span"]["event_id"]), (&json!("the table is throttled"), &json!("e")));
     }
 }

@@ -14,10 +14,17 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Logs one JSON object per line to standard output, which is what log stores index.
+/// Logs one JSON object per line to standard output, which is what log stores index. A panic is one line, too.
 pub fn start() {
     // Refused only when the process already has a subscriber, which then stays.
-    let _ = structured(filter("info"), std::io::stdout).try_init();
+    if structured(filter("info"), std::io::stdout).try_init().is_ok() {
+        log_panics();
+    }
+}
+
+/// Logs each panic in the span of its request or record. Its text is left out, because it may repeat what was sent or stored.
+pub(crate) fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!(at = panic.location().map(ToString::to_string), "panicked")));
 }
 
 /// Logs short lines for a person at a terminal to standard error, which leaves standard output to the program. `RUST_LOG`
