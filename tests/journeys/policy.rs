@@ -142,3 +142,36 @@ async fn c10_a_changed_bank_account_waits_for_a_second_person() {
     by("erin@vendor.example", &cheaper).await.expect(200);
     world.close().await;
 }
+
+/// D8: what a publication would change can be read before anything is published.
+#[tokio::test]
+async fn d8_a_check_of_a_policy_states_the_difference_in_words_and_publishes_nothing() {
+    let vendor = plain_vendor();
+    let world = World::of_vendor(NOW, vendor.path().into()).await;
+    let (policy, first) = in_force(&world).await;
+    let proposed = changed(&policy, OLD, "users = 500, price = 4300000");
+    let checked = async |query: &str, body: &Value| world.desk(Method::PUT, &format!("policy{query}"), body).await;
+    let before = world.stored().await;
+
+    let answer = checked("?check=true", &proposed).await.expect(200);
+    assert_eq!(answer["in_force"], json!(first));
+    let changes: Vec<_> = answer["changes"].as_array().unwrap().iter().map(|change| change.as_str().unwrap()).collect();
+    let [change] = &changes[..] else { panic!("one change: {changes:#?}") };
+    assert!(change.starts_with("In prices.toml, book (product “tracker-data-center”, currency “USD”"), "{change}");
+    assert!(change.ends_with("tiers (users 500): `price` changes from 4200000 to 4300000."), "{change}");
+    let same = checked("?check=true", &json!({"files": policy["files"]})).await.expect(200);
+    assert_eq!((&same["version"], &same["changes"]), (&json!(first), &json!([])));
+
+    // The same refusals as a publication.
+    let unsound = changed(&policy, OLD, "users = 500, price = -1");
+    checked("?check=true", &unsound).await.problem(422, "policy_unsound");
+    let late = with(&proposed, [("/version", json!("0123456789abcdef"))]);
+    checked("?check=true", &late).await.problem(409, "record_changed");
+    let refused = checked("?check=yes", &proposed).await.problem(400, "parameter_invalid");
+    assert_eq!(refused["errors"][0]["allowed"], json!(["true", "false"]));
+    assert_eq!(world.stored().await, before, "nothing is published and nothing is stored");
+
+    let published = checked("?check=false", &proposed).await.expect(200);
+    assert_eq!(published["version"], answer["version"], "the check states the version that a publication has");
+    world.close().await;
+}

@@ -1,6 +1,6 @@
 //! The vendor's policy: which one is in force, its files, and the publication of another one without a deployment.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -9,18 +9,26 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use contract::desk::{PolicyBody, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
+use contract::desk::{PolicyBody, PolicyCheckView, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
 use domain::{
     Code, Fault, Policy, Refusal,
     fault::Faults,
-    policy::{Mistake, Mistakes},
+    policy::{Mistake, Mistakes, difference},
     records::is_reference,
 };
-use runtime::{NotPublished, Proposal, Reply, authority::Staff, random};
+use runtime::{
+    NotPublished, Proposal, Reply,
+    authority::Staff,
+    query::{Asked, Parameters},
+    random,
+};
+use serde::Deserialize;
 use store::{PolicyInForce, PolicyProposal};
 
 use crate::{instructions::InstructionsChange, records::changed, state::Desk};
 
+/// The most changes that are listed at once.
+const MAX_CHANGES: usize = 1_000;
 /// The most mistakes that are reported at once.
 const MAX_MISTAKES: usize = 200;
 
@@ -39,13 +47,47 @@ pub(crate) async fn files(_: Staff, State(desk): State<Arc<Desk>>, Path(version)
     Ok(Json(PolicyFilesView { version: &version, files: &files }).into_response())
 }
 
+/// The parameter of a publication.
+#[derive(Deserialize)]
+pub(crate) struct Publishing {
+    /// Whether the policy is only checked.
+    check: Option<String>,
+}
+
+impl Parameters for Publishing {
+    const NAMES: &'static [&'static str] = &["check"];
+}
+
+impl Publishing {
+    fn only_checks(&self) -> Result<bool, Refusal> {
+        match self.check.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => {
+                let refusal = Refusal::new(Code::ParameterInvalid, "`check` must be `true` or `false`. Nothing was published.");
+                Err(refusal.allowing(["true", "false"]))
+            }
+        }
+    }
+}
+
 /// `PUT /v1/desk/policy`: publishes a whole policy. It is in force at once in this process, and within a minute in all others. If
-/// it has mistakes, the refusal lists them, and nothing is stored. A change of the payment instructions may need a second person.
-pub(crate) async fn publish(staff: Staff, State(desk): State<Arc<Desk>>, body: Bytes) -> Reply {
+/// it has mistakes, the refusal lists them, and nothing is stored. With `?check=true`, nothing is published, and the response
+/// states in words what would change. A change of the payment instructions may need a second person.
+pub(crate) async fn publish(
+    staff: Staff,
+    State(desk): State<Arc<Desk>>,
+    Asked(publishing): Asked<Publishing>,
+    body: Bytes,
+) -> Reply {
+    let only_checks = publishing.only_checks()?;
     let PolicyBody { files, version, reason, mut faults } = PolicyBody::read(&body)?;
     if !faults.is_empty() {
         faults.absorb(Policy::read(&files).err().map(mistakes_of).unwrap_or_default());
         faults.into_result::<()>(None)?;
+    }
+    if only_checks {
+        return desk.check(&files, version.as_deref()).await;
     }
     // A policy with mistakes is refused below, with all of them.
     if let Ok(next) = Policy::read(&files)
@@ -71,6 +113,29 @@ pub(crate) async fn publish(staff: Staff, State(desk): State<Arc<Desk>>, body: B
 
 fn proposed(PolicyProposal { version, proposed_at, by, .. }: &PolicyProposal) -> PolicyProposalView<'_> {
     PolicyProposalView { version, proposed_at: *proposed_at, by, waits_for: "second_person" }
+}
+
+impl Desk {
+    /// What the publication of these files would change. Nothing is stored.
+    async fn check(&self, files: &BTreeMap<String, String>, over: Option<&str>) -> Reply {
+        let policy = runtime::policies::sound(files).map_err(unsound)?;
+        let in_force = self.store.policy_in_force().await?;
+        let in_force = in_force.as_ref().map(|in_force| &*in_force.version);
+        if over.is_some_and(|over| in_force != Some(over) && in_force != Some(&*policy.version)) {
+            return Err(changed().into());
+        }
+        let before = match in_force {
+            Some(version) => self.store.policy_files(version).await?.unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
+        let mut changes = difference(&before, files);
+        let left_out = changes.len().saturating_sub(MAX_CHANGES);
+        changes.truncate(MAX_CHANGES);
+        if left_out > 0 {
+            changes.push(format!("There are {left_out} more changes."));
+        }
+        Ok(Json(PolicyCheckView { version: &policy.version, in_force, changes }).into_response())
+    }
 }
 
 fn view(in_force: &PolicyInForce) -> Response {

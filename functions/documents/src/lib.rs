@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::Links;
-use domain::{Code, Refusal, quote::Stage};
+use domain::{Code, Refusal, policy::Mistakes, quote::Stage};
 use runtime::{
     Clock, Configuration, Failure, Policies, Reply, Routes, StartError, Vendor,
     authority::{LinkHolder, WithLinks, WithStore},
@@ -26,12 +26,25 @@ pub struct Documents {
     typesetter: Typesetter,
 }
 
+/// The template of documents in the vendor's folder.
+fn typesetter(vendor: &Vendor) -> Result<Typesetter, Mistakes> {
+    Ok(Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?)
+}
+
+/// Checks the template of documents in a vendor's folder.
+///
+/// # Errors
+///
+/// Every mistake in it.
+pub fn template(vendor: &Vendor) -> Result<(), Mistakes> {
+    typesetter(vendor).map(drop)
+}
+
 impl Documents {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's template.
     pub fn start(configuration: &Configuration, store: Store, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
-        let typesetter = Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?;
-        let policies = Policies::new(&vendor, store.clone(), clock)?;
+        let (typesetter, policies) = Mistakes::both(typesetter(&vendor), Policies::new(&vendor, store.clone(), clock))?;
         Ok(Arc::new(Self { store, policies, links, typesetter }))
     }
 

@@ -2,7 +2,10 @@
 
 use std::{error::Error, time::SystemTime};
 
-use domain::{party::Contact, policy::Seller};
+use domain::{
+    party::Contact,
+    policy::{Mistakes, Seller},
+};
 use jiff::Timestamp;
 use lettre::{
     Message,
@@ -10,6 +13,8 @@ use lettre::{
 };
 use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
+
+use crate::template;
 
 /// The template for plain text, in the vendor's folder.
 pub(crate) const TEXT: &str = "letters/letter.txt";
@@ -59,18 +64,21 @@ pub(crate) struct Attachment {
 pub(crate) struct Templates(Environment<'static>);
 
 impl Templates {
-    /// Parses both templates and checks them with a sample letter. An unknown name in a template is an error, not empty text.
-    pub(crate) fn new(text: &str, html: &str) -> Result<Self, minijinja::Error> {
+    /// Parses both templates and checks them with a sample letter. An unknown name in a template is a mistake, not empty text.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of the two templates.
+    pub(crate) fn new(text: &str, html: &str) -> Result<Self, Mistakes> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-        environment.add_template_owned(TEXT, text.to_owned())?;
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.expect("the usual delimiters are distinct"));
+        let sample = Value::from(Serde(Letter::sample()));
+        let mut mistakes = template::add(&mut environment, TEXT, text, &sample);
         // The name ends in `.html`, so that MiniJinja escapes every value.
-        environment.add_template_owned(HTML, html.to_owned())?;
-        let templates = Self(environment);
-        templates.render(TEXT, &Letter::sample())?;
-        templates.render(HTML, &Letter::sample())?;
-        Ok(templates)
+        mistakes.extend(template::add(&mut environment, HTML, html, &sample));
+        if mistakes.is_empty() { Ok(Self(environment)) } else { Err(Mistakes(mistakes)) }
     }
 
     fn render(&self, name: &str, letter: &Letter) -> Result<String, minijinja::Error> {
@@ -184,9 +192,40 @@ mod tests {
         assert!(message.body_text(0).unwrap().contains("{{ signature }}"), "a field is never read as a template");
     }
 
+    /// The mistakes of two templates: file, line and what is wrong.
+    fn mistakes(text: &str, html: &str) -> Vec<(String, Option<usize>, String)> {
+        let Mistakes(mistakes) = Templates::new(text, html).map(|_| ()).unwrap_err();
+        mistakes.into_iter().map(|mistake| (mistake.file, mistake.line, mistake.what)).collect()
+    }
+
     #[test]
-    fn a_mistake_in_a_template_is_reported_when_it_is_loaded() {
-        let error = Templates::new("{{ gretting }}", "").map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("undefined") && format!("{error:#}").contains("letters/letter.txt"), "{error:#}");
+    fn d8_every_name_that_a_letter_lacks_is_reported_at_once_with_its_line() {
+        let text = "{{ gretting }}\n{% if actoin %}\n{{ actoin.label }}\n{% endif %}\n{{ action.ulr }}\n\
+                    {% for item in items %}\n{{ item.senn }}\n{{ item.sen }} {{ item.textt }}\n{% endfor %}\n{{ closing }}\n";
+        let found = mistakes(text, "<p>{{ subjet }}</p>\n");
+        let expected = [
+            ("letters/letter.txt", 5, "a letter has no `action.ulr`"),
+            ("letters/letter.txt", 2, "a letter has no `actoin`"),
+            ("letters/letter.txt", 3, "a letter has no `actoin.label`"),
+            ("letters/letter.txt", 1, "a letter has no `gretting`"),
+            ("letters/letter.txt", 7, "a name in `{{ item.senn }}` does not exist"),
+            ("letters/letter.txt", 8, "a name in `{{ item.sen }} {{ item.textt }}` does not exist"),
+            ("letters/letter.html", 1, "a letter has no `subjet`"),
+        ];
+        for (file, line, what) in expected {
+            let there =
+                |(of, at, found): &(String, Option<usize>, String)| of == file && *at == Some(line) && found.contains(what);
+            assert!(found.iter().any(there), "{file}:{line} {what} among {found:#?}");
+        }
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        assert!(found[0].2.contains("greeting") && found[0].2.contains("action (with label, url)"), "{}", found[0].2);
+        assert!(found[0].2.contains("items (each with sen, text, url)"), "{}", found[0].2);
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_parsed_is_reported_with_its_line_and_with_the_mistakes_of_the_other() {
+        let found = mistakes("{{ closing }}\n{% if %}\n", "{{ subjet }}");
+        let places: Vec<_> = found.iter().map(|(file, line, _)| (&**file, *line)).collect();
+        assert_eq!(places, [("letters/letter.txt", Some(2)), ("letters/letter.html", Some(1))], "{found:#?}");
     }
 }

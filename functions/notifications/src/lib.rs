@@ -7,6 +7,7 @@
 mod compose;
 mod letter;
 mod reach;
+mod template;
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,11 @@ use aws_lambda_events::{
 };
 use aws_sdk_ses::{primitives::Blob, types::RawMessage};
 use contract::Links;
-use domain::{Quote, pending::Work, policy::Seller};
+use domain::{
+    Quote,
+    pending::Work,
+    policy::{Mistakes, Seller},
+};
 use jiff::Timestamp;
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream, task};
 use store::{Item, LetterNote, OutboxRecord, Store, keys::Key};
@@ -97,6 +102,21 @@ impl Failure {
     }
 }
 
+/// The templates of letters in the vendor's folder.
+fn letters(vendor: &Vendor) -> Result<Templates, Mistakes> {
+    let (text, html) = Mistakes::both(vendor.file(letter::TEXT), vendor.file(letter::HTML))?;
+    Templates::new(text, html)
+}
+
+/// Checks the templates of letters in a vendor's folder.
+///
+/// # Errors
+///
+/// Every mistake in them, with the name that a letter does not have.
+pub fn templates(vendor: &Vendor) -> Result<(), Mistakes> {
+    letters(vendor).map(drop)
+}
+
 impl Notifications {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's templates.
     pub fn start(
@@ -106,15 +126,10 @@ impl Notifications {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
-        Ok(Self {
-            policies: Policies::new(&vendor, store.clone(), clock)?,
-            store,
-            mail,
-            links,
-            templates: Templates::new(vendor.file(letter::TEXT)?, vendor.file(letter::HTML)?)?,
-            typesetter: Arc::new(Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?),
-            unnoted: Mutex::default(),
-        })
+        let typesetter = vendor.file(typesetting::TEMPLATE).and_then(|text| Ok(Typesetter::new(text)?));
+        let policies = Policies::new(&vendor, store.clone(), clock);
+        let ((templates, typesetter), policies) = Mistakes::both(Mistakes::both(letters(&vendor), typesetter), policies)?;
+        Ok(Self { store, mail, policies, links, templates, typesetter: Arc::new(typesetter), unnoted: Mutex::default() })
     }
 
     /// Publishes the policy of the package, if none is in force yet: the first quote is about to be announced, and later letters and

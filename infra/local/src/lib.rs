@@ -1,5 +1,6 @@
 //! The local deployment: every function in one process, DynamoDB embedded, mail in files.
 
+pub mod check;
 pub mod deployment;
 mod durable;
 pub mod engine;

@@ -1,17 +1,24 @@
 //! `cargo run`: Sellthrough on one machine.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use jiff::Timestamp;
-use local::{Deployment, Settings};
+use local::{Deployment, Settings, check};
 use runtime::{Configuration, StartError, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Sellthrough on one machine: quotes, payments, licences, with everything in one directory.
 #[derive(Parser)]
-#[command(name = "sellthrough", version)]
+#[command(name = "sellthrough", version, args_conflicts_with_subcommands = true)]
 struct Flags {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
@@ -26,12 +33,27 @@ struct Flags {
     now: Option<Timestamp>,
 }
 
+/// What the program does instead of starting the deployment.
+#[derive(Subcommand)]
+enum Command {
+    /// Reads a vendor folder and reports every mistake in it. Nothing is started and nothing is stored
+    CheckPolicy {
+        /// The vendor folder
+        #[arg(default_value = "infra/vendor")]
+        folder: PathBuf,
+    },
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     // The engine logs every failed condition as a warning, although failed conditions are normal here.
     telemetry::human("info,dynoxide=error");
-    let Flags { listen, data, vendor, now } = Flags::parse();
-    match run(Settings { listen, data, vendor, now, environment: Configuration::from_env() }).await {
+    let Flags { command, listen, data, vendor, now } = Flags::parse();
+    let done = match command {
+        Some(Command::CheckPolicy { folder }) => check_policy(&folder),
+        None => run(Settings { listen, data, vendor, now, environment: Configuration::from_env() }).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sellthrough: {error}");
@@ -40,8 +62,21 @@ async fn main() -> ExitCode {
     }
 }
 
+fn check_policy(folder: &Path) -> Result<(), StartError> {
+    let policy = check::folder(folder)?;
+    writeln!(
+        std::io::stdout(),
+        "{}: the policy and its templates have no mistakes. Its version is {}, with {} products.",
+        folder.display(),
+        policy.version,
+        policy.products.len()
+    )?;
+    Ok(())
+}
+
 async fn run(settings: Settings) -> Result<(), StartError> {
-    let deployment = Deployment::start(settings).await?;
+    let vendor = settings.vendor.clone();
+    let deployment = Deployment::start(settings).await.map_err(|error| check::explained(error, &vendor))?;
     // An error is ignored: the output may be closed, and the deployment continues.
     let _ = writeln!(std::io::stdout(), "{}", deployment.welcome());
     let mut terminate = signal(SignalKind::terminate())?;

@@ -210,3 +210,56 @@ async fn a_policy_replaces_the_one_that_was_read_and_no_other() {
     let again = here.publish(Proposal { over: Some(&read), ..proposal(&edited("one"), "user-1", "c") }).await.unwrap().unwrap();
     assert_eq!(again, one, "a repeated request succeeds");
 }
+
+/// D8: the command and a failed start list all mistakes of a folder: policy, letters and documents.
+#[test]
+fn d8_a_command_and_a_failed_start_report_every_mistake_of_a_folder_at_once() {
+    let broken = folder("with mistakes");
+    for templates in ["letters", "documents"] {
+        std::fs::create_dir_all(broken.path().join(templates)).unwrap();
+        for file in std::fs::read_dir(example().join(templates)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), broken.path().join(templates).join(file.file_name())).unwrap();
+        }
+    }
+    let run = |arguments: &[&str]| {
+        let data = tempfile::tempdir().unwrap();
+        let program =
+            std::process::Command::new(env!("CARGO_BIN_EXE_local")).args(arguments).current_dir(&data).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (program.status.success(), text(program.stdout), text(program.stderr))
+    };
+    let path = broken.path().to_str().unwrap();
+    let (sound, says, _) = run(&["check-policy", path]);
+    assert!(sound && says.contains("no mistakes"), "{says}");
+
+    let edit = |file: &str, from: &str, to: &str| {
+        let path = broken.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+    };
+    edit("vendor.toml", "email = \"quotes@vendor.example\"", "email = \"no-at-sign\"");
+    edit("vendor.toml", "validity_days = 30", "validity_days = \"soon\"");
+    edit("languages/en.toml", "net = ", "nett = ");
+    edit("letters/letter.txt", "{{ greeting }}", "{{ gretting }}");
+    edit("letters/letter.html", "{{ closing }}", "{{ closign }}");
+    let document = std::fs::read_to_string(broken.path().join("documents/document.typ")).unwrap();
+    std::fs::write(broken.path().join("documents/document.typ"), format!("{document}\n#data.no-such-name\n")).unwrap();
+
+    for arguments in [&["check-policy", path][..], &["--listen", "127.0.0.1:0", "--vendor", path]] {
+        let (started, _, says) = run(arguments);
+        assert!(!started, "{says}");
+        for expected in [
+            "vendor.toml:7: ",
+            "vendor.toml:12: ",
+            "total.net",
+            "letters/letter.txt:1: a letter has no `gretting`",
+            "a letter has no `closign`",
+            "documents/document.typ:",
+            "no-such-name",
+        ] {
+            assert!(says.contains(expected), "{arguments:?}: no {expected} in {says}");
+        }
+    }
+}

@@ -137,6 +137,33 @@ fn a_section_that_cannot_be_read_does_not_hide_mistakes_in_others() {
     assert_eq!(reported, [at("catalogue.toml", no_name), at("catalogue.toml", term), at("vendor.toml", zone)]);
 }
 
+/// D8: the library that reads a section stops at its first mistake. The reader does not.
+#[test]
+fn d8_all_mistakes_of_one_section_are_reported_at_once() {
+    let mut files = vendor::files();
+    let mut expected = Vec::new();
+    for (from, to, what) in [
+        ("url = \"https://vendor.example/terms/2026-10\"\n", "«url = 7\n", "expected"),
+        ("rounding = \"P-MINOR\"", "«round = \"P-MINOR\"", "unknown field `round`"),
+        ("validity_days = 30", "«validity_days = \"soon\"", "expected i32"),
+        ("timezone = \"UTC\"", "«timezone = 1", "expected"),
+        ("support_url = \"https://vendor.example/support\"\n", "«support_link = 1\n", "unknown field `support_link`"),
+        ("email = \"quotes@vendor.example\"\n", "\n", "missing field `email`"),
+        ("legal_name = \"Example Software Ltd\"\n", "«legal_nome = \"Example Software Ltd\"\n", "unknown field `legal_nome`"),
+    ] {
+        expected.push((edit(&mut files, "vendor.toml", from, to), what));
+    }
+    // `email` is missing in the section [seller], and so is `support_url`; a misspelt name is one mistake.
+    expected[5].0 = 3;
+    expected.extend([(3, "missing field `support_url`"), (10, "missing field `rounding`")]);
+    let mistakes = mistakes(&files);
+    for (line, what) in &expected {
+        let found = mistakes.iter().any(|mistake| mistake.line == Some(*line) && mistake.what.contains(what));
+        assert!(found, "{line}: {what}: {mistakes:#?}");
+    }
+    assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
+}
+
 #[test]
 fn a_syntax_error_is_reported_at_its_place() {
     wrong("tax.toml", "percent = \"19\"", "percent = = \"19\"", "extra `=`");

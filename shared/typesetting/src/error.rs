@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::policy::{Mistake, Mistakes};
 use typst::WorldExt;
 use typst::diag::SourceDiagnostic;
 use typst::syntax::DiagSpan;
@@ -96,5 +97,18 @@ struct List<'a>(&'a [Diagnostic]);
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|diagnostic| write!(f, "\n  {diagnostic}"))
+    }
+}
+
+/// The same errors as mistakes in the vendor's folder.
+impl From<TemplateError> for Mistakes {
+    fn from(TemplateError { diagnostics }: TemplateError) -> Self {
+        let mistake = |diagnostic: Diagnostic| {
+            let column = diagnostic.place.map(|place| format!("column {}: ", place.column)).unwrap_or_default();
+            let hints = diagnostic.hints.iter().map(|hint| format!("; {hint}"));
+            let what = format!("{column}{}{}", diagnostic.message, hints.collect::<String>());
+            Mistake { file: crate::TEMPLATE.to_owned(), line: diagnostic.place.map(|place| place.line), what }
+        };
+        Self(diagnostics.into_iter().map(mistake).collect())
     }
 }

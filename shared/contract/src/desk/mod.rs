@@ -12,5 +12,5 @@ mod tests;
 pub use audit::{AuditEntryView, AuditView};
 pub use decision::{ApprovalBody, DecisionBody, DecisionView, ReviewView, ReviewsView};
 pub use entitlement::{BatchView, EntitlementView, LineOutcome, NOT_A_SEN, PurchaserView, entitlement, entitlement_line};
-pub use policy::{PolicyBody, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
+pub use policy::{PolicyBody, PolicyCheckView, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
 pub use record::{Outcome, RecordBody, certificate, evidence, partner, site};

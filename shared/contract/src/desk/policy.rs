@@ -86,6 +86,19 @@ pub struct PolicyProposalView<'p> {
     pub waits_for: &'static str,
 }
 
+/// What the publication of a policy would change. Nothing was published.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PolicyCheckView<'p> {
+    /// The version that the policy would have.
+    pub version: &'p str,
+    /// The version of the policy in force. Absent before the first publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<&'p str>,
+    /// A sentence per change; none if the policy is in force already.
+    pub changes: Vec<String>,
+}
+
 /// A policy's files.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs)]

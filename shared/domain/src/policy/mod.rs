@@ -3,6 +3,7 @@
 
 mod bounds;
 mod catalogue;
+mod difference;
 mod discounts;
 mod paying;
 mod period;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 pub use self::{
     bounds::{AcceptedContact, Bounds, ReviewPolicy, UpgradeTerm},
     catalogue::{Deployment, Edition, LineKind, NotSold, Product, Sale},
+    difference::difference,
     discounts::{Programme, Proof, Rate, Segment, Statement},
     paying::{MethodPolicy, Restriction, Threshold, ThresholdBasis},
     period::Period,

@@ -7,4 +7,4 @@ mod loading;
 mod publishing;
 
 pub use handle::Policies;
-pub use publishing::{NotPublished, Proposal};
+pub use publishing::{NotPublished, Proposal, sound};

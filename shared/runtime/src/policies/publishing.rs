@@ -201,7 +201,11 @@ fn next(version: &str, context: &PublicationContext, before: Option<&PolicyInFor
 }
 
 /// Reads a proposed policy. A file that is not TOML is a mistake, because it would be left out silently.
-fn sound(files: &BTreeMap<String, String>) -> Result<Policy, Mistakes> {
+///
+/// # Errors
+///
+/// Every mistake in the files.
+pub fn sound(files: &BTreeMap<String, String>) -> Result<Policy, Mistakes> {
     let foreign = files.keys().filter(|name| !is_policy_file(name)).map(|name| Mistake {
         file: name.clone(),
         line: None,

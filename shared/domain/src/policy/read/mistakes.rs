@@ -37,4 +37,22 @@ impl fmt::Display for Mistakes {
     }
 }
 
+impl Mistakes {
+    /// Both results, or the mistakes of both.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of the two.
+    pub fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (one, other) => {
+                let all = [one.err(), other.err()].into_iter().flatten().flat_map(|Self(mistakes)| mistakes);
+                let all: std::collections::BTreeSet<_> = all.collect();
+                Err(Self(all.into_iter().collect()))
+            }
+        }
+    }
+}
+
 impl std::error::Error for Mistakes {}

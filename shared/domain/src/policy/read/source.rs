@@ -8,13 +8,57 @@ use std::{
 use serde::Deserialize;
 use toml::{
     Spanned,
-    de::{DeTable, DeValue, ValueDeserializer},
+    de::{DeTable, DeValue, Error, ValueDeserializer},
 };
 
 use super::mistakes::Mistake;
 
 /// A place in a file, as a range of bytes.
 pub(super) type Place = Range<usize>;
+
+/// The tables of a file that is TOML.
+fn parse(text: &str) -> Option<DeTable<'_>> {
+    let (tables, errors) = DeTable::parse_recoverable(text);
+    errors.is_empty().then(|| tables.into_inner())
+}
+
+/// The section at a place, in `value`.
+fn value_at<'f>(value: Spanned<DeValue<'f>>, at: &Place) -> Option<Spanned<DeValue<'f>>> {
+    if value.span() == *at && !matches!(value.get_ref(), DeValue::Array(_)) {
+        return Some(value);
+    }
+    match value.into_inner() {
+        DeValue::Table(members) => members.into_iter().find_map(|(_, member)| value_at(member, at)),
+        DeValue::Array(entries) => entries.into_iter().find_map(|entry| value_at(entry, at)),
+        _ => None,
+    }
+}
+
+fn encloses(part: &Place, place: &Place) -> bool {
+    part.start <= place.start && place.end <= part.end && !part.is_empty()
+}
+
+/// Whether two names are the same but for up to two neighbouring characters.
+fn is_nearly(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    let before = short.bytes().zip(long.bytes()).take_while(|(a, b)| a == b).count();
+    let after = short.bytes().rev().zip(long.bytes().rev()).take_while(|(a, b)| a == b).count();
+    (before + after).min(short.len()) + 2 >= long.len()
+}
+
+/// How the library reports that a member is missing.
+const MISSING: &str = "missing field `";
+
+/// Gives a missing member a value of a type that is accepted, so that the members that are missing after it are found. `false`:
+/// no value is accepted.
+fn stand_in<'f>(members: &mut DeTable<'f>, name: &str, what: &str, read: impl Fn(&DeTable<'f>) -> Option<Error>) -> bool {
+    ["\"1\"", "\"en\"", "2026-01-01", "1", "true", "[]", "[1, 1]", "{}"].iter().any(|value| {
+        let Ok(value) = DeValue::parse(value) else { return false };
+        members.insert(Spanned::new(0..0, name.to_owned().into()), value);
+        // Another member is missing now, or none is.
+        read(members).is_none_or(|error| error.message() != what && error.message().starts_with(MISSING))
+    })
+}
 
 /// The vendor's files by name, and the mistakes found so far.
 pub(super) struct Reader<'f> {
@@ -116,7 +160,51 @@ impl<'f> Reader<'f> {
     }
 
     fn shaped<T: Deserialize<'f>>(&mut self, file: &str, section: Spanned<DeValue<'f>>) -> Option<T> {
-        T::deserialize(ValueDeserializer::from(section)).map_err(|error| self.mistake(file, error.span(), error.message())).ok()
+        let place = section.span();
+        let read = T::deserialize(ValueDeserializer::from(section));
+        read.map_err(|first| self.misshaped::<T>(file, &place, first)).ok()
+    }
+
+    /// Reports every mistake in the shape of a section. The library stops at the first one, so the section is read again without
+    /// the member that is wrong, or with a value for the member that is missing.
+    fn misshaped<T: Deserialize<'f>>(&mut self, file: &str, section: &Place, first: Error) {
+        let files = self.files;
+        let parsed =
+            files.get(file).and_then(|text| value_at(Spanned::new(0..text.len(), DeValue::Table(parse(text)?)), section));
+        let Some(DeValue::Table(mut members)) = parsed.map(Spanned::into_inner) else {
+            return self.mistake(file, first.span(), first.message());
+        };
+        let (mut wrong, mut error) = (BTreeSet::new(), Some(first));
+        let again = |members: &DeTable<'f>| {
+            let section = Spanned::new(section.clone(), DeValue::Table(members.clone()));
+            T::deserialize(ValueDeserializer::from(section)).err()
+        };
+        while let Some(mistake) = error.take() {
+            let (place, what) = (mistake.span(), mistake.message());
+            let name = members.iter().find(|(name, value)| {
+                place.as_ref().is_some_and(|place| [name.span(), value.span()].iter().any(|part| encloses(part, place)))
+            });
+            let name = name.map(|(name, _)| name.clone());
+            let missing = what.strip_prefix(MISSING).and_then(|rest| rest.strip_suffix('`'));
+            match (name, missing) {
+                (Some(name), _) => {
+                    self.mistake(file, place, what);
+                    members.remove(&**name.get_ref());
+                    wrong.insert(name.into_inner().into_owned());
+                }
+                (None, Some(missing)) => {
+                    // A misspelt member is unknown, and its right name is missing: one mistake.
+                    if !wrong.iter().any(|wrong: &String| is_nearly(wrong, missing)) {
+                        self.mistake(file, place, what);
+                    }
+                    if !stand_in(&mut members, missing, what, again) {
+                        return;
+                    }
+                }
+                (None, None) => return self.mistake(file, place, what),
+            }
+            error = again(&members);
+        }
     }
 
     /// Reports the sections that were not read: they are unknown.
