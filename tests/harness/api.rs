@@ -2,7 +2,7 @@
 //! does not say fails the test that met it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
@@ -29,11 +29,58 @@ pub struct Api {
 pub fn api() -> &'static Api {
     static API: LazyLock<Api> = LazyLock::new(|| {
         let document: Value = serde_saphyr::from_str(DOCUMENT).unwrap_or_else(|error| panic!("openapi.yaml: {error}"));
-        let registry = Registry::new().add(NAME, document.clone()).and_then(|registry| registry.prepare());
+        let registry = Registry::new().add(NAME, closed(&document)).and_then(|registry| registry.prepare());
         let registry = registry.unwrap_or_else(|error| panic!("openapi.yaml: {error}"));
         Api { document, registry, validators: Mutex::default() }
     });
     &API
+}
+
+/// The document without room for members that it does not name. Clients must accept new members of a response, so the document
+/// leaves responses open; here, a member that is not in it is a mistake.
+fn closed(document: &Value) -> Value {
+    fn bases(value: &Value, found: &mut HashSet<String>) {
+        let parts = value.as_object().into_iter().flatten().map(|(_, part)| part).chain(value.as_array().into_iter().flatten());
+        parts.for_each(|part| bases(part, found));
+        for base in value["allOf"].as_array().into_iter().flatten() {
+            found.extend(base["$ref"].as_str().map(|to| to.rsplit('/').next().expect("a name").to_owned()));
+        }
+    }
+    // What is combined is closed as a whole, and not part by part.
+    fn close_members(part: &mut Value) {
+        part.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten().for_each(|(_, member)| close(member));
+    }
+    fn close(value: &mut Value) {
+        match value {
+            Value::Object(schema) => {
+                for (name, part) in schema.iter_mut() {
+                    match part {
+                        Value::Array(parts) if name == "allOf" => parts.iter_mut().for_each(close_members),
+                        _ => close(part),
+                    }
+                }
+                let is_schema = |name: &str| schema.get(name).is_some_and(|part| part.is_object() || part.is_array());
+                let keyword = match (is_schema("allOf"), is_schema("properties")) {
+                    (true, _) => "unevaluatedProperties",
+                    (false, true) => "additionalProperties",
+                    (false, false) => return,
+                };
+                schema.entry(keyword).or_insert(json!(false));
+            }
+            Value::Array(parts) => parts.iter_mut().for_each(close),
+            _ => {}
+        }
+    }
+    let (mut closed, mut open) = (document.clone(), HashSet::new());
+    bases(document, &mut open);
+    for (name, schema) in closed["components"]["schemas"].as_object_mut().expect("schemas") {
+        match open.contains(name) {
+            // It is closed where it is used.
+            true => close_members(schema),
+            false => close(schema),
+        }
+    }
+    closed
 }
 
 /// A request, as far as the document speaks of it.
@@ -104,7 +151,10 @@ impl Api {
         let operation = path.map(|path| format!("{}/{}", pointer("/paths", path), asked.method.as_str().to_lowercase()));
         let response = match operation.as_deref().map(|operation| (operation, self.at(operation))) {
             None => "/components/responses/NotFound".to_owned(),
-            Some((_, None)) => "/components/responses/MethodNotAllowed".to_owned(),
+            Some((_, None)) => {
+                faults.extend(other_method(answer));
+                return faults;
+            }
             Some((operation, Some(_))) => {
                 if answer.status.is_success() {
                     faults.extend(self.unread(operation, asked, answer));
@@ -150,8 +200,26 @@ impl Api {
         let schema = format!("{content}/schema");
         if self.at(&content).is_none() {
             faults.push(format!("no such content type: {media_type}"));
-        } else if self.at(&schema).is_some() {
+        } else if media_type.ends_with("json") {
             faults.extend(self.faults(&schema, &answer.json()));
+        }
+        if media_type == "application/problem+json" {
+            faults.extend(self.undocumented_codes(response, answer));
+        }
+        faults
+    }
+
+    /// The codes of a problem that its response does not list, and a status that does not belong to its code.
+    fn undocumented_codes(&self, response: &str, answer: &Answer) -> Vec<String> {
+        let problem = answer.json();
+        let listed = self.at(&format!("{response}/x-codes")).and_then(Value::as_array).cloned().unwrap_or_default();
+        let codes = problem["errors"].as_array().into_iter().flatten().map(|fault| &fault["code"]).chain([&problem["code"]]);
+        let unlisted = codes.filter(|code| !listed.contains(code)).map(|code| format!("no such code: {code}"));
+        let mut faults: Vec<_> = unlisted.collect();
+        let code = problem["code"].as_str().unwrap_or_default();
+        let status = self.at(&format!("/components/schemas/ProblemCode/x-enumStatuses/{code}"));
+        if problem["status"] != json!(answer.status.as_u16()) || status != Some(&problem["status"]) {
+            faults.push(format!("{code} with the status {}", answer.status));
         }
         faults
     }
@@ -196,19 +264,20 @@ fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// A body as it counts: a member that is `null` is left out.
-fn sent(body: &[u8]) -> Value {
-    fn without_nulls(value: Value) -> Value {
-        match value {
-            Value::Object(members) => {
-                let there = members.into_iter().filter(|(_, value)| !value.is_null());
-                there.map(|(name, value)| (name, without_nulls(value))).collect()
-            }
-            Value::Array(values) => values.into_iter().map(without_nulls).collect(),
-            other => other,
-        }
+/// What is wrong with the answer to a method that a path does not have. No operation returns it.
+fn other_method(answer: &Answer) -> Vec<String> {
+    let mut faults = Vec::new();
+    if answer.status != 405 || answer.json()["code"] != "method_not_allowed" {
+        faults.push(format!("another method is not 405, but {}", answer.status));
     }
-    without_nulls(serde_json::from_slice(body).expect("what was accepted is JSON"))
+    if answer.header("allow").is_empty() {
+        faults.push("the header Allow is missing".to_owned());
+    }
+    faults
+}
+
+fn sent(body: &[u8]) -> Value {
+    serde_json::from_slice(body).expect("what was accepted is JSON")
 }
 
 /// The lines of a batch that were not refused.
@@ -282,8 +351,9 @@ mod tests {
     fn a_status_and_a_code_belong_to_their_operation() {
         let (view, preview) = (asked(Method::GET, "/v1/quotes/Q-1", &Value::Null), asked(Method::POST, PREVIEW, &example()));
         assert_documented(&view, &refused(404, "not_found", &[]));
-        assert_noticed(&view, &refused(409, "quote_paid", &[]), "/status");
-        assert_noticed(&view, &refused(404, "gone", &[]), "/code");
+        assert_noticed(&view, &refused(409, "quote_paid", &[]), "no such code: \"quote_paid\"");
+        assert_noticed(&view, &refused(404, "gone", &[]), "no such code: \"gone\"");
+        assert_noticed(&view, &refused(404, "url_malformed", &[]), "url_malformed with the status 404");
         assert_documented(&preview, &refused(429, "too_many_requests", &[("retry-after", "60")]));
         assert_noticed(&preview, &refused(429, "too_many_requests", &[]), "Retry-After is missing");
         assert_documented(&view, &refused(503, "unavailable", &[]));
@@ -314,7 +384,7 @@ mod tests {
         left_out["notes"] = Value::Null;
         assert_documented(&asked(Method::POST, PREVIEW, &left_out), &answer);
         assert_noticed(&ask(&[("/coupon", json!("HALF"))]), &answer, "coupon");
-        assert_noticed(&ask(&[("/reseller", Value::Null)]), &answer, "reseller");
+        assert_noticed(&ask(&[("/customer", Value::Null)]), &answer, "customer");
         assert_noticed(&ask(&[("/lines/0/sen", json!("SEN-1"))]), &answer, "/lines/0");
     }
 

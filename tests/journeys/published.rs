@@ -1,7 +1,7 @@
 //! What the vendor publishes is what it charges (R57, R67).
 
 use serde_json::{Value, json};
-use tests::{NOW, Quote, World, example_of, vendor_with, with};
+use tests::{NOW, Quote, World, api::api, example, example_of, vendor_with, with};
 
 const DATA_CENTER: &str = "[[book]]\nproduct = \"tracker-data-center\"\ncurrency = \"USD\"\nfrom = 2026-01-01\n";
 const CORPORATE: &str = "[[rate]]\nprogramme = \"corporate_reseller\"\npercent = \"5\"\nfrom = 2026-01-01\n";
@@ -127,5 +127,36 @@ async fn r67_how_to_pay_lists_what_an_order_can_use() {
     );
     let restrictions = json!([{"deployments": ["monthly_cloud"], "methods": ["card"]}]);
     assert_eq!(table["restrictions"], restrictions, "R76");
+    world.close().await;
+}
+
+/// D5: a program learns which texts it must accept before it is refused, and where the description of the API is.
+#[tokio::test]
+async fn d5_the_texts_to_accept_and_the_description_of_the_api_are_published() {
+    let mut world = World::new().await;
+    let terms = world.get("/v1/terms").await.expect(200);
+    let texts = terms["texts"].as_array().unwrap();
+    let accept: Value = texts.iter().map(|one| (one["text"].as_str().unwrap(), one["version"].clone())).collect();
+    assert!(texts.iter().all(|one| one["language"] == "en" && one["url"].as_str().unwrap().starts_with("https://")), "{terms:#}");
+    let quote = world.quote(&with(&example(), [("/accept", accept)])).await;
+    assert_eq!(quote.0["policy_version"], terms["policy_version"]);
+    let refused = world.post("/v1/quotes", &with(&example(), [("/accept/terms", json!("2019-01"))])).await;
+    let refused = refused.problem(422, "terms_not_accepted");
+    assert_eq!(refused["errors"][0]["allowed"], json!([texts[0]["version"]]), "as data, too");
+
+    let document = world.get("/openapi.yaml").await;
+    assert_eq!((document.status.as_u16(), document.header("content-type")), (200, "application/yaml"));
+    assert_eq!(document.text(), include_str!("../../shared/contract/openapi.yaml"));
+    let page = world.get("/docs").await;
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    for (route, at) in api().operations() {
+        let id = api().at(&format!("{at}/operationId")).and_then(Value::as_str).unwrap();
+        assert!(page.text().contains(&format!("<h3 id=\"{id}\">")), "{route} is not on the page");
+    }
+    for loads in ["<script", "<link", "<img", "src=", "url(", "@import"] {
+        assert!(!page.text().contains(loads), "the page loads something: {loads}");
+    }
+    world.ignore_letters().await;
     world.close().await;
 }

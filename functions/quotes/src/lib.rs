@@ -143,6 +143,9 @@ pub fn api() -> Routes<Quotes> {
         .post("/v1/entitlements/lookup", lookup::lookup)
         .get("/v1/pricing", published::pricing)
         .get("/v1/payment-methods", published::payment_methods)
+        .get("/v1/terms", published::terms)
+        .get("/openapi.yaml", published::openapi)
+        .get("/docs", published::page)
 }
 
 /// The routes, with what their handlers work with.

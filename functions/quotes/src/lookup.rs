@@ -30,7 +30,7 @@ pub(crate) async fn lookup(buyer: Buyer, State(quotes): State<Arc<Quotes>>, ip: 
     if !policy.currencies().contains(&body.currency) {
         let offered: Vec<_> = policy.currencies().iter().map(|currency| currency.code()).collect();
         let detail = format!("There are no prices in this currency. Choose one of: {}.", offered.join(", "));
-        return Err(Refusal::at(Code::CurrencyNotOffered, "/currency", detail).into());
+        return Err(Refusal::at(Code::CurrencyNotOffered, "/currency", detail).allowing(offered).into());
     }
     let mut wanted = Wanted::default();
     match body.subject {

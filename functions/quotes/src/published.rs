@@ -1,4 +1,5 @@
-//! Public list prices and payment methods, from the policy that prices quotes (R57, R67).
+//! Public data: list prices, payment methods and legal texts, from the policy that prices quotes (R57, R67), and the
+//! description of the API.
 
 use std::sync::Arc;
 
@@ -8,7 +9,11 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use contract::pricing::{PaymentMethodsView, PricingView};
+use contract::{
+    description,
+    pricing::{PaymentMethodsView, PricingView},
+    terms::TermsView,
+};
 use domain::calendar::day_of;
 use runtime::{
     Reply,
@@ -44,9 +49,29 @@ pub(crate) async fn payment_methods(_: Anyone, State(quotes): State<Arc<Quotes>>
     Ok(public(&PaymentMethodsView::of(&policy, language)))
 }
 
-/// A response that caches may store for a minute, as long as this process caches the policy.
+/// `GET /v1/terms` — R6, R21: the legal texts to accept, each with its version, address and language.
+pub(crate) async fn terms(_: Anyone, State(quotes): State<Arc<Quotes>>) -> Reply {
+    Ok(public(&TermsView::of(&*quotes.policies.current().await?)))
+}
+
+/// `GET /openapi.yaml`: the description of the API for programs (RFC 9512).
+pub(crate) async fn openapi(_: Anyone) -> Reply {
+    Ok(cached(([(header::CONTENT_TYPE, "application/yaml")], description::OPENAPI).into_response()))
+}
+
+/// `GET /docs`: the same as a page for people. It loads nothing.
+pub(crate) async fn page(_: Anyone) -> Reply {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, policy)];
+    Ok(cached((headers, description::PAGE).into_response()))
+}
+
 fn public(view: &impl Serialize) -> Response {
-    let mut response = Json(view).into_response();
+    cached(Json(view).into_response())
+}
+
+/// A response that caches may store for a minute, as long as this process caches the policy.
+fn cached(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
     response
 }

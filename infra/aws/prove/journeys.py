@@ -280,6 +280,9 @@ def what_the_desk_does(world: World):
     is_pdf_of(world.ask("GET", quote["links"]["document"]).expect(200), quote["number"])
     world.ask("GET", "/v1/pricing").expect(200)
     world.ask("GET", "/v1/payment-methods").expect(200)
+    world.ask("GET", "/v1/terms").expect(200)
+    world.ask("GET", "/openapi.yaml").expect(200)
+    world.ask("GET", "/docs").expect(200)
 
     # Existing entitlements, and orders that build on them.
     asked = {"sen": held, "email": TINA, "currency": "USD"}

@@ -1,5 +1,6 @@
 //! The HTTP contract: request bodies, responses, problems and links. Snake case, integer minor units, RFC 3339 UTC.
 
+pub mod description;
 pub mod desk;
 pub mod license;
 pub mod links;
@@ -8,6 +9,7 @@ pub mod pricing;
 pub mod problem;
 pub mod quote;
 mod reader;
+pub mod terms;
 
 pub use license::LicenseView;
 pub use links::Links;

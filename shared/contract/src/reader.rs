@@ -223,7 +223,8 @@ impl<'v, 'f> Object<'v, 'f> {
         let read = read(self);
         for name in self.members.into_iter().flat_map(Map::keys).filter(|name| !self.known.contains(&name.as_str())) {
             let detail = format!("This member is unknown here. The known members are: {}.", self.known.join(", "));
-            self.faults.add(Code::UnknownMember, format!("{}/{}", self.pointer, escaped(name)), detail);
+            let pointer = format!("{}/{}", self.pointer, escaped(name));
+            self.faults.add_allowing(Code::UnknownMember, pointer, detail, self.known.iter().copied());
         }
         read
     }

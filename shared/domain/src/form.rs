@@ -34,7 +34,8 @@ pub(crate) fn unknown<'k>(
     what: &str,
     known: impl Iterator<Item = &'k str>,
 ) {
-    faults.add(code, pointer, format!("There is no such {what}. Choose one of: {}.", list(known)));
+    let known: Vec<_> = known.collect();
+    faults.add_allowing(code, pointer, format!("There is no such {what}. Choose one of: {}.", known.join(", ")), known);
 }
 
 /// Items for people, separated by commas.

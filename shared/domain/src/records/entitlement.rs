@@ -116,11 +116,10 @@ impl EntitlementRequest {
         let editions = || product.editions.iter().map(|edition| &*edition.id);
         match &self.edition {
             edition if product.rank(edition.as_deref()).is_some() => return Some(product),
-            None => faults.add(
-                Code::Required,
-                "/edition",
-                format!("{} has editions. Choose one of: {}.", product.name, list(editions())),
-            ),
+            None => {
+                let detail = format!("{} has editions. Choose one of: {}.", product.name, list(editions()));
+                faults.add_allowing(Code::Required, "/edition", detail, editions());
+            }
             Some(_) if product.editions.is_empty() => {
                 faults.add(Code::NotExpected, "/edition", format!("{} has no editions. Leave the edition out.", product.name));
             }
@@ -145,8 +144,8 @@ impl EntitlementRequest {
             return Some(users);
         }
         let tiers: BTreeSet<u32> = books().flat_map(|book| book.table.tiers()).map(|(tier, _)| tier).collect();
-        let detail = format!("{} has no such tier. Choose one of: {}.", product.name, list(tiers));
-        faults.add(Code::NoTierForQuantity, "/tier", detail);
+        let detail = format!("{} has no such tier. Choose one of: {}.", product.name, list(&tiers));
+        faults.add_allowing(Code::NoTierForQuantity, "/tier", detail, tiers.iter().map(u32::to_string));
         None
     }
 

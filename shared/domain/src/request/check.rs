@@ -157,11 +157,8 @@ impl Request {
         let currency = code.parse().ok().filter(|currency| offered.contains(currency));
         if currency.is_none() {
             let offered: Vec<_> = offered.iter().map(|currency| currency.code()).collect();
-            faults.add(
-                Code::CurrencyNotOffered,
-                "/currency",
-                format!("There are no prices in this currency. Choose one of: {}.", offered.join(", ")),
-            );
+            let detail = format!("There are no prices in this currency. Choose one of: {}.", offered.join(", "));
+            faults.add_allowing(Code::CurrencyNotOffered, "/currency", detail, offered);
         }
         currency
     }
@@ -200,7 +197,7 @@ impl Request {
             if !accepted {
                 let LegalText { version, url } = text;
                 let detail = format!("Accept the current {what}, version `{version}`: read {url}, then send that version here.");
-                faults.add(Code::TermsNotAccepted, format!("/accept/{name}"), detail);
+                faults.add_allowing(Code::TermsNotAccepted, format!("/accept/{name}"), detail, [version]);
             }
             accepted.then(|| text.version.clone())
         };

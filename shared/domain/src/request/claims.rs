@@ -125,7 +125,7 @@ impl SegmentRequest {
         let Some(segment) = policy.segment(id).filter(claimable) else {
             let known: Vec<_> = policy.segments.iter().filter(claimable).map(|segment| &*segment.id).collect();
             let detail = format!("There is no such segment to claim. Choose one of: {}.", known.join(", "));
-            faults.add(Code::SegmentUnknown, at("segment"), detail);
+            faults.add_allowing(Code::SegmentUnknown, at("segment"), detail, known);
             return None;
         };
         let registration_number = optional_text(faults, &at("registration_number"), self.registration_number.as_deref(), 60);

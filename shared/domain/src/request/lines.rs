@@ -189,8 +189,9 @@ impl LineRequest {
         let Some(kind) = &self.kind else { return required(faults, at) };
         let read = kind.parse().ok();
         if read.is_none() {
-            let known = LineKind::ALL.map(|kind| format!("`{}`", kind.as_str()));
-            faults.add(Code::KindNotOffered, at, format!("There is no such kind of line. Choose one of: {}.", known.join(", ")));
+            let known = LineKind::ALL.map(LineKind::as_str);
+            let detail = format!("There is no such kind of line. Choose one of: `{}`.", known.join("`, `"));
+            faults.add_allowing(Code::KindNotOffered, at, detail, known);
         }
         read
     }
@@ -267,7 +268,8 @@ impl LineRequest {
         let product = policy.product(id);
         if product.is_none() {
             let known: Vec<_> = policy.products.keys().map(String::as_str).collect();
-            faults.add(Code::ProductUnknown, at, format!("There is no such product. Choose one of: {}.", known.join(", ")));
+            let detail = format!("There is no such product. Choose one of: {}.", known.join(", "));
+            faults.add_allowing(Code::ProductUnknown, at, detail, known);
         }
         product
     }
@@ -319,7 +321,7 @@ impl LineRequest {
             true => format!("{} has no editions. Leave the edition out.", product.name),
             false => format!("{} has no such edition. Choose one of: {}.", product.name, known.join(", ")),
         };
-        faults.add(Code::EditionUnknown, format!("/lines/{index}/edition"), detail);
+        faults.add_allowing(Code::EditionUnknown, format!("/lines/{index}/edition"), detail, known);
         None
     }
 
@@ -356,7 +358,7 @@ impl LineRequest {
                         product.name,
                         offered.join(", ")
                     );
-                    faults.add(Code::TermNotOffered, at, detail);
+                    faults.add_allowing(Code::TermNotOffered, at, detail, offered);
                 }
                 months
             }
