@@ -24,7 +24,9 @@ const LONGEST_FUNCTION: usize = 80;
 const LAYERS: &[&str] = &[
     "calendar",
     "fault",
+    "host",
     "money",
+    "name",
     "number",
     "party",
     "pending",

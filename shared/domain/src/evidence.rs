@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Sen,
-    party::{Contact, Email, LegalName},
+    host::ascii_host,
+    name::LegalName,
+    party::{Contact, Email},
 };
 
 /// Verified evidence that an end customer belongs to a segment (R58).
@@ -134,18 +136,12 @@ impl Site {
     }
 }
 
-/// The host name of a site, in lower case. The text may have a scheme, a path or capitals. `None` when it has no valid host.
+/// The host name of a site, in ASCII and lower case. The text may have a scheme, a path or capitals, and its host may be
+/// internationalised. `None` when it has no valid host.
 pub fn site_host(text: &str) -> Option<String> {
     let text = text.trim();
     let bare = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
-    let host = bare.split(['/', '?', '#']).next()?.to_ascii_lowercase();
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    (host.len() <= 253 && host.contains('.') && host.split('.').all(label)).then_some(host)
+    ascii_host(bare.split(['/', '?', '#']).next()?).map(|host| host.to_ascii_lowercase())
 }
 
 /// A VAT id of the European Union in its canonical spelling; `None` when its form or check digit is wrong. The check does not
@@ -163,6 +159,7 @@ mod tests {
         for text in ["acme.cloud.example", "https://ACME.cloud.example/", " http://acme.cloud.example/browse?x=1 "] {
             assert_eq!(site_host(text).as_deref(), Some("acme.cloud.example"), "{text}");
         }
+        assert_eq!(site_host("https://Bücher.example/x").as_deref(), Some("xn--bcher-kva.example"), "B27");
         for no in ["", "acme", "https://", "a b.example", "-a.example", "a..example"] {
             assert_eq!(site_host(no), None, "{no}");
         }

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use crate::{
     Code,
     fault::Faults,
+    name,
     party::{Contact, Email},
     place,
 };
@@ -49,6 +50,17 @@ pub(crate) fn text(faults: &mut Faults, pointer: impl Display + Copy, given: Opt
         Some(text) => Some(text),
         None => required(faults, pointer),
     }
+}
+
+/// A required name of a person or an organisation: a text on one line with a letter or digit that can be seen. A licence states
+/// this name.
+pub(crate) fn name(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>, longest: usize) -> Option<String> {
+    let name = text(faults, pointer, given, longest)?;
+    if !name::is_visible(&name) {
+        faults.add(Code::ValueInvalid, pointer, "This name has no visible letter or digit. Write the name.");
+        return None;
+    }
+    Some(name)
 }
 
 /// An optional text on one line. The outer `None` is a fault, the inner one an absent text.
@@ -132,7 +144,7 @@ pub(crate) fn optional_date(faults: &mut Faults, pointer: impl Display + Copy, g
     date.map(Some)
 }
 
-/// A required country, as an ISO 3166-1 alpha-2 code.
+/// A required country. It becomes its ISO 3166-1 alpha-2 code, however it is written: `de`, `DEU`, `Germany`.
 pub(crate) fn country(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>) -> Option<String> {
     match optional_country(faults, pointer, given)? {
         Some(country) => Some(country),
@@ -142,17 +154,18 @@ pub(crate) fn country(faults: &mut Faults, pointer: impl Display + Copy, given: 
 
 /// An optional country. The outer `None` is a fault, the inner one an absent country.
 pub(crate) fn optional_country(faults: &mut Faults, pointer: impl Display + Copy, given: Option<&str>) -> Option<Option<String>> {
-    let Some(code) = given else { return Some(None) };
-    if !place::is_country(code) {
-        let detail = "This is not a country. Write its ISO 3166 code of two capital letters, such as `US` or `JP`.";
+    let Some(given) = given else { return Some(None) };
+    let code = place::country(given);
+    if code.is_none() {
+        let alike = place::countries_like(given).map(|alike| format!(" Similar names: {alike}.")).unwrap_or_default();
+        let detail = format!("This is not a country. Write its ISO 3166 code of two letters, such as `US` or `JP`.{alike}");
         faults.add(Code::CountryUnknown, pointer, detail);
-        return None;
     }
-    Some(Some(code.to_owned()))
+    code.map(Some)
 }
 
-/// An optional subdivision of a country (ISO 3166-2), with or without the country: `CA` and `US-CA` are the same. The outer
-/// `None` is a fault, the inner one an absent region.
+/// An optional subdivision of a country. It becomes its ISO 3166-2 code, however it is written: `CA`, `us-ca`, `California`. The
+/// outer `None` is a fault, the inner one an absent region.
 pub(crate) fn optional_region(
     faults: &mut Faults,
     pointer: impl Display + Copy,
@@ -160,18 +173,18 @@ pub(crate) fn optional_region(
     given: Option<&str>,
 ) -> Option<Option<String>> {
     let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else { return Some(None) };
-    let code = if given.starts_with(&format!("{country}-")) { given.to_owned() } else { format!("{country}-{given}") };
-    if !place::is_subdivision(&code) {
-        let detail = format!("ISO 3166-2 has no such subdivision of {country}. Write it as `{country}-…`.");
+    let code = place::subdivision(country, given);
+    if code.is_none() {
+        let alike = place::subdivisions_like(country, given).map(|alike| format!(" Similar names: {alike}.")).unwrap_or_default();
+        let detail = format!("ISO 3166-2 has no such subdivision of {country}. Write it as `{country}-…`.{alike}");
         faults.add(Code::RegionUnknown, pointer, detail);
-        return None;
     }
-    Some(Some(code))
+    code.map(Some)
 }
 
 /// A required person with name and e-mail address, at the pointer `at`.
 pub(crate) fn contact(faults: &mut Faults, at: impl Display + Copy, given: &ContactRequest) -> Option<Contact> {
-    let name = text(faults, format_args!("{at}/name"), given.name.as_deref(), 120);
+    let name = name(faults, format_args!("{at}/name"), given.name.as_deref(), 120);
     let email = match given.email.as_deref().map(str::trim).filter(|email| !email.is_empty()) {
         None => required(faults, format_args!("{at}/email")),
         Some(email) => {

@@ -8,7 +8,7 @@ use crate::{
     Policy, Sen,
     channel::ChannelStatus,
     license::Entitlement,
-    party::LegalName,
+    name::LegalName,
     policy::{Deployment, Product},
     price::{ClaimStanding, Line, SegmentClaim},
 };

@@ -10,7 +10,9 @@
 // Values.
 pub mod calendar;
 pub mod fault;
+mod host;
 pub mod money;
+pub mod name;
 pub mod number;
 pub mod party;
 pub mod payment;

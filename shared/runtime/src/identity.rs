@@ -9,6 +9,7 @@ mod issuer;
 use std::fmt;
 use std::sync::Arc;
 
+use domain::party::Email;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
@@ -317,6 +318,8 @@ impl Claims {
                 _ => false,
             },
         };
+        // The spelling in which addresses are stored and compared. An address that is stored nowhere keeps its own.
+        let email = Email::parse(email).map_or_else(|| email.to_owned(), |email| email.as_str().to_owned());
         (verified && !email.is_empty()).then(|| VerifiedEmail(email.to_ascii_lowercase()))
     }
 }

@@ -71,15 +71,24 @@ impl Store {
             ([change], []) => return self.update_entitlement(change).await.map(Changed::from),
             _ => {}
         }
-        let taken = subscriptions.iter().map(|holding| self.take(holding, today));
-        let writes = taken.chain(changes.iter().map(|next| self.put(next))).collect::<Result<Vec<_>, _>>()?;
         // Subscriptions come first, so that they can refuse before anything is written.
+        let mut writes = Vec::new();
+        let mut subscription_of = Vec::new();
+        for (index, holding) in subscriptions.iter().enumerate() {
+            let taken = self.take(holding, today)?;
+            subscription_of.extend(taken.iter().map(|_| index));
+            writes.extend(taken);
+        }
+        for next in changes {
+            writes.push(self.put(next)?);
+        }
         for (part, writes) in writes.chunks(MAX_WRITES).enumerate() {
             let Err(error) = self.transaction(writes.to_vec()).await else { continue };
             let refused = lost(&error);
-            let subscriptions = subscriptions.len().saturating_sub(part * MAX_WRITES);
-            return match refused.iter().take(subscriptions).position(|reason| *reason == Lost::Condition) {
-                Some(index) => Ok(Changed::AlreadySubscribed(part * MAX_WRITES + index)),
+            let subscriptions = subscription_of.iter().skip(part * MAX_WRITES).zip(&refused);
+            let taken = subscriptions.into_iter().find(|(_, reason)| **reason == Lost::Condition);
+            return match taken {
+                Some((index, _)) => Ok(Changed::AlreadySubscribed(*index)),
                 None if refused.iter().any(|reason| *reason != Lost::No) => Ok(Changed::Conflict),
                 None => Err(Error::of(OPERATION, &error)),
             };

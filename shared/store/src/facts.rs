@@ -40,9 +40,10 @@ fn keys(wanted: &Wanted, organization: Option<&str>) -> BTreeSet<Key> {
     keys.extend(wanted.evidence.iter().map(|id| Key::evidence(id)));
     keys.extend(wanted.certificates.iter().map(|id| Key::certificate(id)));
     keys.extend(wanted.sites.iter().map(|host| Key::site(host)));
-    keys.extend(
-        wanted.government_subscriptions.iter().map(|(product, licensee)| Key::government_subscription(product, licensee)),
-    );
+    for (product, licensee) in &wanted.government_subscriptions {
+        keys.insert(Key::government_subscription(product, licensee));
+        keys.extend(Key::earlier_government_subscription(product, licensee));
+    }
     keys.retain(Key::is_possible);
     keys
 }
@@ -112,6 +113,14 @@ mod tests {
             Key::government_subscription("gov", "Example Agency"),
         ];
         assert_eq!(keys(&wanted, None), expected.into());
+    }
+
+    /// B24: keys that were stored before names had a canonical form are still found.
+    #[test]
+    fn b24_a_subscription_is_also_read_under_the_earlier_key_of_the_name() {
+        let wanted = Wanted { government_subscriptions: [(text("gov"), text("㈱ 例"))].into(), ..Wanted::default() };
+        let stored_before = Key::earlier_government_subscription("gov", "㈱ 例").unwrap();
+        assert_eq!(keys(&wanted, None), [Key::government_subscription("gov", "株式会社例"), stored_before].into());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use crate::{
     Error, Store,
     item::{self, Attributes},
+    keys::Key,
     writes::in_transaction,
 };
 
@@ -22,15 +23,22 @@ impl Store {
     ///
     /// DynamoDB failed. Retrying is safe.
     pub async fn hold(&self, holding: &GovernmentSubscription) -> Result<(), Error> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(subscription_item(holding)?));
-        put.send().await.map(drop).map_err(|error| Error::of("PutItem of a government subscription", &error))
+        for item in subscription_items(holding)? {
+            let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+            put.send().await.map_err(|error| Error::of("PutItem of a government subscription", &error))?;
+        }
+        Ok(())
     }
 
-    /// The write that records a subscription, unless the customer has another one to the product that has not ended on `today`.
-    pub(crate) fn take(&self, holding: &GovernmentSubscription, today: Date) -> Result<TransactWriteItem, Error> {
+    /// The writes that record a subscription, unless the customer has another one to the product that has not ended on `today`.
+    pub(crate) fn take(&self, holding: &GovernmentSubscription, today: Date) -> Result<Vec<TransactWriteItem>, Error> {
+        subscription_items(holding)?.into_iter().map(|item| self.take_item(holding, item, today)).collect()
+    }
+
+    fn take_item(&self, holding: &GovernmentSubscription, item: Attributes, today: Date) -> Result<TransactWriteItem, Error> {
         let put = types::Put::builder()
             .table_name(&self.table)
-            .set_item(Some(subscription_item(holding)?))
+            .set_item(Some(item))
             .condition_expression("attribute_not_exists(#sen) OR #sen = :sen OR #ends <= :today")
             .expression_attribute_names("#sen", SEN)
             .expression_attribute_names("#ends", ENDS)
@@ -40,10 +48,40 @@ impl Store {
     }
 }
 
-/// The item of a subscription. The values that conditions compare are attributes of their own.
-fn subscription_item(holding: &GovernmentSubscription) -> Result<Attributes, Error> {
+/// The item of a subscription, and the same item under the earlier key of the name, if it is another key: a record that was
+/// stored there stays true. The values that conditions compare are attributes of their own.
+fn subscription_items(holding: &GovernmentSubscription) -> Result<Vec<Attributes>, Error> {
     let mut item = item::attributes(holding)?;
     item.insert(SEN.to_owned(), AttributeValue::S(holding.sen.to_string()));
     item.insert(ENDS.to_owned(), AttributeValue::S(holding.end.to_string()));
-    Ok(item)
+    let earlier = Key::earlier_government_subscription(&holding.product, &holding.licensee);
+    let earlier = earlier.map(|key| item.clone().into_iter().chain(item::of_key(&key)).collect());
+    Ok([item].into_iter().chain(earlier).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::number::Minter;
+
+    use super::*;
+    use crate::keys::PARTITION;
+
+    fn partitions(licensee: &str) -> Vec<String> {
+        let minter = Minter::new(b"test");
+        let holding = GovernmentSubscription {
+            product: "gov".to_owned(),
+            licensee: licensee.to_owned(),
+            sen: minter.sen(&minter.quote_from_seed("a"), 1, 0),
+            end: "2027-01-01".parse().unwrap(),
+        };
+        let items = subscription_items(&holding).unwrap();
+        items.iter().map(|item| item[PARTITION].as_s().unwrap().clone()).collect()
+    }
+
+    /// B24: a record under the key that was built before names had a canonical form is kept up to date.
+    #[test]
+    fn b24_a_subscription_is_written_under_the_canonical_key_and_under_the_earlier_one() {
+        assert_eq!(partitions("Example Agency"), ["HOLDING#gov#example agency"]);
+        assert_eq!(partitions("㈱ 例"), ["HOLDING#gov#株式会社例", "HOLDING#gov#㈱ 例"]);
+    }
 }

@@ -35,7 +35,7 @@
 //! |---|---|---|
 //! | quotes in review, the first due first | `waits` | `2026-11-25` |
 
-use domain::{QuoteNumber, Sen, party::LegalName, payment::PaymentId};
+use domain::{QuoteNumber, Sen, name::LegalName, payment::PaymentId};
 use jiff::Timestamp;
 
 /// The name of the partition key.
@@ -149,10 +149,16 @@ impl Key {
         Self::new(format!("SITE#{host}"), "SITE")
     }
 
-    /// An end customer's only subscription to a government product (R106). Names that differ only in case and spacing are the same
-    /// customer, as in [`LegalName`].
+    /// An end customer's only subscription to a government product (R106). All spellings of a [`LegalName`] are the same
+    /// customer.
     pub fn government_subscription(product: &str, licensee: &str) -> Self {
         Self::new(format!("HOLDING#{product}#{}", LegalName::new(licensee).key()), "HOLDING")
+    }
+
+    /// The key of such a subscription as it was built before names had a canonical form; `None` when it is the same key.
+    pub fn earlier_government_subscription(product: &str, licensee: &str) -> Option<Self> {
+        let earlier = Self::new(format!("HOLDING#{product}#{}", LegalName::earlier_key(licensee)), "HOLDING");
+        (earlier != Self::government_subscription(product, licensee)).then_some(earlier)
     }
 
     /// The counter of a bucket in the window that ends at `until`.
@@ -247,6 +253,10 @@ mod tests {
             Key::government_subscription("gov", "EXAMPLE agency")
         );
         assert_ne!(Key::government_subscription("gov", "Example Agency"), Key::government_subscription("gov", "ExampleAgency"));
+        assert_eq!(Key::government_subscription("gov", "㈱　例"), Key::government_subscription("gov", "株式会社例"));
+        assert_eq!(Key::earlier_government_subscription("gov", "Example Agency"), None);
+        let earlier = Key::earlier_government_subscription("gov", "㈱ 例").unwrap();
+        assert_eq!(earlier.partition, "HOLDING#gov#㈱ 例", "the key that was stored");
     }
 
     #[test]

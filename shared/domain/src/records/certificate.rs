@@ -5,7 +5,7 @@ use crate::{
     Code, Policy,
     evidence::{TaxCertificate, VAT_ID, vat_id},
     fault::Faults,
-    form::{country, date, optional_region, optional_text, required, text, unknown},
+    form::{country, date, name, optional_region, optional_text, required, text, unknown},
 };
 
 /// A verified certificate, as sent.
@@ -32,7 +32,7 @@ impl CertificateRequest {
         on: &RecordContext<'_>,
         faults: &mut Faults,
     ) -> Option<TaxCertificate> {
-        let organization = text(faults, "/organization", self.organization.as_deref(), 120);
+        let organization = name(faults, "/organization", self.organization.as_deref(), 120);
         let document = optional_text(faults, "/document", self.document.as_deref(), 200);
         let from = date(faults, "/from", self.from.as_deref());
         let expires = date(faults, "/expires", self.expires.as_deref());

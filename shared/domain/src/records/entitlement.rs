@@ -9,7 +9,7 @@ use crate::{
     Code, Policy, Sen,
     calendar::months_after,
     fault::Faults,
-    form::{ContactRequest, contact, date, list, optional_text, required, text, unknown},
+    form::{ContactRequest, contact, date, list, name, optional_text, required, unknown},
     license::{Entitlement, Kind, Statement, kind},
     policy::Product,
 };
@@ -59,9 +59,9 @@ impl EntitlementRequest {
         }
         let product = self.product(on.policy, faults);
         let tier = product.and_then(|product| self.tier(product, faults));
-        let licensee = text(faults, "/licensee", self.licensee.as_deref(), 120);
+        let licensee = name(faults, "/licensee", self.licensee.as_deref(), 120);
         let technical_contact = contact(faults, "/technical_contact", &self.technical_contact);
-        let purchaser = text(faults, "/purchaser/company", self.purchaser.company.as_deref(), 120);
+        let purchaser = name(faults, "/purchaser/company", self.purchaser.company.as_deref(), 120);
         let purchaser_contact = contact(faults, "/purchaser/contact", &self.purchaser.contact);
         let organization = optional_text(faults, "/purchaser/organization", self.purchaser.organization.as_deref(), 120);
         let (purchased, end) = self.days(on.today(), faults);

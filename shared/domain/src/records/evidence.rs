@@ -5,7 +5,7 @@ use crate::{
     Code, Policy,
     evidence::SegmentEvidence,
     fault::Faults,
-    form::{date, optional_country, optional_date, optional_text, required, text, unknown},
+    form::{date, name, optional_country, optional_date, optional_text, required, unknown},
     policy::{Proof, Statement},
 };
 
@@ -32,7 +32,7 @@ impl EvidenceRequest {
         on: &RecordContext<'_>,
         faults: &mut Faults,
     ) -> Option<SegmentEvidence> {
-        let organization = text(faults, "/organization", self.organization.as_deref(), 120);
+        let organization = name(faults, "/organization", self.organization.as_deref(), 120);
         let registration_number = optional_text(faults, "/registration_number", self.registration_number.as_deref(), 60);
         let country = optional_country(faults, "/country", self.country.as_deref());
         let document = optional_text(faults, "/document", self.document.as_deref(), 200);

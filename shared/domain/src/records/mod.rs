@@ -28,6 +28,7 @@ use crate::{
     fault::Faults,
     form::is_plain,
     license::Entitlement,
+    name::is_visible,
 };
 
 /// The maximum number of memberships, contacts or subscriptions of one record.
@@ -74,11 +75,11 @@ pub fn is_reference(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
 }
 
-/// The name of an organisation, as the issuer of its tokens writes it, without surrounding spaces: 1 to 120 visible characters,
-/// else `None`.
+/// The name of an organisation, as the issuer of its tokens writes it, without surrounding spaces: up to 120 characters, with a
+/// letter or digit that can be seen, else `None`.
 pub fn organization(given: &str) -> Option<&str> {
     let given = given.trim();
-    (!given.is_empty() && given.chars().count() <= 120 && given.chars().all(is_plain)).then_some(given)
+    (is_visible(given) && given.chars().count() <= 120 && given.chars().all(is_plain)).then_some(given)
 }
 
 fn few(faults: &mut Faults, pointer: &str, entries: usize) {

@@ -5,7 +5,7 @@ use crate::{
     Code, Policy,
     channel::{Membership, Partner},
     fault::Faults,
-    form::{date, optional_date, required, text, unknown},
+    form::{date, name, optional_date, required, unknown},
 };
 
 /// An enrolment, as sent.
@@ -36,7 +36,7 @@ impl PartnerRequest {
         on: &RecordContext<'_>,
         faults: &mut Faults,
     ) -> Option<Partner> {
-        let name = text(faults, "/name", self.name.as_deref(), 120);
+        let name = name(faults, "/name", self.name.as_deref(), 120);
         few(faults, "/memberships", self.memberships.len());
         let read = self.memberships.iter().enumerate();
         let read: Vec<_> =

@@ -7,7 +7,7 @@ use crate::{
     Code, Sen,
     evidence::{Site, SiteContact, SiteRole},
     fault::Faults,
-    form::{ContactRequest, contact, required, text, unknown},
+    form::{ContactRequest, contact, name, required, unknown},
 };
 
 const ROLES: [(&str, SiteRole); 3] =
@@ -34,7 +34,7 @@ impl SiteRequest {
     /// The site at `host` with its authorized contacts (R12), each in one of the three roles (R31), or `None` with every fault
     /// added.
     pub fn check(&self, host: &str, before: Option<&Site>, faults: &mut Faults) -> Option<Site> {
-        let organization = text(faults, "/organization", self.organization.as_deref(), 120);
+        let organization = name(faults, "/organization", self.organization.as_deref(), 120);
         if self.contacts.is_empty() {
             faults.add(Code::Required, "/contacts", "A site needs at least one authorized contact: add one.");
         }

@@ -18,7 +18,8 @@ use crate::{
     form::{self, required},
     government,
     order::{Acceptance, Order, PurchasingFor, ReviewReason},
-    party::{Address, LegalName, Party},
+    name::LegalName,
+    party::{Address, Party},
     policy::{LegalText, LineKind},
     price::{Basis, ClaimStanding, Line, SegmentClaim},
 };
@@ -219,7 +220,7 @@ impl Request {
 
 impl PartyRequest {
     fn check(&self, at: impl Display + Copy, policy: &Policy, faults: &mut Faults) -> Option<Party> {
-        let company = form::text(faults, format_args!("{at}/company"), self.company.as_deref(), 120);
+        let company = form::name(faults, format_args!("{at}/company"), self.company.as_deref(), 120);
         let contact = form::contact(faults, format_args!("{at}/contact"), &self.contact);
         let address = self.address.check(format_args!("{at}/address"), policy, faults);
         Some(Party { company: company?, contact: contact?, address: address? })

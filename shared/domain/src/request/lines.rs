@@ -18,7 +18,8 @@ use crate::{
     form::required,
     government::{GovernmentSubscription, may_be_sold_by},
     license::Entitlement,
-    party::{Email, LegalName},
+    name::LegalName,
+    party::Email,
     policy::{AcceptedContact, Deployment, LineKind, Product},
     price::{self, Basis, Held, Line, LineNote, MigrationRefusal, OrderLine},
 };
