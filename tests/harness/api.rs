@@ -277,6 +277,7 @@ fn other_method(answer: &Answer) -> Vec<String> {
 }
 
 fn sent(body: &[u8]) -> Value {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     serde_json::from_slice(body).expect("what was accepted is JSON")
 }
 

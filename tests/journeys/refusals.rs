@@ -433,7 +433,8 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
         ("purchasing_for=customer", "This is not JSON: see column 1."),
         ("{\n\"currency\": \"USD\",}", "This is not JSON: see line 2, column 19."),
         ("{\"currency\": 1e400}", "The JSON has a number that is too large: see column 18."),
-        ("\u{feff}{}", "This is not JSON: see column 1."),
+        ("\u{feff}{", "The JSON ends too early: see column 1."),
+        ("\u{feff}", "The body is empty"),
         (&deep, "The JSON is nested too deeply: see column 128."),
     ] {
         for path in ["/v1/quotes", "/v1/quotes/preview"] {
@@ -456,6 +457,9 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
         world.get(&format!("/v1/quotes/{}?{query}", quote.number())).await.problem(400, "url_malformed");
     }
 
+    let utf16 = world.request(Method::POST, "/v1/quotes").body(b"\xff\xfe{\0}\0".to_vec());
+    let utf16 = world.send(utf16).await.problem(400, "malformed_json");
+    assert!(utf16["detail"].as_str().unwrap().contains("UTF-16"), "{utf16:#}");
     for (method, path) in [(Method::PUT, "/v1/quotes"), (Method::DELETE, "/v1/quotes"), (Method::GET, "/v1/quotes/preview")] {
         let answer = world.send(world.request(method, path)).await;
         answer.problem(405, "method_not_allowed");

@@ -102,7 +102,7 @@ struct Line {
 
 impl Batch {
     fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let lines = body.split(|&byte| byte == b'\n').enumerate().map(|(i, line)| (i + 1, line.trim_ascii()));
+        let lines = desk::without_mark(body).split(|&byte| byte == b'\n').enumerate().map(|(i, line)| (i + 1, line.trim_ascii()));
         let lines: Vec<_> = lines.filter(|(_, line)| !line.is_empty()).take(MAX_BATCH + 1).collect();
         match lines.len() {
             0 => return Err(Refusal::new(Code::Required, "The body has no lines. Send one JSON object per line.")),

@@ -44,7 +44,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        // Kept so that it is refused later: no member of a request is a fraction.
+        // Kept as it is written: a count may be written as `500.0`, and an amount of money may not.
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
@@ -71,8 +71,14 @@ impl<'de> Visitor<'de> for Reading {
     }
 }
 
+/// A text in UTF-8 without its byte-order mark, which editors and spreadsheets put before it. RFC 8259 lets a reader skip it.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// The value of a body. `Err`: the body is not JSON, or an object has a member twice.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, Refusal> {
+    let body = without_mark(body);
     match serde_json::from_slice(body) {
         Ok(Strict(value)) => Ok(value),
         Err(error) => Err(Refusal::new(Code::MalformedJson, not_json(body, &error))),
@@ -84,6 +90,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Value, Refusal> {
 fn not_json(body: &[u8], error: &serde_json::Error) -> String {
     if body.trim_ascii().is_empty() {
         return "The body is empty. Send a JSON object.".to_owned();
+    }
+    if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
+        return "The body is in UTF-16. Send it in UTF-8.".to_owned();
     }
     let what = match error.classify() {
         Category::Data => "An object has a member twice",
@@ -146,15 +155,16 @@ impl<'v, 'f> Object<'v, 'f> {
         self.kind(name, Value::as_str, TEXT).map(str::to_owned)
     }
 
-    /// A whole number.
+    /// A count. Some programs write a whole number as `500.0` or `5e2`.
     pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
         let value = self.member(name)?;
-        let read = value.as_i64();
+        let read = value.as_i64().or_else(|| whole(value));
         if read.is_none() {
             // From 2⁵³ on, every number is a whole one.
             let beyond = value.as_f64().is_some_and(|number| number.abs() >= 9e15);
             let (code, detail) = match beyond {
                 true => (Code::ValueInvalid, "This number is out of range."),
+                false if value.is_number() => (Code::WrongType, "This must be a whole number, without a fraction."),
                 false => (Code::WrongType, "This must be a whole number, without quotation marks."),
             };
             self.faults.add(code, format_args!("{}/{name}", self.pointer), detail);
@@ -228,6 +238,12 @@ impl<'v, 'f> Object<'v, 'f> {
         }
         read
     }
+}
+
+/// A whole number that is written with a fraction or an exponent. Below 9·10¹⁵ the conversion is exact.
+pub(crate) fn whole(value: &Value) -> Option<i64> {
+    let number = value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9e15)?;
+    Some(number as i64)
 }
 
 /// A member's name in a JSON pointer (RFC 6901), cut to 64 characters.

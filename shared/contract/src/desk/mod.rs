@@ -14,3 +14,5 @@ pub use decision::{ApprovalBody, DecisionBody, DecisionView, ReviewView, Reviews
 pub use entitlement::{BatchView, EntitlementView, LineOutcome, NOT_A_SEN, PurchaserView, entitlement, entitlement_line};
 pub use policy::{PolicyBody, PolicyCheckView, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
 pub use record::{Outcome, RecordBody, certificate, evidence, partner, site};
+
+pub use crate::reader::without_mark;

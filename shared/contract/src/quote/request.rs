@@ -6,6 +6,8 @@ use domain::{
     request::{AcceptRequest, AddressRequest, ContactRequest, LineRequest, PartyRequest, Request, SegmentRequest, TaxRequest},
 };
 
+use serde_json::Value;
+
 use crate::reader::{self, Object};
 
 /// A body that was read: the request, the faults of its form, and its canonical bytes.
@@ -28,8 +30,21 @@ impl QuoteBody {
         let value = reader::parse(body)?;
         let mut faults = Faults::default();
         let request = Object::new(&value, String::new(), &mut faults).finish(request);
-        // `Value` keeps the members of an object sorted.
-        Ok(Self { request, faults, canonical: value.to_string().into_bytes() })
+        Ok(Self { request, faults, canonical: canonical(value).to_string().into_bytes() })
+    }
+}
+
+/// The same value for every spelling of the same content: a whole number has no fraction. `Value` keeps the members of an object
+/// sorted.
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let value = Value::Number(number);
+            reader::whole(&value).map_or(value, Value::from)
+        }
+        Value::Array(values) => values.into_iter().map(canonical).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, canonical(value))).collect(),
+        value => value,
     }
 }
 
