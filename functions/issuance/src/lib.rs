@@ -124,7 +124,7 @@ impl Issuance {
         let mut changes = made.migrated;
         for (_, line) in &mut made.lines {
             if let Made::Changed(next) = line {
-                self.sign(next).await?;
+                self.sign(next, &quote.offer.timezone).await?;
                 changes.push(next.clone());
             }
         }
@@ -173,7 +173,7 @@ impl Issuance {
         for attempt in 0..ATTEMPTS {
             // Another entitlement has this number once in 10¹⁴ entitlements. The next attempt takes another number.
             new.sen = self.minter.sen(&quote.number, line, attempt);
-            self.sign(&mut new).await?;
+            self.sign(&mut new, &quote.offer.timezone).await?;
             match self.store.create_entitlement(&new).await? {
                 Created::New => return Ok(new),
                 Created::Exists(there) if there.has(&quote.number, line) => return Ok(*there),
@@ -235,8 +235,8 @@ impl Issuance {
         Err(Failure::Contended(quote.number.clone()))
     }
 
-    async fn sign(&self, entitlement: &mut Entitlement) -> Result<(), Failure> {
-        if let Some(license) = license_of(entitlement, self.signer.key().id().as_str()) {
+    async fn sign(&self, entitlement: &mut Entitlement, time_zone: &str) -> Result<(), Failure> {
+        if let Some(license) = license_of(entitlement, time_zone, self.signer.key().id().as_str()) {
             let text = LicenseFile::issue(&license, self.signer.as_ref()).await?.as_str().to_owned();
             entitlement.statement.file = Some(LicenseKey { key_id: license.key_id, text });
         }
@@ -250,8 +250,8 @@ fn paid_at(quote: &Quote) -> Option<Timestamp> {
     quote.history.iter().rev().find(|entry| matches!(entry.event, quote::Event::Paid { .. })).map(|entry| entry.at)
 }
 
-/// The statement to sign; a subscription has none (R53).
-fn license_of(entitlement: &Entitlement, key_id: &str) -> Option<License> {
+/// The statement to sign; a subscription has none (R53). Its days are days of the vendor's time zone at the sale.
+fn license_of(entitlement: &Entitlement, time_zone: &str, key_id: &str) -> Option<License> {
     let kind = match entitlement.kind {
         license::Kind::Perpetual => licensing::Kind::Perpetual,
         license::Kind::Term => licensing::Kind::Term,
@@ -270,6 +270,7 @@ fn license_of(entitlement: &Entitlement, key_id: &str) -> Option<License> {
         purchased: entitlement.statement.purchased,
         maintenance_end: entitlement.statement.maintenance_end,
         term_end: entitlement.statement.term_end,
+        time_zone: time_zone.to_owned(),
         issued_at: entitlement.statement.issued_at,
         key_id: key_id.to_owned(),
     })

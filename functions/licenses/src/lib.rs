@@ -13,7 +13,6 @@ use domain::{
     Code, Refusal,
     license::{Closed, Kind},
 };
-use jiff::tz::TimeZone;
 use licensing::{JwkSet, PublicKey};
 use runtime::{
     Clock, Configuration, Failure, Reply, Routes, StartError,
@@ -78,9 +77,8 @@ async fn view(party: TechnicalContactOrPurchaser) -> Reply {
 async fn reveal(party: TechnicalContactOrPurchaser, State(licenses): State<Arc<Licenses>>) -> Reply {
     let entitlement = party.entitlement();
     let now = licenses.clock.now();
-    let today = now.to_zoned(TimeZone::UTC).date();
     let closed = entitlement.closed();
-    let Some(revealed) = RevealView::of(entitlement, today).filter(|_| closed != Some(Closed::Refunded)) else {
+    let Some(revealed) = RevealView::of(entitlement, now).filter(|_| closed != Some(Closed::Refunded)) else {
         let detail = match (closed, entitlement.kind) {
             (Some(Closed::Refunded), _) => "This licence was refunded. Its key is no longer available.",
             (_, Kind::Subscription) => "A cloud subscription has no key. Its users sign in.",

@@ -4,7 +4,7 @@ use domain::{
     Sen,
     license::{Closed, Entitlement, Kind, Next},
 };
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
 /// An entitlement as its technical contact and its purchaser see it: no price, no channel, no key.
@@ -84,11 +84,10 @@ pub struct NextFileView<'e> {
 }
 
 impl<'e> RevealView<'e> {
-    /// The files of an entitlement on a day; `None` if it has no key.
-    pub fn of(entitlement: &'e Entitlement, today: Date) -> Option<Self> {
-        let now = entitlement.key_on(today)?;
-        let later = entitlement.lowered_after(today).zip(entitlement.statement.file.as_ref()).filter(|(_, later)| *later != now);
+    /// The files of an entitlement at an instant; `None` if it has no key.
+    pub fn of(entitlement: &'e Entitlement, now: Timestamp) -> Option<Self> {
+        let (key, later) = entitlement.keys_at(now)?;
         let next = later.map(|(next, key)| NextFileView { from: next.from, key_id: &key.key_id, license_file: &key.text });
-        Some(Self { sen: &entitlement.sen, key_id: &now.key_id, license_file: &now.text, next })
+        Some(Self { sen: &entitlement.sen, key_id: &key.key_id, license_file: &key.text, next })
     }
 }

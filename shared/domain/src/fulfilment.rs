@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 
 use crate::{
     Policy, Quote, Sen,
-    calendar::months_after,
+    calendar::{months_after, start_of_day},
     government::GovernmentSubscription,
     license::{Entitlement, EntitlementChanged, Kind, Next, Statement, kind},
     money::Percent,
@@ -144,7 +144,8 @@ impl Entitlement {
             LineKind::Upgrade | LineKind::New => before,
             LineKind::RenewAndUpgrade | LineKind::Coterm => before.max(planned),
         };
-        let lower = Next { from: resumes, edition: order.edition.clone(), tier: line.tier };
+        let starts_at = Some(start_of_day(resumes, &quote.offer.zone()));
+        let lower = Next { from: resumes, starts_at, edition: order.edition.clone(), tier: line.tier };
         let (edition, tier) = self.grade(on);
         let ((edition, tier), next) = match order.kind {
             LineKind::Upgrade | LineKind::RenewAndUpgrade => ((order.edition.clone(), line.tier), None),

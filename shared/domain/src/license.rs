@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     QuoteNumber, Sen,
+    calendar::start_of_day,
     money::Percent,
     party::{Contact, Email},
     policy::Deployment,
@@ -83,6 +84,10 @@ pub enum Closed {
 pub struct Next {
     /// The first day.
     pub from: Date,
+    /// The first instant of that day in the vendor's time zone. `None` in a record that was stored without it: the day then begins
+    /// in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
     /// The edition; `None` for a product without editions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
@@ -205,11 +210,17 @@ impl Entitlement {
         self.statement.next.as_ref().filter(|next| next.from > day)
     }
 
-    /// The key that is valid on a day. Before a lower grade begins, this is the earlier key, because the current term was paid
-    /// for at the higher grade (E18, R54).
-    pub fn key_on(&self, day: Date) -> Option<&LicenseKey> {
-        let before = self.lowered_after(day).and_then(|_| self.earlier.last()?.file.as_ref());
-        before.or(self.statement.file.as_ref())
+    /// The key that is valid at an instant, and the later key of a lower grade that begins after it. Before that grade begins, the
+    /// earlier key is valid, because the current term was paid for at the higher grade (E18, R54).
+    pub fn keys_at(&self, now: Timestamp) -> Option<(&LicenseKey, Option<(&Next, &LicenseKey)>)> {
+        let current = self.statement.file.as_ref();
+        let next = self.statement.next.as_ref().filter(|next| !next.has_begun(now));
+        match next.zip(self.earlier.last().and_then(|earlier| earlier.file.as_ref())) {
+            Some((next, earlier)) => {
+                Some((earlier, current.filter(|current| *current != earlier).map(|current| (next, current))))
+            }
+            None => current.map(|current| (current, None)),
+        }
     }
 
     /// Why nothing more can be ordered; `None` while the entitlement is open.
@@ -258,6 +269,13 @@ impl Entitlement {
             _ if self.is_closed() || self.lowered_after(on).is_some() => Err(EntitlementChanged),
             _ => Ok(Some(Self { version: self.version + 1, migrated_by: Some(by.clone()), ..self.clone() })),
         }
+    }
+}
+
+impl Next {
+    /// Whether the grade has begun at an instant.
+    pub fn has_begun(&self, now: Timestamp) -> bool {
+        now >= self.starts_at.unwrap_or_else(|| start_of_day(self.from, &TimeZone::UTC))
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     process::ExitCode,
 };
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 use licensing::{JwkSet, License, Standing, verify};
 use serde::Deserialize;
 
@@ -23,7 +23,7 @@ usage: verify LICENSE KEYS [--on DATE]
 
   LICENSE    a licence file, or a JSON response with the member `license_file`; - reads standard input
   KEYS       the vendor's public keys: a JWK set
-  --on DATE  check the licence for this day, such as 2026-01-31 (default: today, UTC)
+  --on DATE  check the licence for this day, such as 2026-01-31 (default: today)
 
 exit: 0 valid, 1 expired or not verified, 2 wrong arguments or unreadable files";
 
@@ -37,8 +37,9 @@ fn main() -> ExitCode {
     };
     match verify(&asked.license, &asked.keys) {
         Ok(license) => {
-            let standing = license.standing(asked.on);
-            println!("{}", Statement { license, standing, on: asked.on });
+            let on = asked.on.unwrap_or_else(|| license.day_of(now()));
+            let standing = license.standing(on);
+            println!("{}", Statement { license, standing, on });
             ExitCode::from(u8::from(standing == Standing::Expired))
         }
         Err(error) => {
@@ -51,7 +52,8 @@ fn main() -> ExitCode {
 struct Request {
     license: String,
     keys: JwkSet,
-    on: Date,
+    /// The day to check; the current day, if it is not given.
+    on: Option<Date>,
 }
 
 impl Request {
@@ -71,14 +73,14 @@ impl Request {
         Ok(Self {
             license: license_text(text_of(&license)?),
             keys: serde_json::from_str(&text_of(&keys)?).map_err(|error| format!("{keys}: not a JWK set: {error}"))?,
-            on: on.unwrap_or_else(today),
+            on,
         })
     }
 }
 
 #[allow(clippy::disallowed_methods)] // the customer's machine has no other clock
-fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 fn text_of(path: &str) -> Result<String, String> {

@@ -16,7 +16,7 @@
 use std::{fmt, str::FromStr};
 
 use base64::{DecodeError, Engine, engine::general_purpose::STANDARD};
-use jiff::{Timestamp, civil::Date, tz::Offset};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -271,7 +271,7 @@ struct Meta {
 
 impl<'a> Dataset<'a> {
     fn of(license: &'a License) -> Self {
-        let expiry = license.term_end.map(midnight);
+        let expiry = license.term_end.map(|end| license.start_of(end).unwrap_or(NEVER));
         // A `ttl` that is too large is limited: verifiers compare the clock with `expiry`, and only check whether `ttl` is 0.
         let ttl = expiry.map_or(0, |expiry| {
             let seconds = expiry.as_second() - license.issued_at.as_second();
@@ -295,9 +295,4 @@ impl<'a> Dataset<'a> {
             meta: Meta { issued: license.issued_at, expiry: expiry.unwrap_or(NEVER), ttl },
         }
     }
-}
-
-/// The start of a day in UTC. The calendar's last days have no representable start; they become `NEVER`.
-fn midnight(day: Date) -> Timestamp {
-    Offset::UTC.to_timestamp(day.into()).unwrap_or(NEVER)
 }

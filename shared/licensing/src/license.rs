@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// Everything that a licence file states about one entitlement. The customer's software reads it offline (R94), so it contains
 /// everything that decides validity, and nothing about the sale.
 ///
-/// All dates are days in UTC, and every period is half-open: the end is the first day *not* covered.
+/// All dates are days in the vendor's time zone, and every period is half-open: the end is the first day *not* covered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct License {
     /// Support entitlement number: names the licence to customer and support (R99).
@@ -31,10 +31,21 @@ pub struct License {
     pub maintenance_end: Option<Date>,
     /// First day without a right to use. `None` only for a perpetual licence (R93).
     pub term_end: Option<Date>,
+    /// The time zone of the dates, by its IANA name: the vendor's. A file that does not state it means UTC.
+    #[serde(default = "utc", skip_serializing_if = "is_utc")]
+    pub time_zone: String,
     /// When this statement was made.
     pub issued_at: Timestamp,
     /// Id of the key that signs it (a [`KeyId`](crate::KeyId)), so that keys can rotate.
     pub key_id: String,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn is_utc(zone: &str) -> bool {
+    zone == "UTC"
 }
 
 /// How long the right to use the software lasts.
@@ -99,7 +110,23 @@ pub enum LicenseError {
 }
 
 impl License {
-    /// The validity of the licence on the day `today` (UTC).
+    /// The day at an instant, in the time zone of the licence. In UTC, if this machine does not know the zone.
+    #[must_use]
+    pub fn day_of(&self, at: Timestamp) -> Date {
+        at.to_zoned(self.zone()).date()
+    }
+
+    /// The first instant of a day; `None` for the calendar's last days, which have no representable start.
+    pub(crate) fn start_of(&self, day: Date) -> Option<Timestamp> {
+        // When a zone skips midnight, `compatible` gives the first instant of the day.
+        self.zone().to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().ok()
+    }
+
+    fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
+    /// The validity of the licence on the day `today`, which is a day in its time zone.
     #[must_use]
     pub fn standing(&self, today: Date) -> Standing {
         let past = |end: Option<Date>| end.is_some_and(|end| today >= end);

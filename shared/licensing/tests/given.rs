@@ -95,6 +95,7 @@ pub fn perpetual() -> License {
         purchased: day("2025-03-14"),
         maintenance_end: Some(day("2026-03-14")),
         term_end: None,
+        time_zone: "UTC".into(),
         issued_at: "2025-03-14T09:26:53Z".parse().unwrap(),
         key_id: Rfc8032::key_1().key().id().to_string(),
     }
