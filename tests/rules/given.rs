@@ -384,7 +384,7 @@ pub(crate) fn withheld() -> Quote {
 
 pub(crate) fn delivered() -> Quote {
     let (quote, _) = paid();
-    let entitlements = entitlements().iter().map(|it| Delivered::of(it.statement.line, it)).collect();
+    let entitlements = entitlements().iter().map(|it| Delivered::of(&quote, it.statement.line, it)).collect();
     let delivery = Delivery { invoice: InvoiceNumber::new("IN", 1), invoiced_on: date(2026, 11, 22), entitlements };
     quote.deliver(delivery, at(22)).expect("it is pending").next
 }

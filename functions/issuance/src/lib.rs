@@ -146,7 +146,7 @@ impl Issuance {
                 Made::New(new) => self.issue(quote, line, new).await?,
                 Made::Changed(there) | Made::Before(there) => there,
             };
-            entitlements.push(Delivered::of(line, &entitlement));
+            entitlements.push(Delivered::of(quote, line, &entitlement));
         }
         let series = &policy.invoice_series;
         let next = self.store.last_in_series(series).await? + 1;

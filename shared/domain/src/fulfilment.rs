@@ -96,10 +96,12 @@ impl Made {
 }
 
 impl Delivered {
-    /// The delivery of a line, after its entitlement is signed.
-    pub fn of(line: u32, entitlement: &Entitlement) -> Self {
+    /// The delivery of a line of a quote, after its entitlement is signed.
+    pub fn of(quote: &Quote, line: u32, entitlement: &Entitlement) -> Self {
         let key = entitlement.kind != Kind::Subscription;
-        Self { line, sen: entitlement.sen.clone(), key, end: entitlement.end() }
+        let ordered = quote.offer.lines.iter().find(|ordered| ordered.line == line);
+        let start = ordered.and_then(|ordered| entitlement.covered_since(quote, ordered));
+        Self { line, sen: entitlement.sen.clone(), key, start, end: entitlement.end() }
     }
 }
 
@@ -115,6 +117,24 @@ fn known<'t>(sen: &Sen, there: &'t BTreeMap<Sen, Entitlement>, touched: &mut BTr
 }
 
 impl Entitlement {
+    /// The first day that a delivered line covers: the day of the payment, or for a renewal the end of what was there before.
+    /// `None` when the line is not delivered to this entitlement.
+    fn covered_since(&self, quote: &Quote, line: &Line) -> Option<Date> {
+        let mut before = None;
+        let statements = self.earlier.iter().chain([&self.statement]);
+        for statement in statements {
+            if statement.is(&quote.number, line.line) {
+                let on = statement.purchased;
+                return Some(match (line.order.kind, before) {
+                    (LineKind::Renewal | LineKind::DowngradeAtRenewal | LineKind::Coterm, Some(end)) => resumes(line, end, on),
+                    _ => on,
+                });
+            }
+            before = statement.end();
+        }
+        None
+    }
+
     /// The entitlement after a paid line is delivered, unsigned. `Ok(None)` when the line was delivered before; `Err` when the
     /// entitlement changed after the line was priced.
     ///
@@ -137,7 +157,7 @@ impl Entitlement {
         if self.is_closed() || !same_grade || !same_end || self.lowered_after(on).is_some() {
             return Err(EntitlementChanged);
         }
-        let resumes = if line.deployment.is_self_managed() { before } else { before.max(on) };
+        let resumes = resumes(line, before, on);
         let end = match order.kind {
             LineKind::Renewal | LineKind::DowngradeAtRenewal => months_after(resumes, order.months),
             LineKind::Upgrade if planned != held.end => before.max(months_after(on, 12)),
@@ -170,6 +190,12 @@ impl Entitlement {
         let earlier = self.earlier.iter().cloned().chain([self.statement.clone()]).collect();
         Ok(Some(Self { version: self.version + 1, statement, earlier, ..self.clone() }))
     }
+}
+
+/// The first day of renewed cover, after cover that ends on `end`, when the line is paid on a day. What the vendor hosts was off
+/// after its end (R80).
+fn resumes(line: &Line, end: Date, on: Date) -> Date {
+    if line.deployment.is_self_managed() { end } else { end.max(on) }
 }
 
 impl Statement {

@@ -285,7 +285,7 @@ impl Statement {
         self.term_end.or(self.maintenance_end)
     }
 
-    fn is(&self, quote: &QuoteNumber, line: u32) -> bool {
+    pub(crate) fn is(&self, quote: &QuoteNumber, line: u32) -> bool {
         self.quote.as_ref() == Some(quote) && self.line == line
     }
 }

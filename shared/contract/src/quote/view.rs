@@ -8,9 +8,9 @@ use domain::{
     order::{PurchasingFor, ReviewReason, Warning},
     party::{Address, Contact, Party},
     payment::PaidBy,
-    policy::Situs,
+    policy::{LineKind, Situs},
     price::SegmentClaim,
-    quote::{Entry, Offer, Status},
+    quote::{Delivery, Entry, Offer, Status},
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
@@ -199,8 +199,11 @@ impl<'q> QuoteView<'q> {
             refunded: payment.refunded,
             paid_at: payment.at,
         });
+        let offered = Self::preview(&quote.offer);
+        let lines = offered.lines.into_iter().map(|line| as_delivered(line, quote.delivery())).collect();
         Self {
             number: Some(&quote.number),
+            lines,
             status: Some(status),
             issued_at: issued.map(|offer| offer.issued_at),
             valid_through: issued.map(|offer| offer.valid_through),
@@ -210,7 +213,7 @@ impl<'q> QuoteView<'q> {
             subscriptions: delivered(false),
             invoice: quote.delivery().map(|delivery| &delivery.invoice),
             history: quote.history.clone(),
-            ..Self::preview(&quote.offer)
+            ..offered
         }
     }
 
@@ -285,4 +288,12 @@ impl<'q> QuoteView<'q> {
             links: None,
         }
     }
+}
+
+/// A line with the days that were delivered. The quote's own days are those of a payment on the day of the quote.
+fn as_delivered<'q>(line: LineView<'q>, delivery: Option<&Delivery>) -> LineView<'q> {
+    let Some(delivery) = delivery else { return line };
+    let Some(delivered) = delivery.entitlements.iter().find(|delivered| delivered.line == line.line) else { return line };
+    let start = delivered.start.or_else(|| (line.kind == LineKind::New).then_some(delivery.invoiced_on));
+    LineView { starts: start.or(line.starts), ends: delivered.end.or(line.ends), ..line }
 }

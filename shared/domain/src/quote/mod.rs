@@ -101,6 +101,9 @@ pub struct Delivered {
     pub sen: Sen,
     /// Whether the entitlement has a licence key. A cloud subscription has none (R53).
     pub key: bool,
+    /// The first covered day. `None` in a delivery that was stored without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Date>,
     /// The first day that is not covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Date>,
