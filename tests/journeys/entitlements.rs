@@ -104,3 +104,55 @@ async fn a_preview_of_every_kind_of_line_has_the_price_of_the_quote() {
     world.ignore_letters().await;
     world.close().await;
 }
+
+/// B11: a lower grade begins, and a licence file ends, when the vendor's day begins.
+#[tokio::test]
+async fn b11_days_begin_in_the_vendors_time_zone() {
+    let vendor = plain_vendor();
+    let file = vendor.path().join("vendor.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("timezone = \"UTC\"", "timezone = \"America/New_York\"");
+    std::fs::write(&file, text).unwrap();
+    // 22:00 on 4 January in New York.
+    let mut world = World::of_vendor("2026-01-05T03:00:00Z", vendor.path().into()).await;
+    let keys: JwkSet = serde_json::from_value(world.get("/.well-known/license-keys.json").await.expect(200)).unwrap();
+    let bought = world.quote(&example_of("tracker-data-center", 1_000)).await;
+    let sen = world.paid(&bought).await.only_sen().to_owned();
+    let (_, _, license) = seen(&world, TINA, &sen, &keys).await;
+    assert_eq!((license.term_end, &*license.time_zone), (Some("2027-01-04".parse().unwrap()), "America/New_York"));
+
+    world.set_clock("2026-12-01T12:00:00Z").await;
+    let lower = json!({"kind": "downgrade_at_renewal", "sen": sen, "users": 500, "term_months": 12});
+    let lower = world.quote(&ordering([lower])).await;
+    world.paid(&lower).await;
+    for (now, tier) in [("2027-01-04T00:00:00Z", 1_000), ("2027-01-04T04:59:59Z", 1_000), ("2027-01-04T05:00:00Z", 500)] {
+        world.set_clock(now).await;
+        let (view, _, license) = seen(&world, TINA, &sen, &keys).await;
+        assert_eq!(license.tier, Some(tier), "{now}");
+        assert_eq!(view["next"]["starts_at"], "2027-01-04T05:00:00Z");
+    }
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+/// B12: a paid quote shows the days that were delivered.
+#[tokio::test]
+async fn b12_the_lines_of_a_paid_quote_have_the_days_that_were_delivered() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-11-22T10:00:00Z", vendor.path().into()).await;
+    let held = world.import("tracker-data-center", 500, "2027-01-01").await;
+    let cloud = world.import("tracker-cloud", 100, "2026-11-25").await;
+    let new = json!({"kind": "new", "product": "tracker-data-center", "users": 500, "term_months": 12});
+    let quote = world.quote(&ordering([new, renewal(&held), renewal(&cloud)])).await;
+    let days = |quote: &tests::Quote| -> Vec<(String, String)> {
+        let day = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
+        quote.0["lines"].as_array().unwrap().iter().map(|line| (day(line, "starts"), day(line, "ends"))).collect()
+    };
+    let pairs = |days: [(&str, &str); 3]| days.map(|(start, end)| (start.to_owned(), end.to_owned())).to_vec();
+    assert_eq!(days(&quote), pairs([("2026-11-22", "2027-11-22"), ("2027-01-01", "2028-01-01"), ("2026-11-25", "2027-11-25")]));
+
+    world.set_clock("2026-12-02T10:00:00Z").await;
+    let paid = world.paid(&quote).await;
+    assert_eq!(days(&paid), pairs([("2026-12-02", "2027-12-02"), ("2027-01-01", "2028-01-01"), ("2026-12-02", "2027-12-02")]));
+    world.ignore_letters().await;
+    world.close().await;
+}

@@ -160,7 +160,10 @@ async fn tax_follows_the_billing_address_and_is_rounded_once_per_rate() {
     let in_new_york = [("/customer/address", address("US", Some("US-NY")))];
     let through_london = with(&example_of("tracker-data-center", 500), in_new_york.clone());
     let through_london = with(&through_london, [("/reseller/address", address("GB", None))]);
-    let by_itself = with(&through_london, [("/purchasing_for", json!("self")), ("/reseller", Value::Null)]);
+    let by_itself = with(
+        &through_london,
+        [("/purchasing_for", json!("self")), ("/reseller", Value::Null), ("/accept/reseller_agreement", Value::Null)],
+    );
     for (request, tax) in [(through_london, 0), (by_itself, 372_750)] {
         assert_eq!(world.post("/v1/quotes/preview", &request).await.expect(200)["tax"], tax);
     }

@@ -95,7 +95,10 @@ fn several_faults_each() -> Vec<(Value, Vec<(&'static str, &'static str)>)> {
             changed(&[("/accept", Value::Null)]),
             vec![("terms_not_accepted", "/accept/terms"), ("terms_not_accepted", "/accept/reseller_agreement")],
         ),
-        (changed(&[("/purchasing_for", json!("self"))]), vec![("not_expected", "/reseller")]),
+        (
+            changed(&[("/purchasing_for", json!("self"))]),
+            vec![("not_expected", "/reseller"), ("not_expected", "/accept/reseller_agreement")],
+        ),
         (
             changed(&[("/currency", json!("EUR"))]),
             vec![("not_priced_in_currency", "/lines/1/product"), ("not_priced_in_currency", "/lines/2/product")],
@@ -229,7 +232,13 @@ fn about_what_there_is() -> Vec<Refused> {
         one(line("coterm", &first, &[("/until", json!("June"))]), "value_invalid", "/lines/0/until"),
         one(line("coterm", &first, &[("/until", json!("2029-11-23"))]), "coterm_date_invalid", "/lines/0/until"),
         one(line("coterm", &first, &[("/until", json!("2027-01-30"))]), "coterm_date_invalid", "/lines/0/until"),
-        one(line("coterm", &first, &[("/until", json!("2027-01-01"))]), "coterm_date_invalid", "/lines"),
+        one(line("coterm", &first, &[("/until", json!("2027-01-01"))]), "coterm_date_invalid", "/lines/0/until"),
+        // B9: also beside a line that can be sold.
+        (
+            None,
+            of(&[new("tracker-server", 25), line("coterm", &first, &[("/until", json!("2020-01-01"))])]),
+            vec![("coterm_date_invalid", "/lines/1/until")],
+        ),
         one(
             line("renew_and_upgrade", &first, &[("/users", json!(1_000)), ("/until", json!("2027-11-21"))]),
             "term_not_offered",
@@ -445,10 +454,10 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
             assert!(problem["detail"].as_str().unwrap().starts_with(why), "{why}: {problem:#}");
         }
     }
-    let not_utf8 = world
-        .request(Method::POST, "/v1/quotes")
-        .header("content-type", "application/json")
-        .body(b"{\"currency\": \"\xff\"}".to_vec());
+    let json = || world.request(Method::POST, "/v1/quotes").header("content-type", "application/json");
+    let utf16 = world.send(json().body(b"\xff\xfe{\0}\0".to_vec())).await.problem(400, "malformed_json");
+    assert!(utf16["detail"].as_str().unwrap().contains("UTF-16"), "{utf16:#}");
+    let not_utf8 = json().body(b"{\"currency\": \"\xff\"}".to_vec());
     world.send(not_utf8).await.problem(400, "malformed_json");
     let large = with(&example(), [("/notes", json!("x".repeat(300_000)))]);
     let large = world.post("/v1/quotes", &large).await.problem(413, "body_too_large");
@@ -457,9 +466,6 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
         world.get(&format!("/v1/quotes/{}?{query}", quote.number())).await.problem(400, "url_malformed");
     }
 
-    let utf16 = world.request(Method::POST, "/v1/quotes").body(b"\xff\xfe{\0}\0".to_vec());
-    let utf16 = world.send(utf16).await.problem(400, "malformed_json");
-    assert!(utf16["detail"].as_str().unwrap().contains("UTF-16"), "{utf16:#}");
     for (method, path) in [(Method::PUT, "/v1/quotes"), (Method::DELETE, "/v1/quotes"), (Method::GET, "/v1/quotes/preview")] {
         let answer = world.send(world.request(method, path)).await;
         answer.problem(405, "method_not_allowed");

@@ -353,3 +353,43 @@ async fn r34_staff_cannot_approve_their_own_order() {
     world.letters().await.only(REQUESTER);
     world.close().await;
 }
+
+/// B9b: a co-term is reviewed also when its licence ends later already, so that the line is left out (R41).
+#[tokio::test]
+async fn b9b_an_order_with_a_coterm_that_is_left_out_is_reviewed() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let held = world.import("tracker-data-center", 500, "2027-06-30").await;
+    let lines = json!([
+        {"kind": "coterm", "sen": held, "until": "2027-01-31"},
+        {"kind": "new", "product": "tracker-server", "users": 25},
+    ]);
+    let quote = world.quote(&with(&example(), [("/lines", lines)])).await;
+    assert_eq!((&quote.0["status"], &quote.0["review_reasons"]), (&json!("in_review"), &json!(["coterm_requested"])));
+    assert_eq!(quote.0["warnings"][0]["code"], "coterm_excluded");
+    assert_eq!(quote.0["lines"].as_array().map(Vec::len), Some(1));
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+/// B14: a common end date in the buyer's own words is reviewed, and the buyer sees how to state it (R40).
+#[tokio::test]
+async fn b14_notes_that_ask_for_a_common_end_are_reviewed_and_the_structured_way_is_shown() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    for notes in ["Please bring all to a common end date.", "co\u{2011}term these", "終了日を揃えてください"] {
+        let quote = world.quote(&with(&example_of("tracker-server", 25), [("/notes", json!(notes))])).await;
+        assert_eq!(
+            (&quote.0["status"], &quote.0["review_reasons"]),
+            (&json!("in_review"), &json!(["coterm_requested"])),
+            "{notes}"
+        );
+        let warning = &quote.0["warnings"][0];
+        assert_eq!((&warning["code"], &warning["pointer"]), (&json!("coterm_in_notes"), &json!("/notes")));
+        assert!(warning["detail"].as_str().unwrap().contains("`coterm`"), "{warning:#}");
+    }
+    let plain = [("/notes", json!("San Francisco, terms as agreed."))];
+    assert_eq!(world.quote(&with(&example_of("tracker-server", 25), plain)).await.0["status"], "issued");
+    world.ignore_letters().await;
+    world.close().await;
+}

@@ -261,6 +261,13 @@ pub(crate) fn in_review() -> Quote {
     Quote::issue(number(), offer_of(&with(&tests::example(), changes), &everything_known(), 0), Some("c0ffee".repeat(10)))
 }
 
+/// A new subscription for a cloud site that exists: the vendor's team quotes it.
+pub(crate) fn for_a_site() -> Quote {
+    let (site, new) = (site(), json!({"kind": "new", "product": "tracker-cloud", "users": 100, "term_months": 12}));
+    let line = with(&new, [("/site", json!(site.host)), ("/contact", json!(site.contacts[0].contact.email.as_str()))]);
+    Quote::issue(number(), offer_of(&with(&tests::example(), [("/lines", json!([line]))]), &everything_known(), 0), None)
+}
+
 fn decided(change: Result<Option<Change>, Refusal>) -> Quote {
     change.expect("it is in review").expect("no decision so far").next
 }

@@ -93,6 +93,7 @@ fn quotes_are_stored_in_this_shape_in_every_stage() {
     assert_shape("quote-issued-plainly", &given::issued_plainly());
     assert_shape("quote-renewal-and-upgrade", &given::renewal_and_upgrade());
     assert_shape("quote-in-review", &given::in_review());
+    assert_shape("quote-for-a-site", &given::for_a_site());
     assert_shape("quote-approved", &given::approved());
     assert_shape("quote-approved-and-proven", &given::approved_and_proven());
     assert_shape("quote-approved-with-nothing-to-pay", &given::approved_with_nothing_to_pay());
@@ -168,7 +169,9 @@ fn what_the_desk_records_is_stored_in_this_shape() {
 #[test]
 fn reasons_and_methods_keep_their_names() {
     use Method::{Ach, BankTransfer, Card, Check, Net30, Paypal};
-    use ReviewReason::{AmountAboveLimit, CotermRequested, GovernmentUnverified, NothingToPay, SegmentEvidencePending};
+    use ReviewReason::{
+        AmountAboveLimit, CotermRequested, ExistingSite, GovernmentUnverified, NothingToPay, SegmentEvidencePending,
+    };
     use Unapplied::{
         AlreadyPaid, AmountMismatch, CurrencyMismatch, MethodNotAllowed, MethodUnstated, NoReference, NotOffered, QuoteExpired,
         QuoteUnknown, Returned, RevisionSuperseded, RevisionUnreadable,
@@ -203,10 +206,17 @@ fn reasons_and_methods_keep_their_names() {
             "method_not_allowed"
         ])
     );
-    let reasons = [CotermRequested, SegmentEvidencePending, GovernmentUnverified, AmountAboveLimit, NothingToPay];
+    let reasons = [CotermRequested, SegmentEvidencePending, GovernmentUnverified, ExistingSite, AmountAboveLimit, NothingToPay];
     assert_eq!(
         json!(reasons),
-        json!(["coterm_requested", "segment_evidence_pending", "government_unverified", "amount_above_limit", "nothing_to_pay"])
+        json!([
+            "coterm_requested",
+            "segment_evidence_pending",
+            "government_unverified",
+            "existing_site",
+            "amount_above_limit",
+            "nothing_to_pay"
+        ])
     );
     assert!(reasons.iter().all(|reason| json!(reason) == reason.as_str()));
     let methods = [Card, Paypal, Check, BankTransfer, Ach, Net30];

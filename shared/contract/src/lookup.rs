@@ -107,6 +107,8 @@ pub struct LookupView<'e> {
 #[allow(missing_docs)]
 pub struct FoundView<'e> {
     pub sen: &'e Sen,
+    /// The end customer, as the licence spells the name.
+    pub licensee: &'e str,
     pub kind: Kind,
     pub product: &'e str,
     pub name: &'e str,
@@ -148,6 +150,7 @@ impl<'e> FoundView<'e> {
     pub fn of(entitlement: &'e Entitlement, targets: &'e [Target]) -> Self {
         Self {
             sen: &entitlement.sen,
+            licensee: &entitlement.licensee,
             kind: entitlement.kind,
             product: &entitlement.product,
             name: &entitlement.product_name,

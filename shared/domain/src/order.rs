@@ -72,6 +72,8 @@ pub enum ReviewReason {
     SegmentEvidencePending,
     /// A government product is ordered for a customer that is not verified as a government customer (R102).
     GovernmentUnverified,
+    /// A new subscription is for a cloud site that exists. The vendor's team quotes it (R7).
+    ExistingSite,
     /// The total is above the vendor's limit.
     AmountAboveLimit,
     /// A credit covers the whole total. There is nothing to pay, so no payment can trigger the delivery.
@@ -85,6 +87,7 @@ impl ReviewReason {
             Self::CotermRequested => "coterm_requested",
             Self::SegmentEvidencePending => "segment_evidence_pending",
             Self::GovernmentUnverified => "government_unverified",
+            Self::ExistingSite => "existing_site",
             Self::AmountAboveLimit => "amount_above_limit",
             Self::NothingToPay => "nothing_to_pay",
         }
@@ -96,6 +99,7 @@ impl ReviewReason {
             Self::CotermRequested => "review.coterm_requested",
             Self::SegmentEvidencePending => "review.segment_evidence_pending",
             Self::GovernmentUnverified => "review.government_unverified",
+            Self::ExistingSite => "review.existing_site",
             Self::AmountAboveLimit => "review.amount_above_limit",
             Self::NothingToPay => "review.nothing_to_pay",
         }

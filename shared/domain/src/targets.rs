@@ -48,6 +48,7 @@ fn orders(held: &Held, product: &Product, currency: Currency, on: Date) -> Vec<O
         until: None,
         held: Some(held.clone()),
         source: None,
+        site: None,
     };
     let offered = |kind: &LineKind| product.sold(*kind, on) != Err(NotSold::Never);
     let mut orders: Vec<_> =

@@ -26,7 +26,10 @@ pub struct LineView<'q> {
     /// Absent when the line ends on a given date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub term_months: Option<u32>,
-    /// The first covered day, if the quote is paid today.
+    /// The host of the customer's existing cloud site that a new line is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<&'q str>,
+    /// The first covered day: as delivered, and before that, if the quote is paid on the day of issue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts: Option<Date>,
     /// The first day that is no longer covered.
@@ -73,6 +76,7 @@ pub(super) fn line(line: &Line) -> LineView<'_> {
         users: order.users,
         tier: line.tier,
         term_months: (order.months > 0).then_some(order.months),
+        site: order.site.as_deref(),
         starts: line.start,
         ends: line.end,
         explanation: line.shown_steps().map(|(rule, amount)| StepView { rule, detail: step(rule), amount }).collect(),

@@ -145,14 +145,30 @@ impl Coverage {
 
     fn coterm(order: &OrderLine, product: &Product, held: &Held, on: Date, policy: &Policy) -> Result<Self, Unavailable> {
         let Some(end) = order.until else { return no(Code::Required, "until", "A co-term needs its common end. Name the date.") };
-        let latest = months_after(on, policy.bounds.coterm_max_months.unsigned_abs());
+        coterm_date(end, on, policy)?;
         let start = Self::resumes(product, held, on, policy)?;
-        if end <= on || end > latest || end <= start {
-            let detail = format!("A co-term cannot end on this date. Choose a date after {} and up to {latest}.", start.max(on));
-            return no(Code::CotermDateInvalid, "until", detail);
+        if end <= start {
+            return no(Code::CotermDateInvalid, "until", coterm_bounds(start, on, policy));
         }
         Ok(Self { start, end, part: maintenance(product), span: Some(days(term_days(start, end))) })
     }
+}
+
+/// Whether a co-term may end on this date, whatever it is a co-term of (R44).
+pub(crate) fn coterm_date(until: Date, on: Date, policy: &Policy) -> Result<(), Unavailable> {
+    match until > on && until <= latest_coterm(on, policy) {
+        true => Ok(()),
+        false => no(Code::CotermDateInvalid, "until", coterm_bounds(on, on, policy)),
+    }
+}
+
+fn latest_coterm(on: Date, policy: &Policy) -> Date {
+    months_after(on, policy.bounds.coterm_max_months.unsigned_abs())
+}
+
+fn coterm_bounds(start: Date, on: Date, policy: &Policy) -> String {
+    let latest = latest_coterm(on, policy);
+    format!("A co-term cannot end on this date. Choose a date after {} and up to {latest}.", start.max(on))
 }
 
 fn downgrade_window(grade: Grade, held: &Held, on: Date, policy: &Policy) -> Result<(), Unavailable> {

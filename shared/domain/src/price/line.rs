@@ -36,6 +36,9 @@ pub struct OrderLine {
     /// The self-managed entitlement that this line replaces in the cloud (R62).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Held>,
+    /// The host of the customer's existing cloud site that a new line is for (R7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
 }
 
 /// An entitlement that the customer had when the line was priced.

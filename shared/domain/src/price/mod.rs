@@ -11,6 +11,7 @@ mod line;
 use jiff::civil::Date;
 use num_rational::Ratio;
 
+pub(crate) use self::coverage::coterm_date;
 pub use self::line::{
     Basis, ClaimStanding, Exact, Held, Line, LineNote, MigrationRefusal, OrderLine, Rule, SegmentClaim, Step, Unavailable,
 };

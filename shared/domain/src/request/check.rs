@@ -8,7 +8,8 @@ use super::{
     claims::Claiming,
     facts::Facts,
     findings::Findings,
-    lines::Judging,
+    judging::Judging,
+    notes,
     sent::{AddressRequest, PartyRequest, Request},
 };
 use crate::{
@@ -17,8 +18,8 @@ use crate::{
     fault::Faults,
     form::{self, required},
     government,
-    order::{Acceptance, Order, PurchasingFor, ReviewReason},
     name::LegalName,
+    order::{Acceptance, Order, PurchasingFor, ReviewReason},
     party::{Address, Party},
     policy::{LegalText, LineKind},
     price::{Basis, ClaimStanding, Line, SegmentClaim},
@@ -42,7 +43,7 @@ impl Request {
         let purchasing_for = self.purchasing_for(faults);
         let currency = self.currency(policy, faults);
         let customer = match &self.customer {
-            Some(customer) => customer.check("/customer", policy, faults),
+            Some(customer) => customer.check("/customer", self.proven_licensee(policy, facts), policy, faults),
             None => required(faults, "/customer"),
         };
         let technical_contact = self.customer.as_ref().and_then(|customer| match &customer.technical_contact {
@@ -81,7 +82,7 @@ impl Request {
         let (segments, notes) = (segments?, notes?);
         let buyer = reseller.as_ref().unwrap_or(&customer);
         let tax_claims = self.tax_claims(policy, facts, buyer, today, &mut found);
-        let review = review(&lines, &segments, notes.as_deref());
+        let review = self.review(&lines, &segments, notes.as_deref(), &mut found);
         if reseller.as_ref().is_some_and(|reseller| reseller.contact.email == technical_contact.email) {
             found.warn(
                 "technical_contact_is_reseller",
@@ -136,7 +137,7 @@ impl Request {
                         "A reseller has no technical contact. Move it to /customer.",
                     );
                 }
-                reseller.check("/reseller", policy, faults).map(Some)
+                reseller.check("/reseller", None, policy, faults).map(Some)
             }
             (Some(PurchasingFor::Customer), None) => required(faults, "/reseller"),
             (Some(PurchasingFor::Itself), Some(_)) => {
@@ -213,14 +214,50 @@ impl Request {
                 );
                 Some((terms?, Some(agreement?)))
             }
+            Some(PurchasingFor::Itself) if self.accept.reseller_agreement.is_some() => {
+                let detail = "An order for your own organisation accepts no reseller agreement. Leave it out.";
+                faults.add(Code::NotExpected, "/accept/reseller_agreement", detail);
+                None
+            }
             _ => Some((terms?, None)),
         }
+    }
+
+    /// The reasons for a review that follow from lines, claims and notes. Every co-term is reviewed, also one that is left out
+    /// because its line ends later already (R41).
+    fn review(
+        &self,
+        lines: &[Line],
+        segments: &[SegmentClaim],
+        notes: Option<&str>,
+        found: &mut Findings<'_>,
+    ) -> Vec<ReviewReason> {
+        let ordered = self.lines.iter().any(|line| line.kind.as_deref() == Some(LineKind::Coterm.as_str()));
+        let noted = notes.is_some_and(notes::ask_for_a_common_end);
+        if noted && !ordered {
+            found.warn(
+                "coterm_in_notes",
+                "/notes",
+                "These notes seem to ask for a common end date, so our staff review the order. It is priced at once if each licence \
+                 is a line of kind `coterm`, with its `sen` and the date as `until`.",
+            );
+        }
+        let pending = segments.iter().any(|claim| claim.standing == ClaimStanding::Pending);
+        let reasons = [
+            (ordered || noted, ReviewReason::CotermRequested),
+            (pending, ReviewReason::SegmentEvidencePending),
+            (government::is_unverified(lines, segments), ReviewReason::GovernmentUnverified),
+            (lines.iter().any(|line| line.order.site.is_some()), ReviewReason::ExistingSite),
+        ];
+        reasons.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason).collect()
     }
 }
 
 impl PartyRequest {
-    fn check(&self, at: impl Display + Copy, policy: &Policy, faults: &mut Faults) -> Option<Party> {
-        let company = form::name(faults, format_args!("{at}/company"), self.company.as_deref(), 120);
+    /// The party. `licensee` is its name as the entitlements state it that the order changes: a name that is left out.
+    fn check(&self, at: impl Display + Copy, licensee: Option<&str>, policy: &Policy, faults: &mut Faults) -> Option<Party> {
+        let written = self.company.as_deref().filter(|company| !company.trim().is_empty());
+        let company = form::name(faults, format_args!("{at}/company"), written.or(licensee), 120);
         let contact = form::contact(faults, format_args!("{at}/contact"), &self.contact);
         let address = self.address.check(format_args!("{at}/address"), policy, faults);
         Some(Party { company: company?, contact: contact?, address: address? })
@@ -265,18 +302,4 @@ fn standing(facts: &Facts, bill_to: Option<&Party>, today: Date, found: &mut Fin
     };
     found.warn("channel_not_applied", "/purchasing_for", format!("{why}: there is no programme discount."));
     ChannelStatus::Unaffiliated
-}
-
-/// The reasons for a review that follow from lines, claims and notes.
-fn review(lines: &[Line], segments: &[SegmentClaim], notes: Option<&str>) -> Vec<ReviewReason> {
-    let words = notes.unwrap_or_default().to_lowercase();
-    let coterm = lines.iter().any(|line| line.order.kind == LineKind::Coterm)
-        || ["co-term", "coterm", "co term", "same end date"].iter().any(|word| words.contains(word));
-    let pending = segments.iter().any(|claim| claim.standing == ClaimStanding::Pending);
-    let reasons = [
-        (coterm, ReviewReason::CotermRequested),
-        (pending, ReviewReason::SegmentEvidencePending),
-        (government::is_unverified(lines, segments), ReviewReason::GovernmentUnverified),
-    ];
-    reasons.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason).collect()
 }

@@ -5,36 +5,20 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::{
-    facts::Facts,
     findings::Findings,
+    judging::Judging,
     sent::{LineRequest, MAX_LINES, Request},
 };
 use crate::{
     Code, Policy, Sen,
     calendar::term_days,
-    channel::ChannelStatus,
-    evidence::{Site, site_host},
     fault::Faults,
     form::required,
     government::{GovernmentSubscription, may_be_sold_by},
     license::Entitlement,
-    name::LegalName,
-    party::Email,
-    policy::{AcceptedContact, Deployment, LineKind, Product},
-    price::{self, Basis, Held, Line, LineNote, MigrationRefusal, OrderLine},
+    policy::{Deployment, LineKind, Product},
+    price::{self, Held, Line, LineNote, OrderLine},
 };
-
-/// What lines are judged with. Without a currency no line has a price, but every other rule is still checked.
-pub(super) struct Judging<'j> {
-    pub(super) policy: &'j Policy,
-    pub(super) facts: &'j Facts,
-    pub(super) basis: Option<Basis<'j>>,
-    pub(super) today: Date,
-    pub(super) channel: &'j ChannelStatus,
-    pub(super) resold: bool,
-    pub(super) contact: Option<&'j Email>,
-    pub(super) licensee: Option<&'j str>,
-}
 
 /// The result of reading a line.
 enum Read {
@@ -68,11 +52,10 @@ impl Request {
             }
         }
         if lines.is_empty() && !faulty {
-            found.faults.add(
-                Code::CotermDateInvalid,
-                "/lines",
-                "Every line ends on that date or later already, so nothing is left to order. Choose a later date.",
-            );
+            for i in 0..self.lines.len() {
+                let detail = "This line ends on that date or later already, and so does every other. Choose a later date.";
+                found.faults.add(Code::CotermDateInvalid, format!("/lines/{i}/until"), detail);
+            }
         }
         faulty |= !self.agree(&lines, judging, found.faults);
         (!faulty && !lines.is_empty()).then(|| lines.into_iter().map(|(_, line)| line).collect())
@@ -134,12 +117,17 @@ impl LineRequest {
                 "A new licence gets a new number. Leave this number out, or order a renewal.",
             );
         }
+        self.check_contact(index, kind, faults);
         let entitlement = held.flatten();
         let product = self.product(index, kind, entitlement, judging.policy, faults);
         let users = self.users(index, kind, entitlement, judging.today, faults);
         let edition = product.and_then(|product| self.edition(index, product, entitlement, judging.today, faults));
         let months = product.zip(kind).and_then(|(product, kind)| self.months(index, product, kind, faults));
-        let until = self.until(index, kind, faults);
+        let until = self.until(index, kind, judging, faults);
+        let site = match (product, kind) {
+            (Some(product), Some(LineKind::New)) => self.new_at_site(index, product, judging, faults),
+            _ => Some(None),
+        };
         if let Some(product) = product {
             let sold = may_sell(index, product, judging, faults);
             if let Some(kind) = kind.filter(|_| sold) {
@@ -147,9 +135,9 @@ impl LineRequest {
             }
         }
         let missing = kind.is_some_and(|kind| kind != LineKind::New) && entitlement.is_none();
-        let rest = (kind, months, until, missing, &judging.basis);
+        let rest = (kind, months, until, site, missing, &judging.basis);
         let (Some(product), Some(users), Some(edition)) = (product, users, edition) else { return Read::Faulty };
-        let (Some(kind), Some(months), Some(until), false, Some(basis)) = rest else {
+        let (Some(kind), Some(months), Some(until), Some(site), false, Some(basis)) = rest else {
             // Faults of the price that do not depend on the missing members are reported together with them.
             let priced = judging.basis.as_ref().map(|basis| price::list(product, edition.as_deref(), users, basis));
             if let Some(Err(unavailable)) = priced {
@@ -171,7 +159,7 @@ impl LineRequest {
             return Read::Excluded;
         }
         let (source, refused) = self.source(product, judging, named);
-        let order = OrderLine { kind, product: product.id.clone(), edition, users, months, until, held, source };
+        let order = OrderLine { kind, product: product.id.clone(), edition, users, months, until, held, source, site };
         let number = u32::try_from(before + 1).unwrap_or(u32::MAX);
         match price::line(number, &order, basis, judging.policy) {
             Ok(mut line) => {
@@ -195,54 +183,6 @@ impl LineRequest {
             faults.add_allowing(Code::KindNotOffered, at, detail, known);
         }
         read
-    }
-
-    /// The entitlement that the line changes, if the caller proves knowledge of it (R28). The refusal is the same for an
-    /// entitlement that does not exist and for another customer's.
-    fn held<'j>(
-        &self,
-        index: usize,
-        judging: &Judging<'j>,
-        named: &mut BTreeSet<Sen>,
-        faults: &mut Faults,
-    ) -> Option<&'j Entitlement> {
-        let at = format!("/lines/{index}/sen");
-        let Some(sen) = &self.sen else { return required(faults, at) };
-        let Ok(sen) = sen.parse::<Sen>() else {
-            // A number with a wrong check character is no entitlement's number, so this refusal does not reveal which
-            // entitlements exist.
-            let detail = "This is not an entitlement number such as SEN-4MRX7-PQ2HVW. Check it for typing errors.";
-            faults.add(Code::EntitlementNotMatched, at, detail);
-            return None;
-        };
-        if !named.insert(sen.clone()) {
-            faults.add(Code::NotExpected, at, "Another line names this entitlement. Order one change of it at a time.");
-            return None;
-        }
-        let Some(entitlement) = self.known(&sen, judging) else {
-            let detail = "There is no such entitlement with this contact. Check its number and the technical contact's address.";
-            faults.add(Code::EntitlementNotMatched, at, detail);
-            return None;
-        };
-        if entitlement.is_closed() {
-            let detail = "This entitlement has moved to the cloud or was refunded. Order a new one instead.";
-            faults.add(Code::EntitlementEnded, at, detail);
-            return None;
-        }
-        if judging.licensee.is_some_and(|name| LegalName::new(name) != LegalName::new(&entitlement.licensee)) {
-            let detail = "This entitlement is licensed to another organisation. Name it as the customer.";
-            faults.add(Code::LicenseeDiffers, at, detail);
-            return None;
-        }
-        Some(entitlement)
-    }
-
-    fn known<'j>(&self, sen: &Sen, judging: &Judging<'j>) -> Option<&'j Entitlement> {
-        let given = self.contact.as_deref().and_then(Email::parse);
-        let email = given.as_ref().or(judging.contact)?;
-        let site = self.site.as_deref().and_then(site_host).and_then(|host| judging.facts.sites.get(&host));
-        let entitlement = judging.facts.entitlements.get(sen)?;
-        knows(entitlement, email, site, judging.policy).then_some(entitlement)
     }
 
     fn product<'j>(
@@ -366,8 +306,8 @@ impl LineRequest {
         }
     }
 
-    /// The end date. The outer `None` is a fault.
-    fn until(&self, index: usize, kind: Option<LineKind>, faults: &mut Faults) -> Option<Option<Date>> {
+    /// The end date. The outer `None` is a fault. The bounds of a co-term's date do not depend on the entitlement (R44).
+    fn until(&self, index: usize, kind: Option<LineKind>, judging: &Judging<'_>, faults: &mut Faults) -> Option<Option<Date>> {
         let at = format!("/lines/{index}/until");
         let dated = matches!(kind, Some(LineKind::Coterm | LineKind::RenewAndUpgrade));
         match &self.until {
@@ -382,11 +322,17 @@ impl LineRequest {
                 None
             }
             Some(text) => {
-                let date = text.parse().ok();
-                if date.is_none() {
+                let Some(date) = text.parse().ok() else {
                     faults.add(Code::ValueInvalid, at, "This is not a date. Write it as 2027-06-30.");
+                    return None;
+                };
+                if kind == Some(LineKind::Coterm)
+                    && let Err(unavailable) = price::coterm_date(date, judging.today, judging.policy)
+                {
+                    faults.add(unavailable.code, at, unavailable.detail);
+                    return None;
                 }
-                date.map(Some)
+                Some(Some(date))
             }
         }
     }
@@ -400,50 +346,6 @@ impl LineRequest {
             subscription_exists(faults, index);
         }
     }
-
-    /// The self-managed entitlement that a cloud line replaces, or why the claim does not count (R62).
-    fn source(
-        &self,
-        product: &Product,
-        judging: &Judging<'_>,
-        named: &mut BTreeSet<Sen>,
-    ) -> (Option<Held>, Option<MigrationRefusal>) {
-        let Some(claimed) = &self.migrates_from else { return (None, None) };
-        let sen = claimed.parse::<Sen>().ok();
-        if sen.as_ref().is_some_and(|sen| !named.insert(sen.clone())) {
-            return (None, Some(MigrationRefusal::NotActive));
-        }
-        let known = sen.and_then(|sen| self.known(&sen, judging));
-        let Some(entitlement) =
-            known.filter(|it| judging.licensee.is_some_and(|name| LegalName::new(name) == LegalName::new(&it.licensee)))
-        else {
-            return (None, Some(MigrationRefusal::NotMatched));
-        };
-        let self_managed = judging.policy.product(&entitlement.product).is_some_and(|it| it.deployment.is_self_managed());
-        let held = Held::of(entitlement, judging.channel, judging.today).filter(|held| {
-            let runs = held.end > judging.today && held.lowered_from.is_none() && !entitlement.is_closed();
-            self_managed && !product.deployment.is_self_managed() && runs
-        });
-        match held {
-            Some(held) => (Some(held), None),
-            None => (None, Some(MigrationRefusal::NotActive)),
-        }
-    }
-}
-
-/// Whether an e-mail address proves knowledge of an entitlement (R28, R31): the address is an accepted contact's, or an
-/// authorized contact's of the cloud site that the entitlement belongs to. A site proves nothing for an entitlement of another
-/// customer, even if the site's record names it.
-pub fn knows(entitlement: &Entitlement, email: &Email, site: Option<&Site>, policy: &Policy) -> bool {
-    let accepted = policy.bounds.accepted_contacts.iter().any(|accepted| match accepted {
-        AcceptedContact::Technical => entitlement.technical_contact.email == *email,
-        AcceptedContact::Purchaser => entitlement.statement.purchaser_contact.email == *email,
-    });
-    let belongs = |site: &Site| {
-        site.entitlements.contains(&entitlement.sen)
-            && LegalName::new(&site.organization) == LegalName::new(&entitlement.licensee)
-    };
-    accepted || site.is_some_and(|site| belongs(site) && site.authorizes(email))
 }
 
 /// Whether the product may be sold to this buyer. If not, the refusal reveals nothing about existing subscriptions.

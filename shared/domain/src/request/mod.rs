@@ -5,13 +5,16 @@ mod check;
 mod claims;
 mod facts;
 mod findings;
+mod judging;
 mod lines;
+mod notes;
+mod proof;
 mod sent;
 
 pub use self::{
     check::Origin,
     facts::{Facts, Wanted},
-    lines::knows,
+    proof::knows,
     sent::{
         AcceptRequest, AddressRequest, LineRequest, MAX_LINES, MAX_SEGMENTS, PartyRequest, Request, SegmentRequest, TaxRequest,
     },

@@ -102,6 +102,7 @@ pub(crate) fn order_line(line: &Line, n: usize, vendor: &Vendor, numbers: &Numbe
         until: line.until,
         held: line.held.as_ref().map(|it| held(it, held_sen)),
         source: line.source.as_ref().map(|it| held(it, source_sen)),
+        site: None,
     }
 }
 
@@ -153,7 +154,7 @@ pub(crate) fn request(order: &Order, vendor: &Vendor, numbers: &Numbers) -> (Req
         lines: order.lines.iter().zip(&numbers.0).map(|(line, numbers)| line_request(line, vendor, numbers)).collect(),
         segments: order.segments.iter().map(|(segment, standing)| segment_request(segment, *standing)).collect(),
         tax: TaxRequest { vat_id: vat_id.map(str::to_owned), certificate: claimed("").and_then(|_| text("C-1")) },
-        accept: AcceptRequest { terms: text("2026-10"), reseller_agreement: text("2026-10") },
+        accept: AcceptRequest { terms: text("2026-10"), reseller_agreement: text("2026-10").filter(|_| resold) },
         ..Request::default()
     };
     let buyer = if resold { RESELLER } else { LICENSEE };
