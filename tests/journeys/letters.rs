@@ -98,3 +98,25 @@ async fn r115_what_the_vendor_does_not_speak_is_said_in_the_vendor_s_default_lan
     assert!(letter.text.contains("Rita Seller 様") && letter.text.contains("Kind regards,"), "{}", letter.text);
     world.close().await;
 }
+
+/// Finding A8: the last of eight quotes is paid at once, while its document is laid out.
+#[tokio::test]
+async fn a8_a_quote_that_is_paid_while_its_letter_is_composed_causes_no_request_to_pay() {
+    // The document takes seconds to lay out, so that the payment arrives meanwhile.
+    let slow = "#let data = json(\"document.json\")\n#let _ = range(0, 600000).fold(0, (sum, one) => sum + one)\n";
+    let vendor = vendor_with(&[("documents/document.typ", "#let data = json(\"document.json\")\n", slow)]);
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let mut quotes = Vec::new();
+    for _ in 0..8 {
+        quotes.push(world.quote(&example()).await);
+    }
+    let last = quotes.last().unwrap();
+    world.pay(last).await;
+    let of_last = |letter: &&Letter| letter.text.contains(last.number());
+    let letters = world.letters().await.0;
+    let to_requester: Vec<_> = letters.iter().filter(|letter| letter.to == "rita@reseller.example").collect();
+    assert_eq!(to_requester.len(), 8, "seven quotes and a receipt");
+    let [receipt] = to_requester.into_iter().filter(of_last).collect::<Vec<_>>()[..] else { panic!("one letter about the last") };
+    assert!(!receipt.text.contains(last.pay()), "{}", receipt.text);
+    world.close().await;
+}

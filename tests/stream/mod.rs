@@ -30,12 +30,12 @@ async fn a_failing_letter_delays_no_other_and_is_sent_when_its_dead_letter_is_re
     let [batch] = &given_up.letters[..] else { panic!("one batch is given up: {given_up:?}") };
     assert_eq!(batch.records.len(), 3, "AWS gives up what stands behind the failure with it");
     let sent = |number: usize| format!("{}.1.quote", quotes[number].compact());
-    assert_eq!(world.letters(), [0, 1, 3, 4].map(sent), "but those were sent");
+    assert_eq!(world.letters(), World::of_quotes([0, 1, 3, 4].map(sent)), "but those were sent");
     assert_eq!(world.waiting(Work::Letters).await, [quotes[2].clone()], "and what was not is known");
 
     world.take_all_mail();
     world.replay(&given_up).await;
-    assert_eq!(world.letters(), [0, 1, 3, 4, 2].map(sent), "each once");
+    assert_eq!(world.letters(), World::of_quotes([0, 1, 3, 4, 2].map(sent)), "each once");
     assert_eq!(world.waiting(Work::Letters).await, []);
 }
 
@@ -80,6 +80,33 @@ async fn a_letter_that_can_never_be_sent_is_set_aside_and_delays_no_other() {
     assert!(given_up.letters.is_empty(), "{given_up:?}");
     assert_eq!(world.letters(), [format!("{}.1.quote", quotes[1].compact())]);
     assert_eq!(world.waiting(Work::Letters).await, []);
+}
+
+/// Finding A8: letters were composed from the image of the stream record, and asked for payment of quotes that were paid meanwhile.
+#[tokio::test]
+async fn a8_after_an_hour_without_mail_no_letter_asks_to_pay_a_paid_quote_or_a_replaced_revision() {
+    let mut world = World::new().await;
+    let quotes = world.quotes(3).await;
+    let [paid, revised, unchanged] = &quotes[..] else { panic!("three quotes") };
+    // The first invocation handles the records of all three while the mail service is down, and the mapping gives them up.
+    let given_up = world.drain(Mapping { retries: 0 }, &[], &[Fate::Down]).await;
+    assert_eq!(given_up.letters.iter().map(|batch| batch.records.len()).sum::<usize>(), 3);
+    assert_eq!(world.letters(), [""; 0]);
+    world.pay(paid).await;
+    world.revise(revised).await;
+    world.later(SignedDuration::from_hours(1)).await;
+
+    // The records of an hour ago: only the quote that is as they say has its letter from them.
+    world.replay(&given_up).await;
+    let letter = |number: &domain::QuoteNumber, of: &str| format!("{}.{of}", number.compact());
+    let mut sent = vec![letter(revised, "2.quote"), letter(unchanged, "1.quote")];
+    assert_eq!(world.letters(), World::of_quotes(sent.clone()));
+    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    sent.extend(["3.confirmation", "3.receipt"].map(|of| letter(paid, of)));
+    assert_eq!(world.letters(), World::of_quotes(sent), "neither a request to pay nor a letter twice");
+    for work in Work::ALL {
+        assert_eq!(world.waiting(work).await, [], "{work:?}");
+    }
 }
 
 #[tokio::test]

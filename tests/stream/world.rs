@@ -21,6 +21,7 @@ use domain::{
     license::Entitlement,
     payment::{NamedRevision, PaidBy, PaymentEvent, PaymentId, PaymentNotice, Reference},
     pending::Work,
+    quote::Offer,
     settlement::settle,
 };
 use http_body_util::BodyExt;
@@ -170,6 +171,14 @@ impl World {
         self.tell(number, "", PaymentEvent::Succeeded { money: due, methods: vec![PaidBy::Card] }).await;
     }
 
+    /// Another revision replaces the quote's.
+    pub(crate) async fn revise(&self, number: &QuoteNumber) {
+        let quote = self.store.quote(number).await.unwrap().unwrap();
+        let offer = Offer { request_hash: "another".to_owned(), ..quote.offer.clone() };
+        let change = quote.revise(offer).unwrap().unwrap();
+        assert_eq!(self.store.commit(&change).await.unwrap(), Commit::Committed);
+    }
+
     /// An attempt to pay fails.
     pub(crate) async fn payment_fails(&self, number: &QuoteNumber) {
         self.tell(number, "_declined", PaymentEvent::Failed { reason: "card_declined".to_owned() }).await;
@@ -245,10 +254,12 @@ impl World {
         let mut given_up = GivenUp::default();
         loop {
             self.pump.idle().await;
-            let records = std::mem::take(&mut *self.recorded.lock().unwrap());
+            let mut records = std::mem::take(&mut *self.recorded.lock().unwrap());
             if records.is_empty() {
                 return given_up;
             }
+            // The pump delivers different quotes in parallel. The numbers of the embedded engine have one length.
+            records.sort_by(|one, other| one.change.sequence_number.cmp(&other.change.sequence_number));
             let fulfil = async |event| self.issuance.handle(event).await;
             let fulfilled = mapping.run(records.clone(), async |event| self.invoke(&fulfil, event, issuance.next()).await).await;
             given_up.fulfilments.extend(fulfilled);
@@ -293,7 +304,8 @@ impl World {
         }
     }
 
-    /// The Message-IDs of all letters that were taken, in the order in which they were, without the vendor's domain.
+    /// The Message-IDs of all letters that were taken, without the vendor's domain: those of one quote in the order in which they
+    /// were sent. Different quotes are handled in parallel.
     pub(crate) fn letters(&self) -> Vec<String> {
         let mut files: Vec<_> =
             std::fs::read_dir(self.bench.data().join("mail")).unwrap().map(|file| file.unwrap().path()).collect();
@@ -304,7 +316,14 @@ impl World {
             message.message_id().unwrap().split('@').next().unwrap().to_owned()
         };
         assert_eq!(files.len(), self.post.messages().unwrap().len());
-        files.iter().map(id).collect()
+        Self::of_quotes(files.iter().map(id))
+    }
+
+    /// Message-IDs in the order of [`World::letters`].
+    pub(crate) fn of_quotes(ids: impl IntoIterator<Item = String>) -> Vec<String> {
+        let mut ids: Vec<String> = ids.into_iter().collect();
+        ids.sort_by(|one, other| one.split('.').next().cmp(&other.split('.').next()));
+        ids
     }
 
     pub(crate) async fn waiting(&self, work: Work) -> Vec<QuoteNumber> {

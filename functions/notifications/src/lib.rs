@@ -1,5 +1,8 @@
 //! Events in the history of a quote become letters: one per event and recipient, in the quote's language.
 //!
+//! A stream record is only a reason to look. Letters are composed from the quote as it is stored now, so a record may come late:
+//! after an hour without mail, a quote that was paid meanwhile causes no request to pay, and neither does a replaced revision.
+//!
 //! A letter is noted as sent after the mail service accepted it. A record that is delivered again finds the note, or, if the
 //! note could not be written, the entry in this process's memory. A letter is sent twice only when the process ends between the
 //! service's response and the note; both copies have the same Message-ID.
@@ -38,6 +41,9 @@ use crate::{
 
 pub use crate::reach::reach;
 
+/// The role of the letter that asks for payment.
+const REQUEST_TO_PAY: &str = "quote";
+
 /// What the handler works with.
 pub struct Notifications {
     store: Store,
@@ -54,6 +60,8 @@ pub struct Notifications {
 struct Cause<'a> {
     /// The aggregate's item.
     aggregate: Key,
+    /// The version of the aggregate that the letter is composed from.
+    version: u64,
     /// The aggregate's number, as people write it: for log lines.
     number: String,
     /// The number without separators: part of the Message-ID.
@@ -117,6 +125,25 @@ pub fn templates(vendor: &Vendor) -> Result<(), Mistakes> {
     letters(vendor).map(drop)
 }
 
+/// Whether a letter states the aggregate as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Composition {
+    /// The letter was sent, or needed no sending.
+    Current,
+    /// The aggregate has changed since the letter was composed. The letter was not sent.
+    Outdated,
+}
+
+/// The result of an attempt to send a letter.
+enum Sending {
+    /// The mail service accepted the letter, and returned this id of the message.
+    Accepted(String),
+    /// The letter has a note: it was sent or set aside before.
+    Noted,
+    /// The aggregate has changed while the letter was typeset. The letter was not sent.
+    Outdated,
+}
+
 impl Notifications {
     /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's templates.
     pub fn start(
@@ -159,31 +186,45 @@ impl Notifications {
         if record.next() != Some(Work::Letters) {
             return Ok(());
         }
-        let OutboxRecord { new, old, .. } = record;
+        let OutboxRecord { new: Quote { number, .. }, old, .. } = record;
+        loop {
+            let Some(quote) = self.store.quote(&number).await? else { return Ok(()) };
+            if self.letters(&quote, old.as_ref()).await? == Composition::Current {
+                // A quote that has changed meanwhile has a record of its own.
+                return self.store.work_done(&quote, Work::Letters).await.map(drop).map_err(Failure::from);
+            }
+        }
+    }
+
+    /// Sends the letters about what happened to a quote since `old`. `Outdated`: the quote has changed since it was read, and the
+    /// letters that are not sent yet must be composed again.
+    async fn letters(&self, quote: &Quote, old: Option<&Quote>) -> Result<Composition, Failure> {
         // A document is composed with the policy that it was issued under.
-        let policy = self.policies.pinned(&new.offer.policy_version).await?;
-        for entry in new.news_since(old.as_ref()) {
+        let policy = self.policies.pinned(&quote.offer.policy_version).await?;
+        for entry in quote.news_since(old) {
             let cause = Cause {
-                aggregate: new.key(),
-                number: new.number.to_string(),
-                compact: new.number.compact(),
+                aggregate: quote.key(),
+                version: quote.version,
+                number: quote.number.to_string(),
+                compact: quote.number.compact(),
                 seq: entry.seq,
                 at: entry.at,
                 seller: &policy.seller,
             };
-            for outgoing in compose(&new, entry, &policy, &self.links) {
-                self.deliver(&cause, outgoing).await?;
+            for outgoing in compose(quote, entry, &policy, &self.links) {
+                if self.deliver(&cause, outgoing).await? == Composition::Outdated {
+                    return Ok(Composition::Outdated);
+                }
             }
         }
-        // A quote that has changed meanwhile has a record of its own.
-        self.store.work_done(&new, Work::Letters).await.map(drop).map_err(Failure::from)
+        Ok(Composition::Current)
     }
 
     /// Sends a letter once, or sets it aside when it can never be sent: it must not hold up the letters behind it.
-    async fn deliver(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<(), Failure> {
+    async fn deliver(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<Composition, Failure> {
         let role = outgoing.role.clone();
         match self.send_once(cause, outgoing).await {
-            Err(failure) if failure.is_final() => self.set_aside(cause, &role, &failure).await,
+            Err(failure) if failure.is_final() => self.set_aside(cause, &role, &failure).await.map(|()| Composition::Current),
             sent => sent,
         }
     }
@@ -196,14 +237,18 @@ impl Notifications {
     }
 
     /// Sends a letter and notes that it was sent. A letter that was sent before and could not be noted is only noted.
-    async fn send_once(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<(), Failure> {
+    async fn send_once(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<Composition, Failure> {
         let role = outgoing.role.clone();
         let letter = cause.letter(&role);
         let taken = self.of_unnoted(|unnoted| unnoted.get(&letter).cloned());
         let accepted_as = match taken {
             Some(accepted_as) => accepted_as,
             None => {
-                let Some(accepted_as) = self.send(cause, outgoing).await? else { return Ok(()) };
+                let accepted_as = match self.send(cause, outgoing).await? {
+                    Sending::Accepted(accepted_as) => accepted_as,
+                    Sending::Noted => return Ok(Composition::Current),
+                    Sending::Outdated => return Ok(Composition::Outdated),
+                };
                 self.of_unnoted(|unnoted| unnoted.insert(letter.clone(), accepted_as.clone()));
                 accepted_as
             }
@@ -211,18 +256,18 @@ impl Notifications {
         self.store.note_letter(&letter, cause.at, &LetterNote::Sent { accepted_as }).await?;
         self.of_unnoted(|unnoted| unnoted.remove(&letter));
         tracing::info!(number = %cause.number, role, "letter sent");
-        Ok(())
+        Ok(Composition::Current)
     }
 
     fn of_unnoted<T>(&self, look: impl FnOnce(&mut HashMap<Key, String>) -> T) -> T {
         look(&mut self.unnoted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sends a letter unless it has a note, and returns the mail service's id of the message.
-    async fn send(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<Option<String>, Failure> {
+    /// Sends a letter unless it has a note.
+    async fn send(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<Sending, Failure> {
         let role = outgoing.role.as_str();
         if self.store.letter_done(&cause.letter(role)).await? {
-            return Ok(None);
+            return Ok(Sending::Noted);
         }
         let attachment = match outgoing.document {
             Some(document) => {
@@ -231,6 +276,10 @@ impl Notifications {
                 let bytes = pdf
                     .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?
                     .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;
+                // Typesetting takes long enough for a payment to arrive meanwhile.
+                if role == REQUEST_TO_PAY && self.store.version(&cause.aggregate).await? != Some(cause.version) {
+                    return Ok(Sending::Outdated);
+                }
                 Some(Attachment { name, bytes })
             }
             None => None,
@@ -246,6 +295,6 @@ impl Notifications {
             .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;
         let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;
         let accepted_as = sent.map_err(|error| Failure::Mail(store::code(&error)))?;
-        Ok(Some(accepted_as.message_id().to_owned()))
+        Ok(Sending::Accepted(accepted_as.message_id().to_owned()))
     }
 }

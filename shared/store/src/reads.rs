@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 
 use crate::{
     Error, Store,
-    item::{self, Attributes, Item},
+    item::{self, Attributes, Item, VERSION},
     keys::{Key, PARTITION, SORT},
 };
 
@@ -31,6 +31,27 @@ impl Store {
     pub(crate) async fn get(&self, key: &Key, operation: &'static str) -> Result<Option<Attributes>, Error> {
         let got = self.client.get_item().table_name(&self.table).set_key(Some(item::of_key(key))).consistent_read(true);
         Ok(got.send().await.map_err(|error| Error::of(operation, &error))?.item)
+    }
+
+    /// Reads the version of a stored aggregate; `None` if it is not stored. A caller that has decided from an earlier read learns
+    /// whether the aggregate has changed since.
+    ///
+    /// # Errors
+    ///
+    /// DynamoDB failed, and retrying is safe; or the item is not an aggregate.
+    pub async fn version(&self, key: &Key) -> Result<Option<u64>, Error> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(item::of_key(key)))
+            .projection_expression("#version")
+            .expression_attribute_names("#version", VERSION)
+            .consistent_read(true);
+        let item = got.send().await.map_err(|error| Error::of("GetItem of a version", &error))?.item;
+        let corrupt =
+            || Error::Corrupt { key: format!("{}/{}", key.partition, key.sort), reason: "it has no version".to_owned() };
+        item.map(|item| item::number(&item, VERSION).ok_or_else(corrupt)).transpose()
     }
 
     /// Reads those of many items that exist, in any order, with one call for every hundred.
