@@ -26,6 +26,7 @@ use jiff::{Timestamp, civil::Date};
 use licensing::{License, LicenseFile, Signer, SigningError};
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream};
 use store::{Changed, Commit, Created, OutboxRecord, Store};
+use tokio::sync::Mutex;
 
 const ATTEMPTS: u32 = 8;
 
@@ -35,6 +36,9 @@ pub struct Issuance {
     signer: Arc<dyn Signer>,
     minter: Minter,
     policies: Policies,
+    /// Held while an invoice is numbered. Quotes are delivered in parallel, and of several that read the same last number only one
+    /// can be committed.
+    numbering: Mutex<()>,
 }
 
 /// Why a fulfilment is not complete. It stays pending, and the record is retried.
@@ -70,7 +74,7 @@ impl Issuance {
         let key = signer.key();
         store.publish_key(key.id().as_str(), &serde_json::to_string(key)?).await?;
         let policies = Policies::new(&Vendor::open(vendor)?, store.clone(), clock)?;
-        Ok(Self { store, signer, minter: Minter::new(number_key.expose().as_bytes()), policies })
+        Ok(Self { store, signer, minter: Minter::new(number_key.expose().as_bytes()), policies, numbering: Mutex::default() })
     }
 
     /// Handles a batch of the table's stream.
@@ -149,6 +153,7 @@ impl Issuance {
             entitlements.push(Delivered::of(quote, line, &entitlement));
         }
         let series = &policy.invoice_series;
+        let _numbering = self.numbering.lock().await;
         let next = self.store.last_in_series(series).await? + 1;
         let delivery = Delivery { invoice: InvoiceNumber::new(series, next), invoiced_on: on, entitlements };
         let Some(change) = quote.deliver(delivery, paid_at) else { return Ok(Commit::Conflict) };

@@ -1,15 +1,24 @@
 //! The batch loop of a DynamoDB stream consumer.
 
-use std::{collections::BTreeSet, fmt::Display};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Display,
+};
 
 use aws_lambda_events::{
     dynamodb::{Event, EventRecord},
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use store::keys::PARTITION;
 use tracing::Instrument;
 
-/// Hands the records of a batch to `handle`, one after the other in the order of the stream.
+/// How many partitions of a batch are handled at the same time. A letter waits for the table and the mail service most of the
+/// time, so more than the number of processors are useful.
+const AT_ONCE: usize = 8;
+
+/// Hands the records of a batch to `handle`: those of one partition one after the other, in the order of the stream; different
+/// partitions in parallel, up to a bound.
 ///
 /// A record that fails is logged and reported, and so is every later record of the same partition, unattempted: what
 /// happened to one quote is handled in its order. Other quotes are not held up by it. The stream is delivered again from
@@ -23,33 +32,67 @@ use tracing::Instrument;
 /// spawned on a runtime of several threads.
 ///
 /// The answer is understood only by an event source mapping with `ReportBatchItemFailures`
-/// (AWS Lambda Developer Guide, "Configuring partial batch response with DynamoDB and Lambda").
-pub async fn each<E, H, F>(event: Event, mut handle: H) -> DynamoDbEventResponse
+/// (AWS Lambda Developer Guide, "Configuring partial batch response with DynamoDB and Lambda"). The reported records are in the
+/// order of the stream.
+pub async fn each<E, H, F>(event: Event, handle: H) -> DynamoDbEventResponse
 where
     E: Display,
-    H: FnMut(EventRecord) -> F,
+    H: Fn(EventRecord) -> F,
     F: Future<Output = Result<(), E>>,
 {
-    let mut response = DynamoDbEventResponse::default();
-    let mut failed = BTreeSet::new();
-    for record in event.records {
-        let partition = partition(&record);
-        let event_name = record.event_name.clone();
-        let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
-        if !failed.contains(&partition) {
-            // Every log line about the record states its number, by which an operator finds it in the stream.
-            let span = tracing::info_span!("record", sequence_number, event_id = record.event_id);
-            let handled = handle(record).instrument(span.clone()).await;
-            let Err(error) = handled else { continue };
-            span.in_scope(|| tracing::error!(event_name, %error, "a stream record failed and will be tried again"));
-            failed.insert(partition);
+    let mut partitions: Vec<Vec<(usize, EventRecord)>> = Vec::new();
+    let mut places = HashMap::new();
+    for (index, record) in event.records.into_iter().enumerate() {
+        let place = *places.entry(partition(&record)).or_insert(partitions.len());
+        match partitions.get_mut(place) {
+            Some(records) => records.push((index, record)),
+            None => partitions.push(vec![(index, record)]),
         }
+    }
+    let (mut waiting, mut running) = (partitions.into_iter(), FuturesUnordered::new());
+    let mut failed = BTreeMap::new();
+    loop {
+        while running.len() < AT_ONCE
+            && let Some(records) = waiting.next()
+        {
+            running.push(in_order(records, &handle));
+        }
+        match running.next().await {
+            Some(of_partition) => failed.extend(of_partition),
+            None => break,
+        }
+    }
+    let mut response = DynamoDbEventResponse::default();
+    for sequence_number in failed.into_values() {
         // Without a number the identifier is empty, which Lambda takes as the failure of the whole batch: nothing is lost.
         let mut failure = DynamoDbBatchItemFailure::default();
         failure.item_identifier = Some(sequence_number);
         response.batch_item_failures.push(failure);
     }
     response
+}
+
+/// Handles the records of one partition until one fails. Returns the places in the batch and the sequence numbers of that record
+/// and of those behind it.
+async fn in_order<E, H, F>(records: Vec<(usize, EventRecord)>, handle: &H) -> Vec<(usize, String)>
+where
+    E: Display,
+    H: Fn(EventRecord) -> F,
+    F: Future<Output = Result<(), E>>,
+{
+    let mut failed = Vec::new();
+    for (index, record) in records {
+        let event_name = record.event_name.clone();
+        let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
+        if failed.is_empty() {
+            // Every log line about the record states its number, by which an operator finds it in the stream.
+            let span = tracing::info_span!("record", sequence_number, event_id = record.event_id);
+            let Err(error) = handle(record).instrument(span.clone()).await else { continue };
+            span.in_scope(|| tracing::error!(event_name, %error, "a stream record failed and will be tried again"));
+        }
+        failed.push((index, sequence_number));
+    }
+    failed
 }
 
 /// The partition that a record is about; without one, it shares its fate with all others of that kind.
@@ -62,6 +105,8 @@ fn partition(record: &EventRecord) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use serde_json::json;
     use tokio::sync::Mutex;
 
@@ -123,6 +168,35 @@ mod tests {
         let (attempted, answer) = run(batch(&of_two), "1").await;
         assert_eq!(attempted, ["1", "2", "4"], "what happened to a quote later is not handled first");
         assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "1" }, { "itemIdentifier": "3" }] }));
+    }
+
+    /// Finding A12: one slow letter delayed all others.
+    #[tokio::test]
+    async fn a12_partitions_are_handled_in_parallel_up_to_a_bound_and_each_in_its_order() {
+        let names: Vec<String> = (0..3 * AT_ONCE).map(|n| format!("QUOTE#{}", n % (2 * AT_ONCE))).collect();
+        let numbers: Vec<String> = (0..names.len()).map(|n| n.to_string()).collect();
+        let records: Vec<_> = numbers.iter().zip(&names).map(|(number, name)| (Some(&**number), &**name)).collect();
+        let (running, most, order) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let response = each(batch(&records), async |record| {
+            most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let number = record.change.sequence_number.clone().unwrap_or_default();
+            // The first of each partition takes longest.
+            let pause = if number.parse::<usize>().unwrap() < 2 * AT_ONCE { 20 } else { 1 };
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            order.lock().await.push((partition(&record), number.parse::<usize>().unwrap()));
+            running.fetch_sub(1, Ordering::Relaxed);
+            if number == "1" || number == "0" { Err("the table is throttled") } else { Ok(()) }
+        })
+        .await;
+        assert_eq!(most.into_inner(), AT_ONCE, "as many as may be, and no more");
+        let order = order.into_inner();
+        for one in 2..AT_ONCE {
+            let of_one: Vec<_> = order.iter().filter(|(of, _)| of.as_deref() == Some(&*format!("QUOTE#{one}"))).collect();
+            assert_eq!(of_one.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [one, one + 2 * AT_ONCE]);
+        }
+        let failed: Vec<_> = response.batch_item_failures.into_iter().filter_map(|failure| failure.item_identifier).collect();
+        let behind = |n: usize| (n + 2 * AT_ONCE).to_string();
+        assert_eq!(failed, ["0".to_owned(), "1".to_owned(), behind(0), behind(1)], "in the order of the stream");
     }
 
     #[tokio::test]

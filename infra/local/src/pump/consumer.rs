@@ -65,6 +65,21 @@ pub enum PumpError {
         /// What the operating system reported, or what is wrong with the content.
         cause: io::Error,
     },
+    /// The stream does not have the place of a consumer: the database is older than the place, or another one.
+    #[error(
+        "the place of {consumer} in {} is unknown: {reason}. The database is not the one that the directory belongs to: restore the \
+         whole directory from a backup of one moment. If the database is the right one, delete this file: then all records of the \
+         stream are delivered again, which repeats no effect",
+        .file.display()
+    )]
+    UnknownPlace {
+        /// The consumer.
+        consumer: &'static str,
+        /// The file with its place.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A record that is not a valid event could not be written to the folder of records that are set aside.
     #[error("cannot set a stream record of {consumer} aside in {}: {cause}", .file.display())]
     SetAside {

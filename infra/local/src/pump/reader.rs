@@ -13,9 +13,10 @@ use tokio::{
 };
 
 use super::{
-    consumer::{PumpError, refused},
-    place::{Place, Places},
-    shard::{FIRST_PAUSE, LONGEST_PAUSE, Look, Shard},
+    consumer::PumpError,
+    lanes::{FIRST_PAUSE, LONGEST_PAUSE},
+    place::{self, Place, Places},
+    shard::{Look, Shard},
     source::Source,
 };
 use crate::durable;
@@ -27,6 +28,9 @@ const QUIETEST: Duration = Duration::from_millis(200);
 /// The time between two listings of the shards: on AWS a shard lives for about four hours, in the embedded engine
 /// indefinitely.
 const RELIST: Duration = Duration::from_secs(60);
+/// The longest time for which a change of the places is not written while the consumer is busy. A crash repeats what was done
+/// since, which every consumer tolerates.
+const UNSAVED: Duration = Duration::from_millis(250);
 
 /// One consumer's reader of the stream.
 pub(super) struct Reader {
@@ -34,27 +38,42 @@ pub(super) struct Reader {
     file: PathBuf,
     shards: BTreeMap<String, Shard>,
     relist: Instant,
+    /// Since when the file is behind the places; `None` if it states them.
+    unsaved: Option<Instant>,
 }
 
 impl Reader {
-    pub(super) fn open(source: Source, data_dir: &Path) -> Result<Self, PumpError> {
-        let dir = data_dir.join("stream");
-        let file = dir.join(source.consumer.name).with_extension("json");
+    /// A reader that continues at the consumer's place.
+    pub(super) async fn open(source: Source, data_dir: &Path) -> Result<Self, PumpError> {
+        let file = place::file_of(source.consumer.name, data_dir);
         let unusable = |cause| PumpError::Place { consumer: source.consumer.name, file: file.clone(), cause };
-        durable::private_dir(&dir).map_err(unusable)?;
-        let places = match std::fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice::<Places>(&bytes).map_err(|cause| unusable(cause.into()))?,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Places::default(),
-            Err(cause) => return Err(unusable(cause)),
-        };
-        let known = if places.stream == source.stream { places.shards } else { BTreeMap::new() };
-        let shards = known.into_iter().map(|(id, place)| (id, Shard::at(place))).collect();
-        Ok(Self { source, file, shards, relist: Instant::now() })
+        durable::private_dir(&data_dir.join("stream")).map_err(unusable)?;
+        let places = place::places(source.consumer.name, &file, &source.streams, &source.stream).await?;
+        let shards = places.into_iter().map(|(id, place)| (id, Shard::at(place))).collect();
+        Ok(Self { source, file, shards, relist: Instant::now(), unsaved: None })
     }
 
-    /// Replays what was set aside, then reads until the pump stops. Stops only between batches.
-    pub(super) async fn run(mut self, mut rounds: watch::Receiver<u64>, mut stop: watch::Receiver<bool>) {
+    /// Replays what was set aside, then reads until the pump stops. Then what the consumer has begun is finished, and the places
+    /// are written.
+    pub(super) async fn run(mut self, rounds: watch::Receiver<u64>) {
         self.source.replay().await;
+        self.read(rounds).await;
+        // Before and after, because the rest may be interrupted.
+        self.keep_places().await;
+        for shard in self.shards.values_mut() {
+            shard.finish(&self.source).await;
+        }
+        self.keep_places().await;
+    }
+
+    async fn keep_places(&mut self) {
+        if let Err(error) = self.save().await {
+            tracing::warn!(consumer = self.source.consumer.name, %error, "the next start repeats what was consumed last");
+        }
+    }
+
+    async fn read(&mut self, mut rounds: watch::Receiver<u64>) {
+        let mut stop = self.source.stop.clone();
         let (mut quiet, mut trouble) = (QUIET, FIRST_PAUSE);
         while !*stop.borrow_and_update() {
             let round = *rounds.borrow_and_update();
@@ -65,7 +84,7 @@ impl Reader {
                     (quiet, trouble) = (QUIET, FIRST_PAUSE);
                     continue;
                 }
-                Ok(Look::Waits(retry)) => QUIET.min(retry.saturating_duration_since(Instant::now())),
+                Ok(Look::Waits(retry)) => retry.map_or(QUIET, |retry| QUIET.min(retry.saturating_duration_since(Instant::now()))),
                 Ok(Look::Quiet) => {
                     trouble = FIRST_PAUSE;
                     doubling(&mut quiet, QUIETEST)
@@ -80,6 +99,7 @@ impl Reader {
             tokio::select! {
                 stopped = stop.changed() => if stopped.is_err() { return },
                 Ok(()) = rounds.changed() => {}
+                () = self.source.finished.notified() => {}
                 () = sleep(pause) => {}
             }
         }
@@ -118,10 +138,14 @@ impl Reader {
                 if shard.place == Place::End {
                     self.relist = Instant::now();
                 }
-                self.save().await?;
+                self.unsaved.get_or_insert_with(Instant::now);
             }
             // An error is returned, but delays no other shard.
             sweep = sweep.and_then(|so_far| Ok(look?.min(so_far)));
+        }
+        let resting = self.shards.values().all(Shard::is_resting);
+        if self.unsaved.is_some_and(|since| resting || since.elapsed() >= UNSAVED) {
+            self.save().await?;
         }
         sweep
     }
@@ -129,35 +153,17 @@ impl Reader {
     /// Updates the list of shards. Shards that have left the stream are removed.
     async fn list(&mut self) -> Result<(), PumpError> {
         let mut listed = BTreeMap::new();
-        let mut last = None;
-        loop {
-            let page = self
-                .source
-                .streams
-                .describe_stream()
-                .stream_arn(&self.source.stream)
-                .set_exclusive_start_shard_id(last)
-                .send()
-                .await
-                .map_err(|cause| refused("list the shards of the stream", &cause))?
-                .stream_description
-                .unwrap_or_else(|| aws_sdk_dynamodbstreams::types::StreamDescription::builder().build());
-            for shard in page.shards.unwrap_or_default() {
-                let Some(id) = shard.shard_id else { continue };
-                let known = self.shards.remove(&id).unwrap_or_default();
-                listed.insert(id, known.below(shard.parent_shard_id));
-            }
-            last = page.last_evaluated_shard_id;
-            if last.is_none() {
-                break;
-            }
+        for shard in place::shards(&self.source.streams, &self.source.stream).await? {
+            let Some(id) = shard.shard_id else { continue };
+            let known = self.shards.remove(&id).unwrap_or_default();
+            listed.insert(id, known.below(shard.parent_shard_id));
         }
         self.shards = listed;
         self.relist = Instant::now() + RELIST;
         Ok(())
     }
 
-    async fn save(&self) -> Result<(), PumpError> {
+    async fn save(&mut self) -> Result<(), PumpError> {
         let places = Places {
             stream: self.source.stream.clone(),
             shards: self.shards.iter().map(|(id, shard)| (id.clone(), shard.place.clone())).collect(),
@@ -166,7 +172,9 @@ impl Reader {
         let bytes = serde_json::to_vec(&places).map_err(|cause| unusable(cause.into()))?;
         let file = self.file.clone();
         let written = tokio::task::spawn_blocking(move || durable::write(&file, &bytes)).await;
-        written.map_err(io::Error::other).flatten().map_err(unusable)
+        written.map_err(io::Error::other).flatten().map_err(unusable)?;
+        self.unsaved = None;
+        Ok(())
     }
 }
 

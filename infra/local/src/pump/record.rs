@@ -2,8 +2,36 @@
 
 use std::collections::HashMap;
 
+use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Identity, Record};
 use serde_json::{Value, json};
+use store::keys::PARTITION;
+
+use super::place::Sequence;
+
+/// A record that was read from a shard.
+pub(super) struct Held {
+    pub(super) sequence: Sequence,
+    /// The record as Lambda shows it; `None` for a record that was set aside and is not delivered.
+    pub(super) record: Option<EventRecord>,
+}
+
+impl Held {
+    /// The partition of the record's aggregate.
+    pub(super) fn partition(&self) -> Option<&str> {
+        match self.record.as_ref()?.change.keys.get(PARTITION) {
+            Some(serde_dynamo::AttributeValue::S(partition)) => Some(partition),
+            _ => None,
+        }
+    }
+}
+
+/// An event of these records.
+pub(super) fn event(records: Vec<EventRecord>) -> Event {
+    let mut event = Event::default();
+    event.records = records;
+    event
+}
 
 pub(super) fn sequence(record: &Record) -> &str {
     record.dynamodb().and_then(|change| change.sequence_number()).unwrap_or_default()

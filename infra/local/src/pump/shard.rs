@@ -1,8 +1,5 @@
-//! One shard of the stream: reads its next batch, delivers the batch, and keeps the records that must be delivered again.
+//! One shard of the stream: reads its records, and hands them to the consumer.
 
-use std::time::Duration;
-
-use aws_lambda_events::{event::dynamodb::EventRecord, event::streams::DynamoDbEventResponse};
 use aws_sdk_dynamodbstreams::{
     operation::{get_records::GetRecordsError, get_shard_iterator::GetShardIteratorError},
     types::ShardIteratorType,
@@ -11,39 +8,44 @@ use tokio::time::Instant;
 
 use super::{
     consumer::{PumpError, refused},
+    lanes::Lanes,
     place::{Place, Sequence},
-    source::{Held, Source},
+    source::Source,
 };
 
-/// The most records in one batch: Lambda's default for DynamoDB streams.
-const BATCH: i32 = 100;
-
-/// The pause after a first failure; it doubles with each further one …
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// … up to this.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The most records that are read at once: Lambda's default batch for DynamoDB streams.
+const PAGE: i32 = 100;
 
 #[derive(Default)]
 pub(super) struct Shard {
     pub(super) parent: Option<String>,
+    /// Every record up to here is consumed.
     pub(super) place: Place,
     /// Where to read on, if known.
     iterator: Option<String>,
-    /// Records that were read and are not consumed yet.
-    held: Vec<Held>,
-    /// After a failure: the time of the next attempt, and the pause before it.
-    retry: Option<(Instant, Duration)>,
+    /// Whether it is closed, and its last record was read.
+    closed: bool,
+    /// The records that were read and are not consumed.
+    lanes: Lanes,
 }
 
 /// The result of one look at a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Look {
-    /// Its place has changed, or there may be more: look again now.
+    /// There may be more: look again now.
     Moved,
-    /// Its records wait for their next attempt.
-    Waits(Instant),
+    /// Its records are with the consumer, or wait for their next attempt at this time.
+    Waits(Option<Instant>),
     /// Nothing new.
     Quiet,
+}
+
+/// The result of a read.
+enum Read {
+    /// Some records, or another iterator is needed: read again.
+    More,
+    /// No records.
+    Nothing,
 }
 
 impl Shard {
@@ -57,29 +59,53 @@ impl Shard {
         Self { parent, ..self }
     }
 
-    /// Reads one batch, unless one is held, and delivers it.
-    pub(super) async fn look(&mut self, id: &str, source: &Source) -> Result<Look, PumpError> {
-        if let Some((retry, _)) = self.retry.filter(|(retry, _)| *retry > Instant::now()) {
-            return Ok(Look::Waits(retry));
-        }
-        if self.held.is_empty()
-            && let Some(look) = self.read(id, source).await?
-        {
-            return Ok(look);
-        }
-        self.deliver(source).await
+    /// Whether no event is with the consumer.
+    pub(super) fn is_resting(&self) -> bool {
+        self.lanes.is_resting()
     }
 
-    /// Reads the next records into `held`, or returns what to do next if there are none.
-    async fn read(&mut self, id: &str, source: &Source) -> Result<Option<Look>, PumpError> {
+    /// Accepts what the consumer has done, reads the next records if there is space for them, and hands over what can be
+    /// handled now.
+    pub(super) async fn look(&mut self, id: &str, source: &Source) -> Result<Look, PumpError> {
+        self.lanes.collect(source);
+        let read = if !self.closed && self.lanes.has_space() { self.read(id, source).await } else { Ok(Read::Nothing) };
+        self.advance();
+        self.lanes.start(source);
+        if matches!(read?, Read::More) {
+            return Ok(Look::Moved);
+        }
+        if !self.lanes.is_empty() {
+            return Ok(Look::Waits(self.lanes.next_retry()));
+        }
+        if self.closed {
+            self.place = Place::End;
+            return Ok(Look::Moved);
+        }
+        Ok(Look::Quiet)
+    }
+
+    /// Waits for the events that are with the consumer. No other event is started.
+    pub(super) async fn finish(&mut self, source: &Source) {
+        self.lanes.finish(source).await;
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        if let Some(last) = self.lanes.take_consumed() {
+            self.place = Place::After(last);
+        }
+    }
+
+    /// Reads the next records.
+    async fn read(&mut self, id: &str, source: &Source) -> Result<Read, PumpError> {
         let iterator = match self.iterator.take() {
             Some(iterator) => iterator,
             None => match self.position(id, source).await? {
                 Some(iterator) => iterator,
-                None => return Ok(Some(Look::Moved)),
+                None => return Ok(Read::More),
             },
         };
-        let page = match source.streams.get_records().shard_iterator(iterator).limit(BATCH).send().await {
+        let page = match source.streams.get_records().shard_iterator(iterator).limit(PAGE).send().await {
             Ok(page) => page,
             Err(cause) => {
                 match cause.as_service_error() {
@@ -88,27 +114,25 @@ impl Shard {
                     Some(GetRecordsError::TrimmedDataAccessException(_)) => self.start_over(id, source),
                     _ => return Err(refused("read the stream", &cause)),
                 }
-                return Ok(Some(Look::Moved));
+                return Ok(Read::More);
             }
         };
-        self.held = source.receive(page.records.unwrap_or_default()).await?;
+        let records = source.receive(page.records.unwrap_or_default()).await?;
         self.iterator = page.next_shard_iterator;
-        if !self.held.is_empty() {
-            return Ok(None);
-        }
-        if self.iterator.is_some() {
-            return Ok(Some(Look::Quiet));
-        }
-        // Neither records nor a next iterator: the shard is closed and read.
-        self.place = Place::End;
-        Ok(Some(Look::Moved))
+        // Without a next iterator the shard is closed and read.
+        self.closed = self.iterator.is_none();
+        let read = if records.is_empty() { Read::Nothing } else { Read::More };
+        self.lanes.add(records);
+        Ok(read)
     }
 
-    /// An iterator at the shard's place; `None` if that place was trimmed, and the next look starts over.
+    /// An iterator behind the last record that was read; `None` if that place was trimmed, and the next look starts over.
     async fn position(&mut self, id: &str, source: &Source) -> Result<Option<String>, PumpError> {
-        let (kind, after) = match &self.place {
-            Place::After(Sequence(last)) => (ShardIteratorType::AfterSequenceNumber, Some(last.clone())),
-            Place::Beginning | Place::End => (ShardIteratorType::TrimHorizon, None),
+        let (kind, after) = match (self.lanes.newest(), &self.place) {
+            (Some(Sequence(last)), _) | (None, Place::After(Sequence(last))) => {
+                (ShardIteratorType::AfterSequenceNumber, Some(last.clone()))
+            }
+            (None, Place::Beginning | Place::End) => (ShardIteratorType::TrimHorizon, None),
         };
         let request = source.streams.get_shard_iterator().stream_arn(&source.stream).shard_id(id);
         match request.shard_iterator_type(kind).set_sequence_number(after).send().await {
@@ -123,55 +147,14 @@ impl Shard {
         }
     }
 
+    /// Continues at the oldest record of the stream. What was read before and is still with the consumer is read again, which a
+    /// consumer tolerates.
     fn start_over(&mut self, id: &str, source: &Source) {
         tracing::warn!(
             consumer = source.consumer.name,
             shard = id,
             "records were trimmed before they were consumed; the consumer continues at the oldest record"
         );
-        self.place = Place::Beginning;
+        (self.lanes, self.place) = (Lanes::default(), Place::Beginning);
     }
-
-    /// Delivers the held records and keeps those that must be delivered again.
-    async fn deliver(&mut self, source: &Source) -> Result<Look, PumpError> {
-        let records: Vec<EventRecord> = self.held.iter().filter_map(|held| held.record.clone()).collect();
-        let done = match source.hand_over(records).await {
-            Some(answer) => accepted(&self.held, &answer),
-            None => 0,
-        };
-        if let Some(last) = self.held.drain(..done).next_back() {
-            self.place = Place::After(last.sequence);
-        }
-        if self.held.is_empty() {
-            self.retry = None;
-            return Ok(Look::Moved);
-        }
-        let pause = match self.retry {
-            Some((_, pause)) if done == 0 => (pause * 2).min(LONGEST_PAUSE),
-            _ => FIRST_PAUSE,
-        };
-        let retry = Instant::now() + pause;
-        self.retry = Some((retry, pause));
-        tracing::warn!(
-            consumer = source.consumer.name,
-            sequence = self.held.first().map(|held| &*held.sequence.0),
-            waiting = self.held.len(),
-            "a record failed; the next attempt is in {pause:?}"
-        );
-        Ok(Look::Waits(retry))
-    }
-}
-
-/// The number of records, from the first on, that are done: all before the first one that failed. A failure that names no record
-/// of the batch fails all of it, as on Lambda.
-fn accepted(batch: &[Held], answer: &DynamoDbEventResponse) -> usize {
-    answer
-        .batch_item_failures
-        .iter()
-        .map(|failure| {
-            let failed = failure.item_identifier.as_deref();
-            batch.iter().position(|held| failed == Some(&*held.sequence.0)).unwrap_or(0)
-        })
-        .min()
-        .unwrap_or(batch.len())
 }

@@ -2,20 +2,20 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use aws_lambda_events::{
-    event::dynamodb::{Event, EventRecord},
-    event::streams::DynamoDbEventResponse,
-};
+use aws_lambda_events::dynamodb::EventRecord;
 use aws_sdk_dynamodbstreams::{Client, types::Record};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
 
 use super::{
     consumer::{Consumer, PumpError},
     gauge::Progress,
     place::Sequence,
-    record::{lambda_record, sequence},
+    record::{Held, event, lambda_record, sequence},
 };
 use crate::durable;
 
@@ -29,13 +29,6 @@ struct Kept {
     record: Value,
 }
 
-/// A record that was read from a shard.
-pub(super) struct Held {
-    pub(super) sequence: Sequence,
-    /// The record as Lambda shows it; `None` for a record that was set aside and is not delivered.
-    pub(super) record: Option<EventRecord>,
-}
-
 /// The stream and the consumer of one reader.
 pub(super) struct Source {
     pub(super) streams: Client,
@@ -44,6 +37,10 @@ pub(super) struct Source {
     /// The folder of this consumer's set-aside records.
     pub(super) set_aside: PathBuf,
     pub(super) progress: watch::Sender<Progress>,
+    /// Whether the pump stops.
+    pub(super) stop: watch::Receiver<bool>,
+    /// Notified when the consumer has handled an event.
+    pub(super) finished: Arc<Notify>,
 }
 
 impl Source {
@@ -103,9 +100,12 @@ impl Source {
         files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
         files.sort_by_key(|file| file.file_stem().map(|name| Sequence(name.to_string_lossy().into_owned())));
         for file in files {
+            if self.is_stopping() {
+                return;
+            }
             let kept = std::fs::read(&file).and_then(|bytes| Ok(serde_json::from_slice::<Kept>(&bytes)?));
             let delivered = match kept.and_then(|kept| Ok(serde_json::from_value::<EventRecord>(kept.record)?)) {
-                Ok(record) => self.hand_over(vec![record]).await.is_some_and(|answer| answer.batch_item_failures.is_empty()),
+                Ok(record) => self.hand_over(record).await,
                 Err(cause) => {
                     tracing::error!(consumer = self.consumer.name, file = %file.display(), %cause, "a stream record is still set aside");
                     continue;
@@ -117,17 +117,19 @@ impl Source {
         }
     }
 
-    /// Delivers records to the consumer and returns its response; `None` when it panicked. Without a record it is not called.
-    pub(super) async fn hand_over(&self, records: Vec<EventRecord>) -> Option<DynamoDbEventResponse> {
-        if records.is_empty() {
-            return Some(DynamoDbEventResponse::default());
-        }
-        let mut event = Event::default();
-        event.records = records;
+    /// Whether the pump stops, so that no further event is started.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Delivers one record, and returns whether the consumer accepted it.
+    async fn hand_over(&self, record: EventRecord) -> bool {
+        let mut tasks = JoinSet::new();
         let handle = Arc::clone(&self.consumer.handle);
-        // In a task of its own, so that a panic is a failed batch and not the end of the consumer.
-        let answer = tokio::spawn(async move { handle(event).await }).await.ok();
+        // In a task of its own, so that a panic is a failure and not the end of the consumer.
+        tasks.spawn(async move { handle(event(vec![record])).await });
+        let accepted = matches!(tasks.join_next().await, Some(Ok(answer)) if answer.batch_item_failures.is_empty());
         self.progress.send_modify(|progress| progress.attempts += 1);
-        answer
+        accepted
     }
 }
