@@ -588,3 +588,30 @@ async fn c6_a_body_of_another_media_type_is_refused_and_changes_nothing() {
     world.send(request).await.expect(200);
     world.close().await;
 }
+
+/// Finding C9: behind a reverse proxy, `/local/tokens` made every caller of the proxy a member of the staff.
+#[tokio::test]
+async fn c9_what_a_proxy_or_a_tunnel_forwards_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let before = world.stored().await;
+    let identity = json!({"email": "eve@elsewhere.example", "groups": ["vendor-staff"]});
+    for (name, value) in [
+        ("forwarded", "for=192.0.2.1;proto=https"),
+        ("via", "1.1 proxy.example"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "sales.example"),
+        ("x-real-ip", "192.0.2.1"),
+    ] {
+        for request in [
+            world.request(Method::POST, "/local/tokens").json(&identity),
+            world.request(Method::GET, "/local/inbox"),
+            world.request(Method::POST, "/v1/quotes").json(&example()),
+        ] {
+            let problem = world.send(request.header(name, value)).await.problem(421, "not_found");
+            assert!(problem["detail"].as_str().unwrap().contains(&format!("`{name}`")), "{problem}");
+        }
+    }
+    assert_eq!(world.stored().await, before);
+    world.close().await;
+}

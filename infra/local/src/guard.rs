@@ -1,5 +1,5 @@
 //! The layer in front of every route. Like API Gateway, it adds the caller's address to the request and serves its own host
-//! names only.
+//! names only. It refuses what a proxy or a tunnel has forwarded, because every caller of this deployment can act as any person.
 
 use std::{
     io,
@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -20,10 +20,17 @@ use tokio::net::TcpListener;
 
 use crate::pump::Gauge;
 
-/// Refuses requests for a foreign host name, adds the caller's address to the request, and wakes the consumers after a write.
+/// The headers that proxies and tunnels add to what they forward (RFC 9110, section 7.6.3; RFC 7239), beside all that begin with
+/// [`X_FORWARDED`].
+const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+/// How the names of the older headers of proxies begin.
+const X_FORWARDED: &str = "x-forwarded-";
+
+/// Refuses requests for a foreign host name and those that were forwarded, adds the caller's address to the request, and wakes the
+/// consumers after a write.
 ///
 /// A foreign host name may be a DNS rebinding attack: a page on the internet whose name points to this machine could otherwise
-/// read letters and tokens.
+/// read letters and tokens. A proxy makes callers of other machines look like callers of this one.
 pub(crate) async fn admit(
     State(gauge): State<Gauge>,
     ConnectInfo(caller): ConnectInfo<SocketAddr>,
@@ -32,7 +39,13 @@ pub(crate) async fn admit(
 ) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !is_this_machine(host) {
-        return misdirected();
+        return misdirected("This deployment serves one machine: use its IP address or localhost.".to_owned());
+    }
+    if let Some(header) = forwarding_header(request.headers()) {
+        return misdirected(format!(
+            "A proxy or a tunnel has forwarded this request: it has the header `{header}`. This deployment is for one person on one \
+             machine, because it gives every caller any identity. Send the request to it directly, or deploy to AWS (infra/aws)."
+        ));
     }
     let mut context = ApiGatewayV2httpRequestContext::default();
     context.http.source_ip = Some(caller.ip().to_string());
@@ -45,9 +58,14 @@ pub(crate) async fn admit(
     response
 }
 
-/// The response to a foreign host name. The shell around this layer writes the problem document.
-fn misdirected() -> Response {
-    let problem = Problem::new(Code::NotFound, "This deployment serves one machine: use its IP address or localhost.");
+/// The name of a header that shows that the request was forwarded.
+fn forwarding_header(headers: &HeaderMap) -> Option<&str> {
+    headers.keys().map(HeaderName::as_str).find(|name| FORWARDING.contains(name) || name.starts_with(X_FORWARDED))
+}
+
+/// The response to a request that did not come directly to this machine. The shell around this layer writes the problem document.
+fn misdirected(detail: String) -> Response {
+    let problem = Problem::new(Code::NotFound, detail);
     let status = StatusCode::MISDIRECTED_REQUEST;
     let problem = Problem { status: status.as_u16(), title: "Misdirected request", ..problem };
     let mut response = status.into_response();
@@ -78,8 +96,21 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "in a test, what is not there fails it")]
 mod tests {
     use super::*;
+
+    /// Finding C9.
+    #[test]
+    fn a_header_of_a_proxy_is_found_and_no_other_header_is_one() {
+        let headers = |name: &'static str| HeaderMap::from_iter([(HeaderName::from_static(name), "1".parse().unwrap())]);
+        for name in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+            assert_eq!(forwarding_header(&headers(name)), Some(name));
+        }
+        for name in ["host", "user-agent", "x-request-id", "x-forwarded", "origin", "viable"] {
+            assert_eq!(forwarding_header(&headers(name)), None, "{name}");
+        }
+    }
 
     #[test]
     fn only_addresses_and_localhost_are_this_machine() {
