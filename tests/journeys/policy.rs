@@ -60,13 +60,18 @@ async fn a_policy_is_published_over_the_desk_and_quotes_keep_theirs() {
     assert_eq!(reported, expected, "{problem:#}");
     assert_eq!(world.stored().await, before, "nothing is stored");
 
-    // Sound: in force everywhere within a minute.
+    // Finding A6. Sound: in force at once in this process, while its clock stands still, and everywhere by the stated instant.
     world.set_clock("2026-11-22T10:00:30Z").await;
-    let sound = changed(&policy, OLD, "users = 500, price = 4300000");
+    let lists = async || world.get("/v1/pricing").await.expect(200);
+    assert_eq!(world.post("/v1/quotes/preview", &order).await.expect(200)["net"], 4_200_000);
+    let (published_before, sound) = (lists().await, changed(&policy, OLD, "users = 500, price = 4300000"));
     let published = world.desk(Method::PUT, "policy", &sound).await.expect(200);
     let second = published["version"].as_str().unwrap().to_owned();
     assert_ne!(second, first);
-    world.set_clock("2026-11-22T10:01:31Z").await;
+    let instants = (&published["published_at"], &published["everywhere_by"]);
+    assert_eq!(instants, (&json!("2026-11-22T10:00:30Z"), &json!("2026-11-22T10:02:00Z")));
+    assert_ne!(lists().await, published_before);
+    assert_eq!(world.post("/v1/quotes/preview", &order).await.expect(200)["net"], 4_300_000);
     let new = world.quote(&order).await;
     assert_eq!((&new.0["net"], &new.0["policy_version"]), (&json!(4_300_000), &json!(second)));
     world.ignore_letters().await;

@@ -19,6 +19,7 @@ use domain::{
 use runtime::{
     NotPublished, Proposal, Reply,
     authority::Staff,
+    policies::EVERYWHERE_WITHIN,
     query::{Asked, Parameters},
     random,
 };
@@ -71,8 +72,8 @@ impl Publishing {
     }
 }
 
-/// `PUT /v1/desk/policy`: publishes a whole policy. It is in force at once in this process, and within a minute in all others. If
-/// it has mistakes, the refusal lists them, and nothing is stored. With `?check=true`, nothing is published, and the response
+/// `PUT /v1/desk/policy`: publishes a whole policy. It is in force at once in this process, and in all others by `everywhere_by`.
+/// If it has mistakes, the refusal lists them, and nothing is stored. With `?check=true`, nothing is published, and the response
 /// states in words what would change. A change of the payment instructions may need a second person.
 pub(crate) async fn publish(
     staff: Staff,
@@ -140,7 +141,8 @@ impl Desk {
 
 fn view(in_force: &PolicyInForce) -> Response {
     let PolicyInForce { version, published_at, by, .. } = in_force;
-    Json(PolicyView { version, published_at: *published_at, by }).into_response()
+    let everywhere_by = *published_at + EVERYWHERE_WITHIN;
+    Json(PolicyView { version, published_at: *published_at, everywhere_by, by }).into_response()
 }
 
 /// The refusal of a policy: each mistake with its file and line.

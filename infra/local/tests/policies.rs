@@ -29,9 +29,14 @@ impl Place {
         Self { _data: data, engine, store, clock: MovableClock::at(noon()) }
     }
 
-    /// A program that starts with this folder.
+    /// A program that starts with this folder: another process.
     fn program(&self, folder: &Path) -> Policies {
-        Policies::new(&Vendor::open(folder).unwrap(), self.store.clone(), self.clock.clock()).unwrap()
+        self.function_of(&Store::new(self.store.client().clone(), self.store.table()), folder)
+    }
+
+    /// A function of the process whose store this is.
+    fn function_of(&self, store: &Store, folder: &Path) -> Policies {
+        Policies::new(&Vendor::open(folder).unwrap(), store.clone(), self.clock.clock()).unwrap()
     }
 }
 
@@ -88,6 +93,32 @@ async fn a_published_policy_counts_at_once_here_and_within_a_minute_elsewhere() 
     let audit = place.store.audit_of("POLICY").await.unwrap();
     assert_eq!(audit.iter().map(|entry| &*entry.by).filter(|by| *by == "user-1").count(), 2);
     assert_eq!(audit.len(), 3);
+    place.engine.shutdown().await.unwrap();
+}
+
+/// Finding A6: the functions of the local deployment are one process, and its clock may stand still.
+#[tokio::test]
+async fn a6_every_function_of_the_publishing_process_uses_a_published_policy_at_once() {
+    let place = Place::new().await;
+    let process = Store::new(place.store.client().clone(), place.store.table());
+    let functions = [place.function_of(&process, example()), place.function_of(&process, example())];
+    let elsewhere = place.program(example());
+    let mut before = functions[0].current().await.unwrap().version.clone();
+    for function in functions.iter().chain([&elsewhere]) {
+        assert_eq!(function.current().await.unwrap().version, before);
+    }
+    for (publisher, remark) in [(0, "one"), (1, "two"), (0, "three")] {
+        let next = functions[publisher].publish(proposal(&edited(remark), "user-1", remark)).await.unwrap().unwrap();
+        assert_ne!(next.version, before);
+        for function in &functions {
+            assert_eq!(function.current().await.unwrap().version, next.version);
+        }
+        before = next.version;
+    }
+    // What another process has published is in force here after the same publication here, although it changes nothing.
+    let theirs = elsewhere.publish(proposal(&edited("theirs"), "user-2", "d")).await.unwrap().unwrap();
+    assert_eq!(functions[0].publish(proposal(&edited("theirs"), "user-1", "e")).await.unwrap().unwrap(), theirs);
+    assert_eq!(functions[0].current().await.unwrap().version, theirs.version);
     place.engine.shutdown().await.unwrap();
 }
 

@@ -25,6 +25,8 @@ pub mod schema;
 mod series;
 mod writes;
 
+use std::sync::{Arc, atomic::AtomicU64};
+
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -44,12 +46,14 @@ pub use policies::{PolicyInForce, PolicyProposal};
 pub struct Store {
     client: Client,
     table: String,
+    /// See [`Store::publications`]. Shared by all clones.
+    publications: Arc<AtomicU64>,
 }
 
 impl Store {
     /// A store on `table`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), publications: Arc::default() }
     }
 
     /// The table's name.

@@ -1,6 +1,6 @@
 //! The published policies: which one is in force, and the files of each version, which never change.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -131,7 +131,18 @@ impl Store {
         entry: &AuditEntry,
     ) -> Result<Commit, Error> {
         self.keep_policy(&next.version, files).await?;
-        self.record(next, entry).await
+        let committed = self.record(next, entry).await;
+        // Counted after an error too: it is unknown whether the policy was put in force.
+        if !matches!(committed, Ok(Commit::Conflict)) {
+            self.publications.fetch_add(1, Ordering::SeqCst);
+        }
+        committed
+    }
+
+    /// How many policies were put in force through this handle and its clones. A cache of the policy in force is outdated when this
+    /// number has changed since the cache was filled: all functions of one process share one store.
+    pub fn publications(&self) -> u64 {
+        self.publications.load(Ordering::SeqCst)
     }
 }
 

@@ -71,6 +71,8 @@ pub fn file_pointer(name: &str) -> String {
 pub struct PolicyView<'p> {
     pub version: &'p str,
     pub published_at: Timestamp,
+    /// The instant by which every process uses the policy. The process that published it does at once.
+    pub everywhere_by: Timestamp,
     /// The subject of the publisher's token, or `deployment`.
     pub by: &'p str,
 }

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use store::keys::Key;
 
 use super::{
+    cache::Reading,
     handle::{Policies, Shared},
     publishing::unless_denied,
 };
 
 impl Policies {
-    /// The policy in force, as the table stated within the last minute. If no policy is in force, the folder's is published.
+    /// The policy in force, as the table stated within the last minute and after the last publication by this process. If no policy
+    /// is in force, the folder's is published.
     ///
     /// A program cannot always read the policy in force, because a newer program may have published it. This is logged, and
     /// the previous policy stays in use here. A function whose role may not write policies only reads them.
@@ -22,20 +24,21 @@ impl Policies {
     /// DynamoDB failed. Retrying is safe.
     pub async fn current(&self) -> Result<Arc<Policy>, store::Error> {
         let Shared { store, clock, cache, lock, .. } = &*self.0;
-        if let Some(policy) = cache.fresh(clock.now()) {
+        let reading = || Reading::begin(clock.now(), store.publications());
+        if let Some(policy) = cache.fresh(&reading()) {
             return Ok(policy);
         }
         let _lock = lock.lock().await;
-        if let Some(policy) = cache.fresh(clock.now()) {
+        let reading = reading();
+        if let Some(policy) = cache.fresh(&reading) {
             return Ok(policy);
         }
-        let read_at = clock.now();
         let policy = match store.policy_in_force().await? {
             Some(in_force) => self.readable(&in_force.version).await?,
             None if !self.0.publishes => self.0.folder.policy.clone(),
-            None => self.publish_first(read_at).await?,
+            None => self.publish_first(clock.now()).await?,
         };
-        cache.adopt(policy.clone(), read_at);
+        cache.adopt(policy.clone(), reading);
         Ok(policy)
     }
 

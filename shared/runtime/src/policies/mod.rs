@@ -1,5 +1,6 @@
 //! The policy in force: the vendor folder's until another policy is published, and afterwards the one that the table names.
-//! A policy that is published without a deployment is in force in every function within a minute.
+//! A policy that is published without a deployment is in force at once in the process that published it, and in every function
+//! within a minute.
 
 mod cache;
 mod handle;
@@ -7,4 +8,4 @@ mod loading;
 mod publishing;
 
 pub use handle::Policies;
-pub use publishing::{NotPublished, Proposal, sound};
+pub use publishing::{EVERYWHERE_WITHIN, NotPublished, Proposal, sound};

@@ -6,7 +6,7 @@ use domain::{
     Policy,
     policy::{Mistake, Mistakes},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{AuditEntry, Commit, Item, PolicyInForce};
 
 use super::handle::{Policies, Publication, Shared};
@@ -14,6 +14,10 @@ use crate::{random, vendor::is_policy_file};
 
 /// How many times a publication is attempted when others publish at the same time.
 const ATTEMPTS: u32 = 5;
+
+/// How long after the instant of a publication every process uses it: the minute for which a process uses what it has read, and the
+/// time that the publishing request may take (an HTTP API of AWS waits for at most 30 seconds).
+pub const EVERYWHERE_WITHIN: SignedDuration = SignedDuration::from_secs(90);
 
 /// The publisher of the vendor's folder, as the audit names it.
 const DEPLOYMENT: &str = "deployment";
@@ -88,7 +92,8 @@ impl Policies {
         self.put_in_force(folder, PublicationContext::deployment(clock.now()), replacement).await.map(drop)
     }
 
-    /// Puts a policy in force. If it is in force already, this succeeds and changes nothing. A policy that was in force
+    /// Puts a policy in force: at once for every `Policies` of this process that has a clone of the same store, and within
+    /// [`EVERYWHERE_WITHIN`] for all others. If it is in force already, this succeeds and changes nothing. A policy that was in force
     /// before is put in force again.
     ///
     /// # Errors
@@ -116,7 +121,9 @@ impl Policies {
         let Some(in_force) = self.put_in_force(&published, context, replacement).await? else {
             return Ok(Err(NotPublished::Conflict));
         };
-        self.0.cache.adopt(published.policy, self.0.clock.now());
+        // The next use reads the table: another process may have published since.
+        self.0.cache.keep(&published.policy);
+        self.0.cache.expire();
         Ok(Ok(in_force))
     }
 
