@@ -98,7 +98,7 @@ export class Deployment {
     const readers = Object.values(quote.readers);
     const deadline = Date.now() + PATIENCE;
     for (;;) {
-      const inbox = await fetch(`${this.url}/local/inbox`, { headers: { accept: 'application/json' } });
+      const inbox = await fetch(`${this.url}/local/inbox?limit=1000`, { headers: { accept: 'application/json' } });
       const letters = (await inbox.json()).messages.filter(({ to }) => readers.includes(to));
       if (letters.length >= count) return letters;
       assert.ok(Date.now() < deadline, `of ${quote.number}'s letters ${letters.length} came, and ${count} were due`);

@@ -216,10 +216,16 @@ impl World {
         #[derive(Deserialize)]
         struct Inbox {
             messages: Vec<Letter>,
+            previous: Option<String>,
         }
         self.settled().await;
-        let answer = self.send(self.request(Method::GET, "/local/inbox").header("accept", "application/json")).await;
-        let Inbox { mut messages } = serde_json::from_slice(&answer.body).expect("an inbox");
+        let (mut messages, mut page) = (Vec::new(), Some("/local/inbox?limit=1000".to_owned()));
+        while let Some(path) = page {
+            let answer = self.send(self.request(Method::GET, &path).header("accept", "application/json")).await;
+            let inbox: Inbox = serde_json::from_slice(&answer.body).expect("an inbox");
+            messages.splice(0..0, inbox.messages);
+            page = inbox.previous;
+        }
         for letter in &mut messages {
             letter.message_id = self.message_id(&letter.id);
         }

@@ -7,7 +7,7 @@ use std::{io, sync::LazyLock};
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -21,13 +21,30 @@ use http::{
 use jiff::tz::TimeZone;
 use minijinja::{Environment, value::Serde};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{letter::Letter, post::PostOffice};
+use crate::{
+    letter::Letter,
+    post::{Page, PostOffice},
+};
 
 /// No scripts, no forms, no resources of other origins. Letters need inline styles, and their frame inherits this policy.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The number of letters on a page, unless the request states another one …
+const PAGE: usize = 100;
+/// … which can be up to this.
+const MOST: usize = 1_000;
+
+/// Which letters a request asks for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Selection {
+    before: Option<String>,
+    limit: Option<usize>,
+}
 
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
@@ -43,10 +60,12 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// The inbox, with absolute paths:
 ///
-/// * `GET /local/inbox`: the letters, newest first; with `Accept: application/json` oldest first as
-///   `{"messages": [{"id", "to", "from", "subject", "date", "text", "html", "attachments": […]}]}`, where `to` is one
-///   string (addresses joined by `", "`), absent parts are `null`, and an attachment is
-///   `{"filename", "content_type", "size", "url"}` with its size in bytes and its path;
+/// * `GET /local/inbox`: the newest letters, newest first; with `Accept: application/json` the same letters oldest first, as
+///   `{"messages": [{"id", "to", "from", "subject", "date", "text", "html", "attachments": […]}], "total", "previous"}`, where
+///   `to` is one string (addresses joined by `", "`), absent parts are `null`, an attachment is
+///   `{"filename", "content_type", "size", "url"}` with its size in bytes and its path, `total` is the number of all letters, and
+///   `previous` the path of the page with the letters before these, or `null`;
+/// * `GET /local/inbox?before={id}&limit={n}`: the letters before one of them, at most `n` (1 to 1000, by default 100);
 /// * `GET /local/inbox/{id}`: one letter, likewise as HTML or JSON;
 /// * `GET /local/inbox/{id}/attachments/{n}`: the bytes of its attachment `n`, counted from 1.
 ///
@@ -59,14 +78,23 @@ pub fn router(post: PostOffice) -> Router {
         .with_state(post)
 }
 
-async fn list(State(post): State<PostOffice>, headers: HeaderMap) -> Result<Response, InboxError> {
-    let mut letters = reading(move || post.messages()).await?;
+async fn list(
+    State(post): State<PostOffice>,
+    Query(Selection { before, limit }): Query<Selection>,
+    headers: HeaderMap,
+) -> Result<Response, InboxError> {
+    let most = limit.unwrap_or(PAGE).clamp(1, MOST);
+    let Page { letters, total, previous } = reading(move || post.page(before.as_deref(), most)).await?;
+    let previous = previous.map(|before| match limit {
+        Some(_) => format!("/local/inbox?before={before}&limit={most}"),
+        None => format!("/local/inbox?before={before}"),
+    });
     if wants_json(&headers) {
         let messages: Vec<Value> = letters.iter().map(view).collect();
-        return Ok(guarded(Json(json!({ "messages": messages }))));
+        return Ok(guarded(Json(json!({ "messages": messages, "total": total, "previous": previous }))));
     }
-    letters.reverse();
-    page("list.html", &json!({ "letters": letters.iter().map(shown).collect::<Vec<_>>() }))
+    let letters: Vec<_> = letters.iter().rev().map(shown).collect();
+    page("list.html", &json!({ "letters": letters, "total": total, "previous": previous }))
 }
 
 async fn one(State(post): State<PostOffice>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, InboxError> {
@@ -289,6 +317,32 @@ mod tests {
         let list = html_of(&post, "/local/inbox").await;
         assert!(list.find("The second").unwrap() < list.find("The first").unwrap());
         assert!(list.contains("2 letters") && list.contains("22 Nov 2026, 09:00 UTC") && list.contains("12 bytes"));
+    }
+
+    /// Finding A11.
+    #[tokio::test]
+    async fn a11_the_inbox_has_pages_for_people_and_for_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        let post = PostOffice::open(folder.path()).unwrap();
+        for n in 1..=PAGE + 2 {
+            std::fs::write(folder.path().join(format!("mail/{n:08}-00000000.eml")), letter(&format!("No. {n}!"), "")).unwrap();
+        }
+        let newest = json_of(&post, "/local/inbox").await;
+        let messages = newest["messages"].as_array().unwrap();
+        assert_eq!((messages.len(), &newest["total"]), (PAGE, &json!(PAGE + 2)));
+        assert_eq!((&messages[0]["subject"], &messages[PAGE - 1]["subject"]), (&json!("No. 3!"), &json!("No. 102!")));
+        let oldest = json_of(&post, newest["previous"].as_str().unwrap()).await;
+        assert_eq!((oldest["messages"].as_array().unwrap().len(), &oldest["previous"]), (2, &Value::Null));
+        let few = json_of(&post, "/local/inbox?limit=5").await;
+        assert_eq!(few["messages"].as_array().unwrap().len(), 5);
+        assert_eq!(json_of(&post, few["previous"].as_str().unwrap()).await["messages"].as_array().unwrap().len(), 5);
+
+        let html = html_of(&post, "/local/inbox").await;
+        assert!(html.contains("102 letters") && html.contains("No. 102!") && !html.contains("No. 2!"), "{html}");
+        let link = html.split_once("<a rel=\"next\" href=\"").unwrap().1.split_once('"').unwrap().0;
+        let html = html_of(&post, &link.replace("&#x2f;", "/").replace("&amp;", "&")).await;
+        assert!(html.contains("No. 2!") && html.contains("No. 1!") && !html.contains("rel=\"next\""), "{html}");
+        assert_eq!(ask(&post, "/local/inbox?page=2", "*/*").await.0, StatusCode::BAD_REQUEST);
     }
 
     #[tokio::test]

@@ -33,6 +33,11 @@ use crate::{
 /// SES accepts messages of at most 10 MB. In base64 and percent-encoded they are smaller than this limit.
 const LARGEST_REQUEST: usize = 32 * 1024 * 1024;
 
+/// How many digits the number of a message has at least …
+const NUMBER_DIGITS: usize = 8;
+/// … and at most, so that the next number is a number too.
+const MOST_DIGITS: usize = 18;
+
 /// The mail service. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct PostOffice {
@@ -49,7 +54,8 @@ impl PostOffice {
     pub fn open(data_dir: &Path) -> io::Result<Self> {
         let dir = data_dir.join("mail");
         durable::private_dir(&dir)?;
-        let last = ids(&dir)?.last().and_then(|id| id.split('-').next()?.parse().ok()).unwrap_or(0_u64);
+        durable::remove_drafts(&dir)?;
+        let last = ids(&dir)?.last().map_or(0, |id| number(id));
         Ok(Self { dir: dir.into(), next: Arc::new(AtomicU64::new(last + 1)) })
     }
 
@@ -58,13 +64,26 @@ impl PostOffice {
         Router::new().route("/", post(answer)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(self.clone())
     }
 
-    /// All letters, oldest first.
+    /// All letters, oldest first. This reads every file: [`page`](Self::page) reads those that are shown.
     ///
     /// # Errors
     ///
     /// The operating system's error for the mail directory.
     pub fn messages(&self) -> io::Result<Vec<Letter>> {
         ids(&self.dir)?.iter().filter_map(|id| self.message(id).transpose()).collect()
+    }
+
+    /// The newest letters, or those before the letter `before`: at most `most`, oldest first. No other letter is read.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error for the mail directory.
+    pub fn page(&self, before: Option<&str>, most: usize) -> io::Result<Page> {
+        let ids = ids(&self.dir)?;
+        let end = before.map_or(ids.len(), |before| ids.partition_point(|id| order(id) < order(before)));
+        let start = end.saturating_sub(most);
+        let letters = ids[start..end].iter().filter_map(|id| self.message(id).transpose()).collect::<io::Result<_>>()?;
+        Ok(Page { letters, total: ids.len(), previous: ids.get(start).filter(|_| start > 0).cloned() })
     }
 
     /// The letter with this id; `None` if there is none.
@@ -74,7 +93,7 @@ impl PostOffice {
     /// The operating system's error for the letter's file.
     pub fn message(&self, id: &str) -> io::Result<Option<Letter>> {
         // Only a valid id may become a path.
-        if !id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+        if !is_id(id) {
             return Ok(None);
         }
         match std::fs::read(self.file(id)) {
@@ -86,7 +105,7 @@ impl PostOffice {
 
     /// Stores the message and returns its id. After `Ok` the message survives a crash; after `Err` a retry is safe.
     fn keep(&self, recipients: &[String], message: &[u8]) -> io::Result<String> {
-        let id = format!("{:08}-{}", self.next.fetch_add(1, Ordering::Relaxed), fresh_id());
+        let id = format!("{:0NUMBER_DIGITS$}-{}", self.next.fetch_add(1, Ordering::Relaxed), fresh_id());
         let mut file: Vec<u8> = recipients.iter().flat_map(|to| format!("Delivered-To: {to}\r\n").into_bytes()).collect();
         file.extend_from_slice(message);
         durable::write(&self.file(&id), &file)?;
@@ -98,13 +117,42 @@ impl PostOffice {
     }
 }
 
-/// The ids of the stored messages in order of acceptance.
+/// Some of the stored letters.
+#[derive(Debug)]
+pub struct Page {
+    /// The letters, oldest first.
+    pub letters: Vec<Letter>,
+    /// The number of all stored letters.
+    pub total: usize,
+    /// The id of the first of these letters, if older letters are stored: the cursor of the page before.
+    pub previous: Option<String>,
+}
+
+/// The ids of the stored messages in order of acceptance. A file whose name is no id is not a letter.
 fn ids(dir: &Path) -> io::Result<Vec<String>> {
+    let id = |name: &str| name.strip_suffix(".eml").filter(|id| is_id(id)).map(str::to_owned);
     let mut ids = std::fs::read_dir(dir)?
-        .filter_map(|entry| entry.map(|file| Some(file.file_name().to_str()?.strip_suffix(".eml")?.to_owned())).transpose())
+        .filter_map(|entry| entry.map(|file| id(file.file_name().to_str()?)).transpose())
         .collect::<io::Result<Vec<_>>>()?;
-    ids.sort_unstable();
+    ids.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(ids)
+}
+
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// The place of an id in the order of acceptance.
+fn order(id: &str) -> (u64, &str) {
+    (number(id), id)
+}
+
+/// The number of a message: the digits before the first hyphen of its id. A name that this service has not given counts as the
+/// oldest, so that it changes neither the order nor the numbers of the others.
+fn number(id: &str) -> u64 {
+    let digits = id.split_once('-').map_or("", |(digits, _)| digits);
+    let own = (NUMBER_DIGITS..=MOST_DIGITS).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if own { digits.parse().unwrap_or(0) } else { 0 }
 }
 
 /// A unique id of a message or a response.
@@ -305,6 +353,60 @@ pub(crate) mod tests {
         assert!(first.starts_with("00000001-") && second.starts_with("00000002-"), "{first} {second}");
         let subjects: Vec<_> = again.messages().unwrap().into_iter().map(|letter| letter.subject).collect();
         assert_eq!(subjects, ["1", "2"]);
+    }
+
+    /// Finding A11: `18446744073709551615-a.eml` ended the process at its start.
+    #[tokio::test]
+    async fn a11_names_that_this_service_has_not_given_change_neither_order_nor_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        send(&PostOffice::open(folder.path()).unwrap(), &letter("1", "")).await;
+        let put = |name: &str| std::fs::write(folder.path().join("mail").join(name), letter(name, "")).unwrap();
+        for name in ["18446744073709551615-a.eml", "99999999999999999999999-b.eml", "ffffffff-c.eml", "7-d.eml", "abc.eml"] {
+            put(name);
+        }
+        // Not letters.
+        for name in ["99999999-a.txt", "99999999-é.eml", ".eml", "99999999-a b.eml", "99999999-..eml"] {
+            put(name);
+        }
+        put("00000002-half.new");
+        let office = PostOffice::open(folder.path()).unwrap();
+        let second = send(&office, &letter("2", "")).await;
+        assert!(second.starts_with("00000002-"), "{second}");
+        // After a hundred million letters a number has one more digit.
+        put("99999999-00000000.eml");
+        put("100000000-00000000.eml");
+        let third = send(&PostOffice::open(folder.path()).unwrap(), &letter("3", "")).await;
+        assert!(third.starts_with("100000001-"), "{third}");
+        let subjects: Vec<_> = office.messages().unwrap().into_iter().map(|letter| letter.subject).collect();
+        let odd = 5;
+        assert_eq!(subjects.len(), odd + 5);
+        assert_eq!(subjects[odd..], ["1", "2", "99999999-00000000.eml", "100000000-00000000.eml", "3"]);
+        assert!(!folder.path().join("mail/00000002-half.new").exists(), "a draft of a crash is removed");
+    }
+
+    /// Finding A11: with 12,500 letters every look at the inbox read all of them.
+    #[tokio::test]
+    async fn a11_a_page_reads_only_its_own_letters() {
+        let folder = tempfile::tempdir().unwrap();
+        let office = PostOffice::open(folder.path()).unwrap();
+        let id = |n: usize| format!("{n:08}-00000000");
+        for n in 1..=25 {
+            std::fs::write(office.file(&id(n)), letter(&n.to_string(), "")).unwrap();
+        }
+        // A letter outside of the page that cannot be read at all.
+        std::fs::remove_file(office.file(&id(3))).unwrap();
+        std::fs::create_dir(office.file(&id(3))).unwrap();
+        let subjects = |page: &Page| page.letters.iter().map(|letter| letter.subject.clone()).collect::<Vec<_>>();
+        let numbers = |range: std::ops::RangeInclusive<usize>| range.map(|n| n.to_string()).collect::<Vec<_>>();
+        let newest = office.page(None, 10).unwrap();
+        assert_eq!((subjects(&newest), newest.total, newest.previous.clone()), (numbers(16..=25), 25, Some(id(16))));
+        // A letter that arrives meanwhile moves no page.
+        std::fs::write(office.file(&id(26)), letter("26", "")).unwrap();
+        let before = office.page(newest.previous.as_deref(), 10).unwrap();
+        assert_eq!((subjects(&before), before.previous.clone()), (numbers(6..=15), Some(id(6))));
+        assert!(office.page(before.previous.as_deref(), 10).is_err(), "the page of the unreadable letter");
+        let first = office.page(Some(&id(3)), 10).unwrap();
+        assert_eq!((subjects(&first), first.previous), (numbers(1..=2), None));
     }
 
     #[tokio::test]
