@@ -309,6 +309,12 @@ fn files() -> BTreeMap<String, String> {
         .into()
 }
 
+fn fingerprints() -> BTreeMap<String, String> {
+    [("link key k1", "0123456789abcdef"), ("number-key", "fedcba9876543210")]
+        .map(|(name, fingerprint)| (name.to_owned(), fingerprint.to_owned()))
+        .into()
+}
+
 fn letters() -> [(&'static str, LetterNote); 2] {
     let (accepted_as, reason) = ("ses-1".to_owned(), "InvalidParameterValue".to_owned());
     [("quote", LetterNote::Sent { accepted_as }), ("receipt", LetterNote::SetAside { reason })]
@@ -323,6 +329,7 @@ async fn note_everything(store: &Store, world: &World) -> Vec<(&'static str, Str
     }
     store.audit_reveal(&sen("server"), at(2), "u1", "user-1").await.expect("a note");
     store.publish_key("golden", JWK).await.expect("a key");
+    store.record_key_fingerprints(&fingerprints()).await.expect("fingerprints");
     let quote = given::issued();
     let _ = store.create_quote(&quote).await.expect("a quote");
     let paid = quote.revise(given::revised().offer).expect("it is not paid").expect("it is another request");
@@ -336,6 +343,7 @@ async fn note_everything(store: &Store, world: &World) -> Vec<(&'static str, Str
         ("letter-set-aside", format!("QUOTE#{} LETTER#1#receipt", number.compact())),
         ("reveal", format!("LICENSE#{} AUDIT#{}#u1", sen("server").compact(), at(2))),
         ("public-key", "KEYS KEY#golden".to_owned()),
+        ("key-fingerprints", "DEPLOYMENT KEYS".to_owned()),
         ("series", format!("{SERIES} SERIES")),
     ]
 }
@@ -364,7 +372,7 @@ async fn counters_notes_and_parts_of_yesterday_still_count() {
     let world = World::new().await;
     let store = world.deployment().store();
     let files_of_yesterday = golden_files(NOTES);
-    assert!(files_of_yesterday.len() >= 7);
+    assert!(files_of_yesterday.len() >= 8);
     for file in files_of_yesterday {
         let put = store.client().put_item().table_name(store.table()).set_item(Some(hidden(&read(&file))));
         put.send().await.expect("the item can be stored");
@@ -378,6 +386,7 @@ async fn counters_notes_and_parts_of_yesterday_still_count() {
     assert_eq!(store.reveals(&sen("server")).await.expect("notes"), ["user-1"]);
     assert!(store.published_keys().await.expect("keys").contains(&JWK.to_owned()));
     assert_eq!(store.last_in_series("GOLDEN SERIES").await.expect("a number"), 1);
+    assert_eq!(store.key_fingerprints().await.expect("fingerprints"), fingerprints());
     world.close().await;
 }
 
@@ -412,6 +421,7 @@ fn keys_are_built_as_the_table_says() {
         (Key::policy_part("0123456789abcdef", 1), "POLICY#0123456789abcdef", "PART#0001"),
         (Key::public_key("k1"), "KEYS", "KEY#k1"),
         (Key::series("IN"), "SERIES#IN", "SERIES"),
+        (Key::key_fingerprints(), "DEPLOYMENT", "KEYS"),
     ];
     for (key, partition, sort) in keys {
         assert_eq!((&*key.partition, &*key.sort), (partition, sort));

@@ -34,14 +34,19 @@ use crate::{
     post::PostOffice,
     practice::{self, Practice},
     pump::{Consumer, Gauge, Pump},
-    secrets, timepiece,
+    secrets::{self, Keys},
+    timepiece,
     upkeep::{Timer, Upkeep},
 };
 
 /// The name of the table in this deployment.
 pub const TABLE: &str = "sellthrough";
-/// The time that open connections have to finish their requests at shutdown.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time that open connections have to finish their requests at shutdown. With the time of the engine it is less than the five
+/// seconds after which a supervisor may kill the process.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+
+/// The names of the functions that consume the stream.
+const CONSUMERS: [&str; 2] = ["issuance", "notifications"];
 
 /// The settings of a deployment.
 #[derive(Debug, Clone)]
@@ -102,9 +107,10 @@ impl Deployment {
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
 
-        let (engine, config) = table_engine(other_engine, &environment, &data).await?;
-        let store = Store::new(aws_sdk_dynamodb::Client::new(&config), TABLE);
-        store.create_table().await?;
+        let Table { engine, store, streams, keys, signer } = match other_engine {
+            Some(endpoint) => other_table(&endpoint, &environment, &data).await?,
+            None => embedded_table(&data).await?,
+        };
 
         let clock = now.map_or_else(MovableClock::following_system, MovableClock::at);
         let webhook_secret = WebhookSecret::given_or_own(stripe_secret, &data)?;
@@ -117,8 +123,8 @@ impl Deployment {
             ("VENDOR_DIR", &*vendor.to_string_lossy()),
             ("PUBLIC_URL", &url),
             ("PAYMENT_URL", &format!("{url}/pay")),
-            ("LINK_KEYS", &secrets::kept(&data, "link-keys", || format!("k1:{}", secrets::fresh()))?),
-            ("NUMBER_KEY", &secrets::kept(&data, "number-key", secrets::fresh)?),
+            ("LINK_KEYS", &keys.link_keys),
+            ("NUMBER_KEY", &keys.number_key),
             ("STRIPE_WEBHOOK_SECRET", &webhook_secret.secret),
             ("STRIPE_ACCEPT_TEST_MODE", "true"),
             ("OIDC_ISSUER", issuer.url()),
@@ -142,8 +148,8 @@ impl Deployment {
             .merge(inbox::router(post.0.clone()))
             .merge(issuer.router())
             .merge(timepiece::router(clock.clone()));
-        let consumers = consumers(&configuration, &store, &clock, mail, &data).await?;
-        let pump = Pump::start(aws_sdk_dynamodbstreams::Client::new(&config), store.client(), TABLE, consumers, &data).await?;
+        let consumers = consumers(&configuration, &store, &clock, mail, signer).await?;
+        let pump = Pump::start(streams, store.client(), TABLE, consumers, &data).await?;
         let gauge = pump.gauge();
 
         let (stop, _) = watch::channel(false);
@@ -230,16 +236,18 @@ Ctrl-C ends it.",
         )
     }
 
-    /// Stops the deployment. Running requests and batches are finished; all other work waits for the next start.
+    /// Stops the deployment within five seconds. Running requests, and the records that are with the consumers, are finished for at
+    /// most 2.5 seconds; all other work waits for the next start, which also repeats what was interrupted.
     pub async fn shutdown(mut self) -> Result<(), StartError> {
         // The timers hold the engine until they are gone.
         self.timers.shutdown().await;
         drop(self.upkeep);
         self.stop.send_replace(true);
-        if tokio::time::timeout(PATIENCE, self.http).await.is_err() {
+        let (served, ()) = tokio::join!(tokio::time::timeout(PATIENCE, &mut self.http), self.pump.shutdown());
+        if served.is_err() {
             tracing::warn!("a connection was still open at the end");
+            self.http.abort();
         }
-        self.pump.shutdown().await;
         self.post.1.abort();
         match self.engine.and_then(Arc::into_inner) {
             Some(engine) => Ok(engine.shutdown().await?),
@@ -268,18 +276,71 @@ async fn on_this_machine(listen: SocketAddr) -> Result<TcpListener, StartError> 
     Ok(TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?)
 }
 
-/// The named engine or the embedded one, and the SDK's configuration for it.
-async fn table_engine(
-    named: Option<String>,
-    environment: &Configuration,
-    data: &Path,
-) -> Result<(Option<Arc<Engine>>, SdkConfig), StartError> {
-    if let Some(endpoint) = named {
-        return Ok((None, sdk_config(environment, &endpoint)?));
+/// The table, with what belongs to it.
+struct Table {
+    /// The embedded engine, unless the environment names another one.
+    engine: Option<Arc<Engine>>,
+    store: Store,
+    streams: aws_sdk_dynamodbstreams::Client,
+    keys: Keys,
+    signer: Arc<FileSigner>,
+}
+
+/// The table of the embedded engine. The first start creates the keys, then the table with the fingerprints of the keys, completely
+/// or not at all. Every later start requires all of them.
+async fn embedded_table(data: &Path) -> Result<Table, StartError> {
+    let directory = engine::lock(data).await?;
+    let (mut directory, exists) = engine::blocking(move || {
+        let exists = directory.has_table(TABLE)?;
+        Ok((directory, exists))
+    })
+    .await?;
+    if !exists {
+        let keys = Keys::create(data)?;
+        secrets::signer(data, true)?;
+        let draft = Engine::draft(directory).await?;
+        let store = Store::new(engine::client(draft.endpoint())?, TABLE);
+        store.create_table().await?;
+        store.record_key_fingerprints(&keys.fingerprints()).await?;
+        directory = draft.adopt().await?;
     }
-    let engine = Engine::start(data).await?;
-    let config = sdk_config(&Configuration::default(), engine.endpoint())?;
-    Ok((Some(Arc::new(engine)), config))
+    let engine = Engine::open(directory).await?;
+    // An earlier version may have created the table without an index.
+    Store::new(engine::client(engine.endpoint())?, TABLE).create_table().await?;
+    let (store, streams) = (Store::new(engine.client()?, TABLE), engine.streams()?);
+    // A write makes a record, with which a place that is unknown now could be a place of the stream.
+    Pump::check(&streams, store.client(), TABLE, &CONSUMERS, data).await?;
+    let (keys, signer) = keys_of_table(data, &store).await?;
+    Ok(Table { streams, engine: Some(Arc::new(engine)), store, keys, signer })
+}
+
+/// The table of another engine.
+async fn other_table(endpoint: &str, environment: &Configuration, data: &Path) -> Result<Table, StartError> {
+    let config = sdk_config(environment, endpoint)?;
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&config), TABLE);
+    store.create_table().await?;
+    let streams = aws_sdk_dynamodbstreams::Client::new(&config);
+    Pump::check(&streams, store.client(), TABLE, &CONSUMERS, data).await?;
+    if store.key_fingerprints().await?.is_empty() {
+        let keys = Keys::create(data)?;
+        secrets::signer(data, true)?;
+        store.record_key_fingerprints(&keys.fingerprints()).await?;
+    }
+    let (keys, signer) = keys_of_table(data, &store).await?;
+    Ok(Table { engine: None, store, streams, keys, signer })
+}
+
+/// The keys that the table was made with.
+async fn keys_of_table(data: &Path, store: &Store) -> Result<(Keys, Arc<FileSigner>), StartError> {
+    let recorded = store.key_fingerprints().await?;
+    let keys = Keys::of_table(data, &recorded)?;
+    // An earlier version created the key of licences later than the table, and recorded no fingerprints.
+    let signer = secrets::signer(data, recorded.is_empty() && store.published_keys().await?.is_empty())?;
+    let found = keys.fingerprints();
+    if found != recorded {
+        store.record_key_fingerprints(&found).await?;
+    }
+    Ok((keys, signer))
 }
 
 /// The routes of all functions with an HTTP API.
@@ -298,17 +359,17 @@ async fn consumers(
     store: &Store,
     clock: &MovableClock,
     mail: aws_sdk_ses::Client,
-    data: &Path,
+    signer: Arc<FileSigner>,
 ) -> Result<Vec<Consumer>, StartError> {
-    let signer = Arc::new(FileSigner::open_or_create(data.join("license-key.pem"))?);
     let issuance = Arc::new(Issuance::start(configuration, store.clone(), signer, clock.clock()).await?);
     let notifications = Arc::new(Notifications::start(configuration, store.clone(), mail, clock.clock())?);
+    let [first, second] = CONSUMERS;
     Ok(vec![
-        Consumer::new("issuance", move |event| {
+        Consumer::new(first, move |event| {
             let issuance = issuance.clone();
             async move { issuance.handle(event).await }
         }),
-        Consumer::new("notifications", move |event| {
+        Consumer::new(second, move |event| {
             let notifications = notifications.clone();
             async move { notifications.handle(event).await }
         }),

@@ -2,29 +2,38 @@
 //!
 //! A commit is on disk before it is acknowledged: SQLite runs in WAL mode with `synchronous = FULL`, its default, so
 //! the log is synced at every commit and `kill -9` loses nothing that was acknowledged.
+//!
+//! One connection to SQLite serves all requests of a `dynoxide` database, one after the other, and waits up to five seconds for
+//! the lock of another program. Reads therefore have a connection of their own, which does not wait for writers, and each of the
+//! two is served by threads of its own: a blocked connection blocks neither the other one nor the HTTP server.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use aws_config::{Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_config::{Region, SdkConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider,
+        interceptors::BeforeTransmitInterceptorContextMut,
+    },
+    error::BoxError,
+};
 use dynoxide::Database;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use thiserror::Error;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{runtime::Runtime, sync::oneshot, task::JoinHandle};
 
-use crate::{durable, guard};
+use crate::{
+    directory::{Directory, Running, private_file},
+    guard,
+};
 
-/// The database file inside the data directory.
-const DATABASE: &str = "sellthrough.db";
-/// The file whose lock shows that a process uses the data directory.
-const LOCK: &str = "sellthrough.lock";
+pub use crate::directory::DirectoryError;
 
 /// dynoxide 3.2 scans all stream records to find the next sequence number, at every write to a table with a stream. With this
 /// index the search takes one step for any number of records.
@@ -38,26 +47,25 @@ const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
 const TRIM_STEP: usize = 500;
 
 /// The maximum time that a shutdown waits for running requests.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a request may wait for the database, with all retries. It is longer only while another program locks the database: then
+/// the request fails, and its caller gets a 503.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The threads that serve one connection to SQLite: one waits for the connection while another reads the next request.
+const THREADS: usize = 2;
+
+/// The operations that only read. Their answers are as strongly consistent as from the connection that writes: SQLite shows every
+/// commit that was acknowledged before a read begins.
+const READS: [&str; 4] = ["GetItem", "BatchGetItem", "Query", "Scan"];
 
 /// Errors of the embedded database.
 #[derive(Debug, Error)]
 pub enum EngineError {
-    /// Another process uses the data directory. Stop that process, or choose another directory.
-    #[error(
-        "{} is in use by another process: stop that process, or choose another data directory",
-        .0.display()
-    )]
-    Occupied(PathBuf),
-    /// The data directory cannot be created, read or written.
-    #[error("cannot use the data directory {}: {cause}", .dir.display())]
-    Directory {
-        /// The directory, as configured.
-        dir: PathBuf,
-        /// The error of the operating system.
-        #[source]
-        cause: io::Error,
-    },
+    /// The data directory is in use, or is not complete.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The file is not a database of this engine, or a newer engine wrote it.
     #[error("cannot open the database {}: {reason}", .file.display())]
     Database {
@@ -80,13 +88,33 @@ pub enum EngineError {
 
 /// The running engine. Dropping this value stops the engine; [`Engine::shutdown`] lets running requests finish first.
 pub struct Engine {
-    endpoint: String,
     file: PathBuf,
+    /// Dropped before the connections, as [`Running`] requires.
+    _running: Option<Running>,
+    writes: Server,
+    reads: Server,
     database: Database,
+    /// Dropped last.
+    _directory: Directory,
+}
+
+/// A server of DynamoDB on one connection to SQLite, with threads of its own.
+struct Server {
+    endpoint: String,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<Result<(), String>>,
-    /// Never read. The lock is released when the file closes, also when the process is killed.
-    _lock: File,
+    task: JoinHandle<Result<(), String>>,
+    threads: Threads,
+}
+
+/// Threads that are not waited for when this value is dropped, because that can happen in an asynchronous task.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// A configuration of the SDK for a local substitute of AWS at this address. The SDK requires credentials and a region; the
@@ -109,37 +137,102 @@ pub fn config(endpoint: &str) -> Result<SdkConfig, EngineError> {
 /// # Errors
 ///
 /// [`EngineError::Http`].
-pub fn client(endpoint: &str) -> Result<aws_sdk_dynamodb::Client, EngineError> {
-    Ok(aws_sdk_dynamodb::Client::new(&config(endpoint)?))
+pub fn client(endpoint: &str) -> Result<Client, EngineError> {
+    Ok(Client::new(&config(endpoint)?))
 }
 
 impl Engine {
     /// Opens (or creates, for its owner only) the database in `data_dir` and serves DynamoDB and DynamoDB Streams on a
-    /// free loopback port. After `Ok` the engine accepts requests.
+    /// free loopback port. After `Ok` the engine accepts requests. The table of a new database is the caller's business.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Occupied`] while another process uses the directory; the other errors say what to repair. After an error
+    /// [`DirectoryError::Occupied`] while another process uses the directory; the other errors say what to repair. After an error
     /// no request is served, and a retry is safe.
     pub async fn start(data_dir: &Path) -> Result<Self, EngineError> {
-        let dir = data_dir.to_owned();
-        let (lock, database) = blocking(move || open(&dir)).await?;
-        let serving = |cause: io::Error| EngineError::Serving(cause.into());
-        let listener = guard::hidden_listener().await.map_err(serving)?;
-        let endpoint = format!("http://{}", listener.local_addr().map_err(serving)?);
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), async {
-            // Both outcomes stop the server: a signal, and a dropped engine.
-            let _ = stopped.await;
-        }));
-        Ok(Self { endpoint, file: data_dir.join(DATABASE), database, stop, server, _lock: lock })
+        let directory = lock(data_dir).await?;
+        let checked = blocking(move || {
+            directory.check()?;
+            Ok(directory)
+        });
+        Self::open(checked.await?).await
+    }
+
+    /// Opens the database in a directory, which was checked.
+    pub(crate) async fn open(directory: Directory) -> Result<Self, EngineError> {
+        let (directory, reads, writes, running) = blocking(move || {
+            let file = directory.database();
+            let writes = open(&file)?;
+            let running = directory.run()?;
+            Ok((directory, open(&file)?, writes, running))
+        })
+        .await?;
+        let file = directory.database();
+        Self::serve(directory, file, reads, writes, Some(running)).await
+    }
+
+    /// An engine on a new database with a name of its own, for a directory that has none. [`Engine::adopt`] makes that the
+    /// directory's database.
+    pub(crate) async fn draft(directory: Directory) -> Result<Self, EngineError> {
+        let (directory, draft, reads, writes) = blocking(move || {
+            let draft = directory.draft()?;
+            let (reads, writes) = (open(&draft)?, open(&draft)?);
+            Ok((directory, draft, reads, writes))
+        })
+        .await?;
+        Self::serve(directory, draft, reads, writes, None).await
+    }
+
+    /// Stops, and makes the draft the directory's database: completely, as it is now, or not at all.
+    pub(crate) async fn adopt(self) -> Result<Directory, EngineError> {
+        let draft = self.file.clone();
+        let directory = self.stop().await?;
+        blocking(move || {
+            directory.adopt(&draft)?;
+            Ok(directory)
+        })
+        .await
+    }
+
+    async fn serve(
+        directory: Directory,
+        file: PathBuf,
+        reads: Database,
+        writes: Database,
+        running: Option<Running>,
+    ) -> Result<Self, EngineError> {
+        let database = writes.clone();
+        let (writes, reads) = (Server::start(writes).await?, Server::start(reads).await?);
+        Ok(Self { file, _running: running, writes, reads, database, _directory: directory })
+    }
+
+    /// A client whose reads do not wait for writers, and whose requests fail when the database has not answered within five
+    /// seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Http`].
+    pub fn client(&self) -> Result<Client, EngineError> {
+        let timeouts = TimeoutConfig::builder().operation_timeout(REQUEST_TIMEOUT).build();
+        let config = aws_sdk_dynamodb::config::Builder::from(&config(self.endpoint())?).timeout_config(timeouts);
+        let reads = ReadsElsewhere { endpoint: self.reads.endpoint.clone() };
+        Ok(Client::from_conf(config.interceptor(reads).build()))
+    }
+
+    /// A client of the streams, which does not wait for writers.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Http`].
+    pub fn streams(&self) -> Result<aws_sdk_dynamodbstreams::Client, EngineError> {
+        Ok(aws_sdk_dynamodbstreams::Client::new(&config(&self.reads.endpoint)?))
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL_DYNAMODB_STREAMS`, for example
     /// `http://127.0.0.1:40123`. The engine accepts any credentials and any region.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        &self.endpoint
+        &self.writes.endpoint
     }
 
     /// Deletes stream records of `table` that are older than `before` and not newer than the sequence number `consumed`, up to
@@ -187,46 +280,116 @@ impl Engine {
         blocking(move || database.sweep_ttl().map_err(|fault| EngineError::Database { file, reason: fault.into() })).await
     }
 
-    /// Stops listening, lets running requests finish (for at most five seconds), and releases the data directory. Acknowledged
+    /// Stops listening, lets running requests finish (for at most a second), and releases the data directory. Acknowledged
     /// data is already on disk, so skipping this call loses nothing.
     ///
     /// # Errors
     ///
     /// [`EngineError::Serving`] if the server had failed before.
     pub async fn shutdown(self) -> Result<(), EngineError> {
+        self.stop().await.map(drop)
+    }
+
+    async fn stop(self) -> Result<Directory, EngineError> {
+        let Self { file: _, _running: running, writes, reads, database, _directory: directory } = self;
+        let (writes, reads) = tokio::join!(writes.stop(), reads.stop());
+        // Closing the last connection moves the log into the database, which takes a while.
+        blocking(move || {
+            drop(running);
+            drop(database);
+            Ok(())
+        })
+        .await?;
+        writes.and(reads).map(|()| directory)
+    }
+}
+
+impl Server {
+    async fn start(database: Database) -> Result<Self, EngineError> {
+        let serving = |cause: io::Error| EngineError::Serving(cause.into());
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(serving)?;
+        let (handle, threads) = (runtime.handle().clone(), Threads(Some(runtime)));
+        // Bound there, because a listener belongs to the runtime that binds it.
+        let listener = handle.spawn(guard::hidden_listener()).await.map_err(io::Error::other).flatten().map_err(serving)?;
+        let address = listener.local_addr().map_err(serving)?;
+        let (stop, stopped) = oneshot::channel();
+        let task = handle.spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
+            // Both outcomes stop the server: a signal, and a dropped engine.
+            let _ = stopped.await;
+        }));
+        Ok(Self { endpoint: format!("http://{address}"), stop, task, threads })
+    }
+
+    async fn stop(mut self) -> Result<(), EngineError> {
         // The server may have stopped already; then the signal has no receiver.
         let _ = self.stop.send(());
-        match tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server).await {
+        let stopped = match tokio::time::timeout(SHUTDOWN_TIMEOUT, self.task).await {
             Ok(Ok(served)) => served.map_err(|reason| EngineError::Serving(reason.into())),
             Ok(Err(crash)) => Err(EngineError::Serving(crash.into())),
             Err(_) => {
                 tracing::warn!("a request to the embedded database was still running at shutdown");
                 Ok(())
             }
+        };
+        // Connections that are still open hold the database until their threads have ended.
+        if let Some(threads) = self.threads.0.take() {
+            blocking(move || {
+                threads.shutdown_timeout(SHUTDOWN_TIMEOUT);
+                Ok(())
+            })
+            .await?;
         }
+        stopped
     }
 }
 
-/// Locks the directory, then opens and prepares the database in it.
-fn open(dir: &Path) -> Result<(File, Database), EngineError> {
-    let unusable = |cause| EngineError::Directory { dir: dir.to_owned(), cause };
-    durable::private_dir(dir).map_err(unusable)?;
-    let owned = |name| OpenOptions::new().create(true).append(true).mode(0o600).open(dir.join(name));
-    let lock = owned(LOCK).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(EngineError::Occupied(dir.to_owned())),
-        Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
+/// Sends reads to the connection that does not wait for writers.
+#[derive(Debug)]
+struct ReadsElsewhere {
+    endpoint: String,
+}
+
+impl Intercept for ReadsElsewhere {
+    fn name(&self) -> &'static str {
+        "ReadsElsewhere"
     }
 
-    let file = dir.join(DATABASE);
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let operation = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+        if operation.is_some_and(|operation| READS.contains(&operation)) {
+            request.set_uri(format!("{}/", self.endpoint))?;
+        }
+        Ok(())
+    }
+}
+
+/// Locks a data directory for this process.
+///
+/// # Errors
+///
+/// [`DirectoryError::Occupied`] while another process uses the directory.
+pub(crate) async fn lock(data_dir: &Path) -> Result<Directory, EngineError> {
+    let dir = data_dir.to_owned();
+    blocking(move || Ok(Directory::lock(&dir)?)).await
+}
+
+/// Opens and prepares a database, and creates its file if that is missing.
+fn open(file: &Path) -> Result<Database, EngineError> {
     // The file is created here, because SQLite would make it readable for all users. SQLite's log inherits the mode.
-    drop(owned(DATABASE).map_err(unusable)?);
-    let refused = |reason: Box<dyn std::error::Error + Send + Sync>| EngineError::Database { file: file.clone(), reason };
+    let created = private_file(file).map(drop);
+    created.map_err(|cause| DirectoryError::Unusable { path: file.to_owned(), cause })?;
+    let refused = |reason: Box<dyn std::error::Error + Send + Sync>| EngineError::Database { file: file.to_owned(), reason };
     let path = file.to_str().ok_or_else(|| refused("its path is not valid UTF-8".into()))?;
     let database = Database::new(path).map_err(|fault| refused(fault.into()))?;
-    Connection::open(&file)?.execute_batch(SEQUENCE_INDEX)?;
-    Ok((lock, database))
+    Connection::open(file)?.execute_batch(SEQUENCE_INDEX)?;
+    Ok(database)
 }
 
 /// The sequence number that dynoxide stores for the one that it publishes; `None` for one that it never published.
@@ -235,7 +398,9 @@ fn stored_sequence(public: &str) -> Option<i64> {
 }
 
 /// Runs blocking file operations on a thread where blocking is allowed.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EngineError> + Send + 'static) -> Result<T, EngineError> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|crash| Err(EngineError::Serving(crash.into())))
 }
 
@@ -244,12 +409,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EngineErro
 pub(crate) mod tests {
     use std::{collections::HashMap, os::unix::fs::PermissionsExt};
 
-    use aws_sdk_dynamodb::{
-        Client,
-        types::{
-            AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-            StreamSpecification, StreamViewType,
-        },
+    use aws_sdk_dynamodb::types::{
+        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
+        StreamViewType,
     };
 
     use super::*;
@@ -258,7 +420,7 @@ pub(crate) mod tests {
 
     impl Engine {
         pub(crate) fn dynamodb(&self) -> Client {
-            client(&self.endpoint).unwrap()
+            client(self.endpoint()).unwrap()
         }
 
         pub(crate) async fn stream_table(&self) -> Client {
@@ -332,7 +494,8 @@ pub(crate) mod tests {
         put(&engine.stream_table().await, "Q-1", 1).await;
         // A killed process leaves the files in their current state.
         let copy = tempfile::tempdir().unwrap();
-        for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).filter(|f| f.file_name() != LOCK) {
+        for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).filter(|f| f.file_name() != "sellthrough.lock")
+        {
             std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
         }
         let survivor = Engine::start(copy.path()).await.unwrap();
@@ -402,7 +565,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::start(folder.path()).await.unwrap();
         let refusal = Engine::start(folder.path()).await.err().expect("the directory is in use");
-        assert!(matches!(refusal, EngineError::Occupied(_)));
+        assert!(matches!(refusal, EngineError::Directory(DirectoryError::Occupied(_))));
         assert!(refusal.to_string().contains("in use by another process"), "{refusal}");
         engine.shutdown().await.unwrap();
         Engine::start(folder.path()).await.unwrap();

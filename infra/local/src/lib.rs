@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod deployment;
+mod directory;
 mod durable;
 pub mod engine;
 mod guard;

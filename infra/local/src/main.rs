@@ -11,7 +11,10 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use local::{Deployment, Settings, check};
 use runtime::{Configuration, StartError, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
 /// Sellthrough on one machine: quotes, payments, licences, with everything in one directory.
 #[derive(Parser)]
@@ -44,16 +47,15 @@ enum Command {
     },
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     // The engine logs every failed condition as a warning, although failed conditions are normal here.
     telemetry::human("info,dynoxide=error");
     let Flags { command, listen, data, vendor, now } = Flags::parse();
-    let done = match command {
+    let ended = match command {
         Some(Command::CheckPolicy { folder }) => check_policy(&folder),
-        None => run(Settings { listen, data, vendor, now, environment: Configuration::from_env() }).await,
+        None => start(Settings { listen, data, vendor, now, environment: Configuration::from_env() }),
     };
-    match done {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sellthrough: {error}");
@@ -72,6 +74,15 @@ fn check_policy(folder: &Path) -> Result<(), StartError> {
         policy.products.len()
     )?;
     Ok(())
+}
+
+/// Runs the deployment until the process is asked to end.
+fn start(settings: Settings) -> Result<(), StartError> {
+    let runtime = Runtime::new().map_err(|error| format!("cannot start threads: {error}"))?;
+    let ended = runtime.block_on(run(settings));
+    // A document that is being laid out is not waited for: the next start lays it out again.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(settings: Settings) -> Result<(), StartError> {

@@ -10,7 +10,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU16, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -96,8 +96,8 @@ async fn kill_9_under_load_loses_no_acknowledged_quote_and_no_letter() {
 }
 
 /// A process that ends with the test.
-struct Running {
-    process: Child,
+pub(crate) struct Running {
+    pub(crate) process: Child,
     /// Never read. The process can print only while its pipe is open.
     _says: BufReader<ChildStdout>,
 }
@@ -109,39 +109,44 @@ impl Drop for Running {
     }
 }
 
-fn start(listen: SocketAddr, data: &Path, vendor: &Path) -> Running {
-    let mut deployment = Command::new(env!("CARGO_BIN_EXE_local"))
-        .args(["--now", "2026-11-22T10:00:00Z", "--listen", &listen.to_string(), "--data"])
-        .arg(data)
-        .arg("--vendor")
-        .arg(vendor)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+/// The process, without the output that no test reads.
+pub(crate) fn command(listen: SocketAddr, data: &Path, vendor: &Path) -> Command {
+    let mut deployment = Command::new(env!("CARGO_BIN_EXE_local"));
+    deployment.args(["--now", "2026-11-22T10:00:00Z", "--listen", &listen.to_string(), "--data"]);
+    deployment.arg(data).arg("--vendor").arg(vendor).stdout(Stdio::null()).stderr(Stdio::null());
+    deployment
+}
+
+pub(crate) fn start(listen: SocketAddr, data: &Path, vendor: &Path) -> Running {
+    wait_for_start(command(listen, data, vendor))
+}
+
+/// Starts the process, and returns when it accepts requests.
+pub(crate) fn wait_for_start(mut deployment: Command) -> Running {
+    let mut deployment = deployment.stdout(Stdio::piped()).spawn().unwrap();
     let mut says = BufReader::new(deployment.stdout.take().unwrap());
     let mut first = String::new();
     says.read_line(&mut first).unwrap();
     let deployment = Running { process: deployment, _says: says };
-    assert!(first.contains(&format!("http://{listen}")), "the first line names the address: {first:?}");
+    assert!(first.contains("http://127.0.0.1:"), "the first line names the address: {first:?}");
     deployment
 }
 
 #[derive(Clone)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     replayed: bool,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn quote(&self) -> Value {
+    pub(crate) fn quote(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
 /// `None` if the response is missing or incomplete.
-async fn ask(at: SocketAddr, key: u32, body: &str) -> Option<Answer> {
+pub(crate) async fn ask(at: SocketAddr, key: u32, body: &str) -> Option<Answer> {
     // Each request has its own mailbox and source address, because both are limited to a number of letters per hour.
     let [.., high, low] = key.to_be_bytes();
     let http = client().local_address(IpAddr::from([127, 1, high, low])).build().unwrap();
@@ -157,7 +162,7 @@ fn client() -> reqwest::ClientBuilder {
 }
 
 /// Message-IDs of the stored letters, with the number of copies.
-fn sent(data: &Path) -> BTreeMap<String, usize> {
+pub(crate) fn sent(data: &Path) -> BTreeMap<String, usize> {
     let mut sent = BTreeMap::new();
     for file in fs::read_dir(data.join("mail")).unwrap().map(|file| file.unwrap().path()).filter(|file| is_letter(file)) {
         let message = fs::read(file).unwrap();
@@ -172,7 +177,7 @@ fn is_letter(file: &Path) -> bool {
 }
 
 /// The example vendor with a document that is quick to lay out, because the test creates many documents.
-fn plain_vendor() -> TempDir {
+pub(crate) fn plain_vendor() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor")).unwrap() {
         let entry = entry.unwrap();
@@ -186,9 +191,15 @@ fn plain_vendor() -> TempDir {
     folder
 }
 
-/// An address that stays free until the next process starts: its port is below the ports of outgoing connections.
-fn free_address() -> SocketAddr {
-    let mut ports = 18_000..20_000;
-    let free = ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    (Ipv4Addr::LOCALHOST, free.unwrap()).into()
+/// An address that stays free until the next process starts: its port is below the ports of outgoing connections, and no other
+/// test has it.
+pub(crate) fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(18_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::SeqCst);
+        assert!(port < 20_000, "no port is free");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return (Ipv4Addr::LOCALHOST, port).into();
+        }
+    }
 }

@@ -20,6 +20,7 @@
 //! | the files of a policy | `POLICY#0123456789abcdef` | `PART#0001` … |
 //! | all public verification keys | `KEYS` | `KEY#…` |
 //! | the last number of a series | `SERIES#IN` | `SERIES` |
+//! | the fingerprints of the deployment's keys | `DEPLOYMENT` | `KEYS` |
 //!
 //! Two sparse indexes project keys only. The index `owed` contains every aggregate with pending work, of whatever kind, by the
 //! work to do next:
@@ -126,6 +127,11 @@ impl Key {
     /// A series of gap-free numbers.
     pub fn series(name: &str) -> Self {
         Self::new(format!("SERIES#{name}"), "SERIES")
+    }
+
+    /// The fingerprints of the keys that the deployment derives links and numbers from.
+    pub fn key_fingerprints() -> Self {
+        Self::new("DEPLOYMENT".to_owned(), "KEYS")
     }
 
     /// An enrolled organisation. Upper and lower case are the same for the letters A to Z only, as in all identities: in Unicode,

@@ -10,6 +10,7 @@ mod entitlements;
 mod facts;
 mod government;
 pub mod item;
+mod key_fingerprints;
 pub mod keys;
 mod letters;
 mod limits;
