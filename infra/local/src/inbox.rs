@@ -249,7 +249,7 @@ mod tests {
     async fn a_program_reads_the_letters_oldest_first() {
         let folder = tempfile::tempdir().unwrap();
         let post = PostOffice::open(folder.path()).unwrap();
-        assert_eq!(json_of(&post, "/local/inbox").await, json!({ "messages": [] }));
+        assert_eq!(json_of(&post, "/local/inbox").await, json!({ "messages": [], "total": 0, "previous": null }));
         send(&post, &letter("お見積り Q-1", "<p>Total</p>")).await;
         send(&post, &letter("Quote Q-2", "<p>Total</p>")).await;
 

@@ -144,15 +144,17 @@ mod tests {
         }
     }
 
-    /// The numbers that were attempted, and the answer as Lambda reads it.
+    /// The numbers that were attempted, sorted, because partitions are handled in parallel, and the answer as Lambda reads it.
     async fn run(event: Event, failing: &'static str) -> (Vec<String>, serde_json::Value) {
         let consumer = Consumer { failing, attempted: Mutex::default() };
         let response = each(event, |record| consumer.handle(record)).await;
-        (consumer.attempted.into_inner(), serde_json::to_value(response).expect("JSON"))
+        let mut attempted = consumer.attempted.into_inner();
+        attempted.sort_unstable();
+        (attempted, serde_json::to_value(response).expect("JSON"))
     }
 
     #[tokio::test]
-    async fn records_are_handled_in_order_and_success_reports_nothing() {
+    async fn every_record_is_handled_and_success_reports_nothing() {
         let (attempted, answer) = run(batch(THREE), "none").await;
         assert_eq!(attempted, ["1", "2", "3"]);
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
