@@ -53,12 +53,12 @@ fn with(sample: &Value, names: &[String]) -> Value {
         let value = sample.get_attr(first).ok().filter(|value| value.kind() == ValueKind::Map);
         let value = match (value, rest) {
             (Some(object), Some(rest)) => with(&object, &[rest]),
-            (None, Some(rest)) => with(&Value::from_iter([("", "")]), &[rest]),
+            (None, Some(rest)) => with(&Value::from_pairs([("", "")]), &[rest]),
             (_, None) => Value::from(""),
         };
         fields.push((first.to_owned(), value));
     }
-    Value::from_iter(fields)
+    Value::from_pairs(fields)
 }
 
 /// The members of an object; none of every other value.

@@ -15,7 +15,7 @@ use store::{
 
 use crate::{
     caller::SourceIp,
-    reply::{Failure, url_malformed},
+    reply::{Failure, not_a_cursor, url_malformed},
 };
 
 /// A handler's argument, with the query parameters that it reads.
@@ -78,13 +78,6 @@ impl<S: Sync> FromRequestParts<S> for Paging {
         let page = limit.zip(cursor.ok()).map(|(limit, cursor)| PageRequest { limit, cursor });
         Ok(Self(faults.into_result(page)?))
     }
-}
-
-/// The refusal of a text that is not a cursor of the list.
-pub(crate) fn not_a_cursor() -> Refusal {
-    let detail = "`cursor` is not a cursor of this list. Send the `next` of the page before as it is, or leave `cursor` out to begin \
-                  with the first page.";
-    Refusal::new(Code::ParameterInvalid, detail)
 }
 
 /// The parameters of a URL, in their order.

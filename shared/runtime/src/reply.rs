@@ -17,7 +17,7 @@ use domain::{Code, Refusal};
 use lambda_http::request::RequestContext;
 use tracing::Instrument;
 
-use crate::{identity::IdentityError, query::not_a_cursor, random, task};
+use crate::{identity::IdentityError, random, task};
 
 /// The largest body that is read. A quote of a hundred lines has about 20 KB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -235,6 +235,13 @@ fn matched_path(request: &Request) -> String {
 pub(crate) fn url_malformed() -> Refusal {
     let detail = "The URL of this request cannot be read: a query parameter is given twice, or a part is not UTF-8.";
     Refusal::new(Code::UrlMalformed, detail)
+}
+
+/// The refusal of a text that is not a cursor of the list.
+pub(crate) fn not_a_cursor() -> Refusal {
+    let detail = "`cursor` is not a cursor of this list. Send the `next` of the page before as it is, or leave `cursor` out to begin \
+                  with the first page.";
+    Refusal::new(Code::ParameterInvalid, detail)
 }
 
 /// The problem for a response in which the framework refused a request before it reached a handler.
