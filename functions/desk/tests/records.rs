@@ -199,7 +199,7 @@ fn r59_evidence_has_every_member_that_the_segment_requires() {
         "segment": "nonprofit",
         "organization": "Turned\u{202E}around",
         "registration_number": "1",
-        "country": "USA",
+        "country": "Atlantis",
         "verified_on": "2026-11-23",
         "expires": "2026-11-22",
     });

@@ -130,21 +130,24 @@ fn request() -> impl Strategy<Value = Request> {
     let (reseller, customer) = (prop::option::weighted(0.6, party(0.03)), prop::option::weighted(0.97, party(0.97)));
     let segments = prop_oneof![9 => Just(Vec::new()), 1 => prop::collection::vec(claim(), 1..=2)];
     let claims = (segments, prop_oneof![9 => Just(TaxRequest::default()), 1 => certificates()]);
-    (texts, reseller, customer, lines, claims, accept).prop_map(
-        |((purchasing_for, currency, po_number, notes, locale), reseller, customer, lines, (segments, tax), accept)| Request {
-            purchasing_for,
-            currency,
-            reseller,
-            customer,
-            lines,
-            segments,
-            tax,
-            po_number,
-            notes,
-            accept,
-            locale,
-        },
-    )
+    let orders =
+        (texts, reseller, customer, lines, claims, accept).prop_map(
+            |((purchasing_for, currency, po_number, notes, locale), reseller, customer, lines, (segments, tax), accept)| {
+                Request { purchasing_for, currency, reseller, customer, lines, segments, tax, po_number, notes, accept, locale }
+            },
+        );
+    (orders, prop::bool::weighted(0.5)).prop_map(|(order, fits)| if fits { fitting(order) } else { order })
+}
+
+/// The order without what is refused because of another of its members.
+fn fitting(mut order: Request) -> Request {
+    if order.purchasing_for.as_deref() == Some("self") {
+        order.accept.reseller_agreement = None;
+    }
+    for line in order.lines.iter_mut().filter(|line| line.kind.as_deref() == Some("new") && line.migrates_from.is_none()) {
+        (line.contact, line.site) = (None, None);
+    }
+    order
 }
 
 /// The request as JSON, with every member that was sent.
