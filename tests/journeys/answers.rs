@@ -19,7 +19,7 @@ async fn r115_a_language_that_there_is_not_is_answered_in_the_default_and_said()
             [] => assert!(offered, "{locale} is not offered"),
             [[code, pointer, detail]] => {
                 assert!(!offered && *code == "locale_not_offered" && *pointer == "/locale", "{locale}: {code} at {pointer}");
-                assert!(detail.contains("`en`, `ja`"), "{detail}");
+                assert!(detail.contains("`ar`, `de`, `en`, `ja`"), "{detail}");
             }
             more => panic!("{locale}: {more:#?}"),
         }
@@ -43,6 +43,34 @@ async fn r4_a_caller_whose_organisation_is_not_enrolled_is_warned_of_the_list_pr
         assert_eq!((code, pointer), ("channel_not_applied", "/purchasing_for"));
         assert!(detail.contains(organization), "{detail}");
     }
+    world.close().await;
+}
+
+/// B25: preview and response say which texts a document cannot print, and only those.
+#[tokio::test]
+async fn b25_a_text_that_documents_cannot_print_is_a_warning_at_its_place() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let printed = ["شركة المثال", "חברה לדוגמה", "บริษัท ตัวอย่าง", "उदाहरण कंपनी", "株式会社サンプル"];
+    for company in printed {
+        let preview =
+            world.post("/v1/quotes/preview", &with(&example(), [("/customer/company", json!(company))])).await.expect(200);
+        assert_eq!(warnings(&preview), [[""; 3]; 0], "{company}");
+    }
+    let order = with(
+        &example(),
+        [("/customer/company", json!("উদাহরণ Ltd")), ("/reseller/contact/name", json!("Rita 🦀")), ("/notes", json!("ok"))],
+    );
+    let preview = world.post("/v1/quotes/preview", &order).await.expect(200);
+    let quote = world.quote(&order).await;
+    for answer in [&preview, &quote.0] {
+        let [reseller, customer] = warnings(answer)[..] else { panic!("two warnings: {:#}", answer["warnings"]) };
+        assert_eq!(reseller[..2], ["not_printable", "/reseller/contact/name"]);
+        assert!(reseller[2].contains("🦀 (U+1F980)") && !reseller[2].contains("R (U+"), "{}", reseller[2]);
+        assert_eq!(customer[..2], ["not_printable", "/customer/company"]);
+        assert!(customer[2].contains("U+0989"), "{}", customer[2]);
+    }
+    world.ignore_letters().await;
     world.close().await;
 }
 

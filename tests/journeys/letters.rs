@@ -78,8 +78,42 @@ async fn the_html_part_says_the_same_as_the_text() {
     let letter = world.letters().await.only("rita@reseller.example");
     assert!(letter.text.contains("Smith & <b>Sons</b> {{ secret }} receives the licence."), "{}", letter.text);
     assert!(letter.html.contains("Smith &amp; &lt;b&gt;Sons&lt;"), "what a buyer typed is text: {}", letter.html);
-    assert!(letter.html.contains(quote.number()) && letter.html.contains("USD 71,935.50"), "{}", letter.html);
+    assert!(letter.html.contains(quote.number()) && letter.html.contains("USD\u{a0}71,935.50"), "{}", letter.html);
     assert!(letter.html.replace("&#x2f;", "/").contains(quote.pay()), "{}", letter.html);
+    world.close().await;
+}
+
+/// D4: what, how much, until when, and one button; each also in the plain text.
+#[tokio::test]
+async fn d4_a_letter_says_what_and_how_much_with_one_button_in_the_reader_s_language() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    for (language, direction, total, day, product) in [
+        ("de", "ltr", "71.935,50\u{a0}$", "22.\u{a0}Dezember\u{a0}2026", "Tracker Cloud (jährlich)"),
+        ("ja", "ltr", "$71,935.50", "2026年12月22日", "Tracker Cloud (年間契約)"),
+        ("ar", "rtl", "71,935.50\u{a0}US$", "22\u{a0}ديسمبر\u{a0}2026", "Tracker Cloud (annual)"),
+    ] {
+        let quote = world.quote(&with(&example(), [("/locale", json!(language))])).await;
+        let letter = world.letters().await.only("rita@reseller.example");
+        for part in [&letter.text, &letter.html] {
+            for wanted in [total, day, product, "Tracker Data Center", "London EX1 1EX", "GB 000 0000 00"] {
+                assert!(part.contains(wanted), "{language}: no {wanted} in {part}");
+            }
+        }
+        assert!(letter.html.contains(&format!("lang=\"{language}\" dir=\"{direction}\"")), "{}", letter.html);
+        assert_eq!(letter.html.matches("display:inline-block").count(), 1, "one button");
+        assert!(letter.html.contains("<a href=\"https:&#x2f;&#x2f;vendor.example&#x2f;support\""), "{}", letter.html);
+        assert!(!letter.html.contains("<div style=\"padding"), "Outlook ignores the padding of a div: {}", letter.html);
+        assert!(!letter.subject.contains(['\u{2066}', '\u{2068}', '\u{2069}']), "{}", letter.subject);
+        // The names of products in the letters about the delivery, too.
+        world.pay(&quote).await;
+        let mut letters = world.letters().await;
+        for recipient in ["tina@customer.example", "rita@reseller.example"] {
+            let letter = letters.take(recipient);
+            assert!(letter.text.contains(product) && letter.html.contains(product), "{language}: {}", letter.text);
+        }
+        letters.none();
+    }
     world.close().await;
 }
 

@@ -64,7 +64,7 @@ async fn r35_e26_an_order_that_is_approved_can_be_paid_from_then_on_for_thirty_d
 
     let letter = world.letters().await.only(REQUESTER);
     assert!(letter.subject.contains(submitted.number()), "{}", letter.subject);
-    assert!(letter.text.contains("2026-06-04"), "R33: by when it is looked at: {}", letter.text);
+    assert!(letter.text.contains("4\u{a0}June\u{a0}2026"), "R33: by when it is looked at: {}", letter.text);
     assert!(![&letter.text, &letter.html].iter().any(|part| part.contains("/pay/") || part.contains("secret=")));
     assert!(letter.attachments.is_empty(), "there is no quote yet");
     assert_nothing_to_pay(&world, &submitted, "pi_early").await;
@@ -81,7 +81,7 @@ async fn r35_e26_an_order_that_is_approved_can_be_paid_from_then_on_for_thirty_d
     assert_eq!(events(&issued), ["submitted", "approved", "issued"]);
     assert!(!issued.0["history"].to_string().contains("Looked at."), "why staff decided is not the buyer's");
     let letter = world.letters().await.only(REQUESTER);
-    assert!(letter.text.contains(issued.pay()) && letter.text.contains("2026-07-04"), "{}", letter.text);
+    assert!(letter.text.contains(issued.pay()) && letter.text.contains("4\u{a0}July\u{a0}2026"), "{}", letter.text);
     assert!(world.attachment(&letter).await.starts_with(b"%PDF"));
     assert_eq!(world.get(issued.document()).await.status, 200);
     assert_replays(&world, &order, first.text()).await;
@@ -133,7 +133,7 @@ async fn r34_the_letter_of_a_rejected_order_states_the_reason_and_the_order_can_
     let revised = Quote(world.post(submitted.revise(), &other).await.expect(201));
     assert_eq!((&revised.0["status"], revised.revision(), revised.number()), (&json!("in_review"), 2, submitted.number()));
     assert_eq!(revised.0["review_due"], "2026-06-08", "three business days after Wednesday");
-    assert!(world.letters().await.only(REQUESTER).text.contains("2026-06-08"));
+    assert!(world.letters().await.only(REQUESTER).text.contains("8\u{a0}June\u{a0}2026"));
     world.desk(Method::POST, &format!("quotes/{}/approve", submitted.number()), &decision).await.problem(409, "record_changed");
     world.approve(submitted.number()).await;
     assert_eq!(world.see(&revised).await.0["status"], "issued");

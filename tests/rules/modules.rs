@@ -31,6 +31,7 @@ const LAYERS: &[&str] = &[
     "party",
     "pending",
     "place",
+    "printing",
     "wording",
     "evidence",
     "form",

@@ -16,7 +16,7 @@ use runtime::{
     task,
 };
 use store::Store;
-use typesetting::{Document, Typesetter};
+use typesetting::{Brand, Document, Typesetter};
 
 /// What the handlers work with.
 pub struct Documents {
@@ -26,9 +26,10 @@ pub struct Documents {
     typesetter: Typesetter,
 }
 
-/// The template of documents in the vendor's folder.
+/// The template of documents in the vendor's folder, with its logo and fonts.
 fn typesetter(vendor: &Vendor) -> Result<Typesetter, Mistakes> {
-    Ok(Typesetter::new(vendor.file(typesetting::TEMPLATE)?)?)
+    let brand = Brand { logo: vendor.file_if_there(typesetting::LOGO).map(str::to_owned), fonts: vendor.fonts()? };
+    Ok(Typesetter::branded(vendor.file(typesetting::TEMPLATE)?, brand)?)
 }
 
 /// Checks the template of documents in a vendor's folder.
@@ -50,6 +51,12 @@ impl Documents {
 
     async fn pdf(self: Arc<Self>, document: Document) -> Reply {
         let name = document.number.clone();
+        let missing = self.typesetter.unprintable(&document);
+        if !missing.is_empty() {
+            // Code points say which font is needed, and nothing about the person whose name it is.
+            let characters = missing.iter().map(|c| format!("U+{:04X}", u32::from(*c))).collect::<Vec<_>>().join(" ");
+            tracing::warn!(code = "not_printable", number = %name, characters, "a document has boxes in place of characters");
+        }
         let pdf = task::compute(move || self.typesetter.pdf(&document)).await;
         match pdf {
             Ok(Ok(pdf)) => Ok(reply(&name, pdf)),

@@ -2,15 +2,15 @@
 
 use contract::Links;
 use domain::{
-    Money, Policy, Quote,
+    Policy, Quote,
     calendar::months_after,
     license::{self, Kind},
     party::Contact,
     quote::{Delivered, Delivery, Entry, Event, Offer, Stage},
 };
-use typesetting::Document;
+use typesetting::{Document, Formats, isolated, kept, unmarked};
 
-use crate::letter::{Action, Item, Letter};
+use crate::letter::{Action, Item, Letter, Sentence, Summary};
 
 /// A letter to send.
 pub(crate) struct Outgoing {
@@ -24,7 +24,8 @@ pub(crate) struct Outgoing {
 /// The letters about an entry of the quote's history, if the entry still describes the quote. There is no letter about a revision
 /// that was replaced, and no request to pay a quote that is paid. A quote that costs nothing is paid as soon as it is issued.
 pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Links) -> Vec<Outgoing> {
-    let correspondence = Correspondence { quote, offer: &quote.offer, policy, links };
+    let formats = Formats::new(&policy.wording, &quote.offer.locale);
+    let correspondence = Correspondence { quote, offer: &quote.offer, policy, links, formats };
     match (&entry.event, &quote.stage) {
         (Event::Submitted { revision, .. }, Stage::InReview) if *revision == quote.offer.revision => {
             vec![correspondence.review()]
@@ -50,6 +51,7 @@ struct Correspondence<'a> {
     offer: &'a Offer,
     policy: &'a Policy,
     links: &'a Links,
+    formats: Formats<'a>,
 }
 
 impl Correspondence<'_> {
@@ -62,32 +64,64 @@ impl Correspondence<'_> {
     }
 
     fn total(&self) -> String {
-        Money::new(self.offer.total, self.offer.currency).to_string()
+        kept(&self.formats.money(self.offer.due()))
+    }
+
+    fn number(&self) -> String {
+        kept(&self.quote.number.to_string())
+    }
+
+    /// A text of the order or of the vendor's files, which may be in another script than the letter.
+    fn own(&self, text: &str) -> String {
+        isolated(text, self.formats.direction())
+    }
+
+    /// A sentence with a link. A text without a place for the link is followed by it.
+    fn sentence(&self, key: &str, url: String) -> Sentence {
+        let text = self.policy.wording.text(&self.offer.locale, key);
+        let (before, after) = text.split_once("{url}").unwrap_or((text, ""));
+        Sentence { before: before.to_owned(), url, after: after.to_owned() }
     }
 
     /// The parts that all letters have.
     fn letter(&self, to: &Contact, subject: String, paragraphs: Vec<String>) -> Letter {
         let seller = &self.policy.seller;
+        let tax_id = self.fill("document.tax_id", &[("tax_id", &kept(&seller.tax_id))]);
+        let particulars = [&seller.legal_name].into_iter().chain(&seller.address).chain(&seller.registration);
         Letter {
             language: self.offer.locale.clone(),
-            subject,
-            greeting: self.fill("letter.greeting", &[("name", &to.name)]),
+            direction: self.formats.direction(),
+            accent: self.policy.accent.clone(),
+            subject: unmarked(&subject),
+            preheader: paragraphs.first().cloned().unwrap_or_default(),
+            greeting: self.fill("letter.greeting", &[("name", &self.own(&to.name))]),
             paragraphs,
+            summary: None,
+            action: None,
+            lines: Vec::new(),
+            totals: Vec::new(),
+            items_heading: None,
             items: Vec::new(),
             after: Vec::new(),
-            action: None,
             small: Vec::new(),
             closing: self.text("letter.closing"),
-            signature: seller.legal_name.clone(),
-            support: self.fill("letter.support", &[("url", &seller.support_url)]),
+            signature: self.own(&seller.legal_name),
+            support: self.sentence("letter.support", seller.support_url.clone()),
+            change: None,
+            particulars: particulars.map(|line| self.own(line)).chain([tax_id]).collect(),
         }
+    }
+
+    /// The button that shows the order.
+    fn view(&self, label: &str) -> Action {
+        Action { label: self.text(label), url: self.links.to(&self.quote.number, self.offer).quote() }
     }
 
     /// The order is in review, and this is the day by which it is decided (R33).
     fn review(&self) -> Outgoing {
         let to = self.offer.requester().clone();
-        let number = self.quote.number.to_string();
-        let due = self.offer.review_due.map(|due| due.to_string()).unwrap_or_default();
+        let number = self.number();
+        let due = self.offer.review_due.map(|due| kept(&self.formats.date(due))).unwrap_or_default();
         let subject = self.fill("letter.review.subject", &[("number", &number)]);
         let reasons = self.offer.review.iter().map(|reason| self.text(reason.text_key()));
         let body = self.fill("letter.review.body", &[("number", &number), ("due", &due)]);
@@ -95,53 +129,57 @@ impl Correspondence<'_> {
         Outgoing { role: "review".to_owned(), to, letter, document: None }
     }
 
-    /// A reviewer has rejected the order, and this is the reason (R34).
+    /// A reviewer has rejected the order. The letter states the reason (R34) and what the requester can do next.
     fn rejection(&self, reason: &str) -> Outgoing {
         let to = self.offer.requester().clone();
-        let number = self.quote.number.to_string();
+        let number = self.number();
         let subject = self.fill("letter.rejection.subject", &[("number", &number)]);
-        let body = self.fill("letter.rejection.body", &[("number", &number), ("reason", reason)]);
-        let letter = self.letter(&to, subject, vec![body]);
+        let body = self.fill("letter.rejection.body", &[("number", &number), ("reason", &self.own(reason))]);
+        let letter = self.letter(&to, subject, vec![body, self.text("letter.rejection.next")]);
         Outgoing { role: "rejection".to_owned(), to, letter, document: None }
     }
 
     /// The quote copy, only for the requester, because it shows the buying price (R22).
     fn quote_copy(&self) -> Outgoing {
-        let (number, revision, total) = (self.quote.number.to_string(), self.offer.revision.to_string(), self.total());
+        let (number, revision, total) = (self.number(), self.offer.revision.to_string(), self.total());
         let subject = if self.offer.revision > 1 { "letter.quote.subject_revised" } else { "letter.quote.subject" };
-        let subject =
-            self.fill(subject, &[("number", &number), ("revision", &revision), ("seller", &self.policy.seller.legal_name)]);
+        let seller = self.own(&self.policy.seller.legal_name);
+        let subject = self.fill(subject, &[("number", &number), ("revision", &revision), ("seller", &seller)]);
         let pay = self.links.to(&self.quote.number, self.offer).pay();
-        let by_form =
-            [domain::payment::Method::Card, domain::payment::Method::Paypal].iter().any(|method| self.offer.admits(*method));
-        let (invitation, label, url) = if by_form {
-            ("letter.quote.pay", "letter.quote.button_pay", pay.clone())
+        let (invitation, action) = if self.offer.is_payable_online() {
+            ("letter.quote.pay", Action { label: self.text("letter.quote.button_pay"), url: pay.clone() })
         } else {
-            ("letter.quote.pay_other", "letter.quote.button_view", self.links.to(&self.quote.number, self.offer).quote())
+            ("letter.quote.pay_other", self.view("letter.quote.button_view"))
         };
         let to = self.offer.requester().clone();
-        let valid_through = self.offer.valid_through.to_string();
-        let body = self.fill("letter.quote.body", &[("number", &number), ("total", &total), ("valid_through", &valid_through)]);
+        let valid_through = kept(&self.formats.date(self.offer.valid_through));
+        let values = [("number", &*number), ("total", &total), ("valid_through", &valid_through)];
         let parties = self.offer.reseller.as_ref().map(|reseller| {
-            self.fill("letter.quote.customer", &[("company", &reseller.company), ("licensee", &self.offer.customer.company)])
+            let (company, licensee) = (self.own(&reseller.company), self.own(&self.offer.customer.company));
+            self.fill("letter.quote.customer", &[("company", &company), ("licensee", &licensee)])
         });
         let declined = self.offer.declined().map(|segment| {
-            let name = self.policy.segment(segment).map_or(segment, |segment| &segment.name);
-            self.fill("letter.quote.declined", &[("segment", name)])
+            let known = self.policy.segment(segment).map_or(segment, |segment| &segment.name);
+            let name = self.policy.wording.name(&self.offer.locale, "segment", segment, known);
+            self.fill("letter.quote.declined", &[("segment", &self.own(name))])
         });
         let technical_contact = &self.offer.technical_contact;
-        let receiver = [("name", technical_contact.name.as_str()), ("email", technical_contact.email.as_str())];
-        let receiver = self.fill("letter.quote.technical_contact", &receiver);
+        let (name, email) = (self.own(&technical_contact.name), kept(technical_contact.email.as_str()));
+        let receiver = self.fill("letter.quote.technical_contact", &[("name", &name), ("email", &email)]);
         let parties = parties.into_iter().chain([receiver]);
+        let body = self.fill("letter.quote.body", &values);
         let paragraphs = std::iter::once(body).chain(parties).chain(declined).chain([self.text(invitation)]).collect();
+        let document = Document::quote(self.quote, self.policy, &pay);
         let mut letter = self.letter(&to, subject, paragraphs);
-        letter.action = Some(Action { label: self.text(label), url });
+        letter.preheader = self.fill("letter.quote.preheader", &values);
+        letter.summary = document.summary.as_ref().and_then(summary);
+        letter.action = Some(action);
+        (letter.lines, letter.totals) = (document.table.lines.clone(), document.totals.clone());
         let private = if self.offer.reseller.is_some() { "letter.quote.private_reseller" } else { "letter.quote.private" };
         letter.small = vec![self.text(private)];
         let change = self.links.requester(&self.quote.number, self.offer);
-        letter.small.extend(change.map(|url| self.fill("letter.quote.change", &[("url", &url)])));
-        let document = Some(Document::quote(self.quote, self.policy, &pay));
-        Outgoing { role: "quote".to_owned(), to, letter, document }
+        letter.change = change.map(|url| self.sentence("letter.quote.change", url));
+        Outgoing { role: "quote".to_owned(), to, letter, document: Some(document) }
     }
 
     /// The purchase confirmations (R82): for the technical contact without price and invoice, for the purchaser with both.
@@ -179,35 +217,43 @@ impl Correspondence<'_> {
             Some(first) if to.email != self.offer.technical_contact.email => format!("confirmation-{}", first.line),
             _ => "confirmation".to_owned(),
         };
-        let subject = self.fill("letter.confirmation.subject", &[("seller", &self.policy.seller.legal_name)]);
+        let subject = self.fill("letter.confirmation.subject", &[("seller", &self.own(&self.policy.seller.legal_name))]);
         let body = if self.offer.reseller.is_some() { "letter.confirmation.body" } else { "letter.confirmation.body_own" };
-        let parties = [("purchaser", &*self.offer.bill_to().company), ("licensee", &self.offer.customer.company)];
+        let purchaser = self.own(&self.offer.bill_to().company);
+        let parties = [("purchaser", &*purchaser), ("licensee", &self.own(&self.offer.customer.company))];
         let mut letter = self.letter(&to, subject, vec![self.fill(body, &parties)]);
         letter.items = self.items(delivery);
+        // Of several keys, each has its own link in the list.
+        if let [item] = &*letter.items {
+            letter.action = item.url.clone().map(|url| Action { label: self.text("letter.keys"), url });
+        }
         letter.after = self.keys_and_subscriptions("letter.confirmation.keys", delivery);
-        letter.small = vec![self.fill("letter.confirmation.notice", &[("purchaser", &self.offer.bill_to().company)])];
+        letter.small = vec![self.fill("letter.confirmation.notice", &[("purchaser", &purchaser)])];
         Outgoing { role, to, letter, document: None }
     }
 
     fn receipt(&self, delivery: &Delivery) -> Outgoing {
         let to = self.offer.requester().clone();
-        let (number, total, invoice) = (self.quote.number.to_string(), self.total(), delivery.invoice.to_string());
+        let (number, total, invoice) = (self.number(), self.total(), kept(&delivery.invoice.to_string()));
         let subject = self.fill("letter.receipt.subject", &[("number", &number)]);
         let body = self.fill("letter.receipt.body", &[("number", &number), ("total", &total), ("invoice", &invoice)]);
         let technical_contact = &self.offer.technical_contact;
         let (introduction, keys) = if technical_contact.email == to.email {
             (self.text("letter.receipt.yours"), "letter.confirmation.keys")
         } else {
-            (self.fill("letter.receipt.delivered", &[("name", &technical_contact.name)]), "letter.receipt.keys")
+            (self.fill("letter.receipt.delivered", &[("name", &self.own(&technical_contact.name))]), "letter.receipt.keys")
         };
-        let mut letter = self.letter(&to, subject, vec![body, introduction]);
+        let mut letter = self.letter(&to, subject, vec![body]);
+        letter.items_heading = Some(introduction);
         letter.items = self.items(delivery);
         letter.after = self.keys_and_subscriptions(keys, delivery);
-        letter.action = Some(Action {
-            label: self.text("letter.receipt.button"),
-            url: self.links.to(&self.quote.number, self.offer).quote(),
-        });
-        Outgoing { role: "receipt".to_owned(), to, letter, document: Document::invoice(self.quote, self.policy) }
+        letter.action = Some(self.view("letter.receipt.button"));
+        let document = Document::invoice(self.quote, self.policy);
+        if let Some(invoice) = &document {
+            letter.summary = invoice.summary.as_ref().and_then(summary);
+            (letter.lines, letter.totals) = (invoice.table.lines.clone(), invoice.totals.clone());
+        }
+        Outgoing { role: "receipt".to_owned(), to, letter, document }
     }
 
     /// Each entitlement with its SEN, by which support identifies it, and the link to its key if it has one.
@@ -216,20 +262,23 @@ impl Correspondence<'_> {
             let line = self.offer.lines.iter().find(|line| line.line == one.line)?;
             // A letter states the last day that is covered. The stored end is the day after it.
             let end = one.end.unwrap_or_else(|| months_after(delivery.invoiced_on, line.order.months));
-            let end = end.yesterday().unwrap_or(end).to_string();
+            let end = kept(&self.formats.date(end.yesterday().unwrap_or(end)));
             let key = match license::kind(line.deployment) {
                 Kind::Perpetual => "entitlement.perpetual",
                 Kind::Term => "entitlement.term",
                 Kind::Subscription => "entitlement.subscription",
             };
-            let text = self.fill(key, &[("product", &line.product_name), ("tier", &line.tier.to_string()), ("end", &end)]);
-            Some(Item { sen: one.sen.to_string(), text, url: one.key.then(|| self.links.license(&one.sen)) })
+            let known = &line.product_name;
+            let product = self.own(self.policy.wording.name(&self.offer.locale, "product", &line.order.product, known));
+            let values = [("product", &*product), ("tier", &self.formats.number(line.tier)), ("end", &end)];
+            let text = self.formats.counted(key, line.tier, &values);
+            Some(Item { sen: kept(&one.sen.to_string()), text, url: one.key.then(|| self.links.license(&one.sen)) })
         };
         delivery.entitlements.iter().filter_map(item).collect()
     }
 
     fn keys_and_subscriptions(&self, keys: &str, delivery: &Delivery) -> Vec<String> {
-        let date = delivery.invoiced_on.to_string();
+        let date = kept(&self.formats.date(delivery.invoiced_on));
         let hosted = self.offer.lines.iter().any(|line| !line.deployment.is_self_managed());
         let keys = first_key(delivery).map(|_| self.text(keys));
         let subscriptions = hosted.then(|| self.fill("letter.confirmation.subscriptions", &[("date", &date)]));
@@ -239,4 +288,11 @@ impl Correspondence<'_> {
 
 fn first_key(delivery: &Delivery) -> Option<&Delivered> {
     delivery.entitlements.iter().find(|one| one.key)
+}
+
+/// How much and until when, or since when.
+fn summary(summary: &typesetting::Summary) -> Option<Summary> {
+    let deadline = summary.deadline.clone()?;
+    let (label, amount) = (summary.label.clone(), summary.amount.clone());
+    Some(Summary { label, amount, deadline_label: deadline.label, deadline: deadline.value })
 }

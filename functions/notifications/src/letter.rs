@@ -1,6 +1,6 @@
 //! The text of a letter, and the MIME message that contains it as plain text and as HTML, by the vendor's templates.
 
-use std::{error::Error, time::SystemTime};
+use std::{error::Error, ops::RangeInclusive, time::SystemTime};
 
 use domain::{
     party::Contact,
@@ -9,10 +9,14 @@ use domain::{
 use jiff::Timestamp;
 use lettre::{
     Message,
-    message::{Attachment as Part, Mailbox, MultiPart, SinglePart, header::ContentType},
+    message::{
+        Attachment as Part, Mailbox, MultiPart, SinglePart,
+        header::{ContentType, Header, HeaderName, HeaderValue},
+    },
 };
-use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
+use minijinja::{AutoEscape, Environment, HtmlEscape, State, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
+use typesetting::{Direction, Line, Total};
 
 use crate::template;
 
@@ -22,20 +26,58 @@ pub(crate) const TEXT: &str = "letters/letter.txt";
 pub(crate) const HTML: &str = "letters/letter.html";
 
 /// All text of a letter, in the reader's language. The templates decide only about its appearance.
+///
+/// A value between U+2068 and U+2069 is typed or copied by readers: the filter `kept` keeps it on one line.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Letter {
     pub(crate) language: String,
+    /// `ltr` or `rtl`.
+    pub(crate) direction: Direction,
+    /// The colour of the button.
+    pub(crate) accent: String,
     pub(crate) subject: String,
+    /// What an inbox shows beside the subject.
+    pub(crate) preheader: String,
     pub(crate) greeting: String,
     pub(crate) paragraphs: Vec<String>,
+    /// How much, and until when.
+    pub(crate) summary: Option<Summary>,
+    /// The button: what its reader should do next.
+    pub(crate) action: Option<Action>,
+    /// What is bought, with quantities and amounts.
+    pub(crate) lines: Vec<Line>,
+    pub(crate) totals: Vec<Total>,
+    /// The sentence before the entitlements.
+    pub(crate) items_heading: Option<String>,
+    /// The entitlements that were delivered.
     pub(crate) items: Vec<Item>,
     /// The paragraphs after the items.
     pub(crate) after: Vec<String>,
-    pub(crate) action: Option<Action>,
     pub(crate) small: Vec<String>,
     pub(crate) closing: String,
     pub(crate) signature: String,
-    pub(crate) support: String,
+    pub(crate) support: Sentence,
+    /// The link that changes the order, for the requester only.
+    pub(crate) change: Option<Sentence>,
+    /// The vendor's name, address, registration and tax id.
+    pub(crate) particulars: Vec<String>,
+}
+
+/// An amount with its day.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) label: String,
+    pub(crate) amount: String,
+    pub(crate) deadline_label: String,
+    pub(crate) deadline: String,
+}
+
+/// A sentence with a link, split at the link.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Sentence {
+    pub(crate) before: String,
+    pub(crate) url: String,
+    pub(crate) after: String,
 }
 
 /// An entitlement in a letter.
@@ -47,7 +89,7 @@ pub(crate) struct Item {
     pub(crate) url: Option<String>,
 }
 
-/// The button of a letter: what its reader should do next.
+/// The button of a letter.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Action {
     pub(crate) label: String,
@@ -74,6 +116,7 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.expect("the usual delimiters are distinct"));
+        environment.add_filter("kept", kept);
         let sample = Value::from(Serde(Letter::sample()));
         let mut mistakes = template::add(&mut environment, TEXT, text, &sample);
         // The name ends in `.html`, so that MiniJinja escapes every value.
@@ -107,6 +150,8 @@ impl Templates {
         let builder = Message::builder()
             .from(mailbox(&from.legal_name, from.email.as_str())?)
             .to(mailbox(&to.name, to.email.as_str())?)
+            .reply_to(mailbox(&from.legal_name, from.reply_to.as_ref().unwrap_or(&from.email).as_str())?)
+            .header(AutoSubmitted)
             .subject(one_line(&letter.subject))
             .message_id(Some(id.to_owned()))
             .date(SystemTime::from(at));
@@ -121,6 +166,60 @@ impl Templates {
     }
 }
 
+/// The marks that [`typesetting::kept`] and [`typesetting::isolated`] put around a value.
+const MARKS: RangeInclusive<char> = '\u{2066}'..='\u{2069}';
+
+/// The filter of the templates for texts with marks. HTML has elements for what the marks mean. Plain text keeps them where the
+/// direction changes, and loses those that only keep a value on one line.
+fn kept(state: &State<'_, '_>, text: &str) -> Value {
+    if !matches!(state.auto_escape(), AutoEscape::Html) {
+        let against = text.contains(['\u{2066}', '\u{2067}']);
+        return Value::from(text.chars().filter(|c| against || !MARKS.contains(c)).collect::<String>());
+    }
+    let mut html = String::with_capacity(text.len());
+    let mut open = 0_usize;
+    for piece in text.split_inclusive(|c| MARKS.contains(&c)) {
+        let mark = piece.chars().next_back().filter(|c| MARKS.contains(c));
+        let written = mark.map_or(piece, |mark| &piece[..piece.len() - mark.len_utf8()]);
+        html += &HtmlEscape(written).to_string();
+        match mark {
+            Some('\u{2069}') if open > 0 => {
+                open -= 1;
+                html += "</bdi>";
+            }
+            Some('\u{2068}') => {
+                open += 1;
+                html += "<bdi style=\"white-space:nowrap\">";
+            }
+            Some('\u{2066}' | '\u{2067}') => {
+                open += 1;
+                html += "<bdi>";
+            }
+            _ => {}
+        }
+    }
+    html += &"</bdi>".repeat(open);
+    Value::from_safe_string(html)
+}
+
+/// `Auto-Submitted: auto-generated` (RFC 3834): out-of-office responders do not answer such a letter.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
 /// Header text without control characters. An order that contains any is refused, but other stored text may contain them.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -132,19 +231,36 @@ impl Letter {
         let text = || "…".to_owned();
         Self {
             language: "en".to_owned(),
+            direction: Direction::LeftToRight,
+            accent: "#0f5c6e".to_owned(),
             subject: text(),
+            preheader: text(),
             greeting: text(),
             paragraphs: vec![text()],
+            summary: Some(Summary { label: text(), amount: text(), deadline_label: text(), deadline: text() }),
+            action: Some(Action { label: text(), url: "https://vendor.example".to_owned() }),
+            lines: vec![Line {
+                number: text(),
+                description: text(),
+                details: vec![text()],
+                steps: Vec::new(),
+                quantity: text(),
+                price: text(),
+                amount: text(),
+            }],
+            totals: vec![Total { label: text(), amount: text(), strong: true }],
+            items_heading: Some(text()),
             items: vec![
                 Item { sen: text(), text: text(), url: Some("https://vendor.example".to_owned()) },
                 Item { sen: text(), text: text(), url: None },
             ],
             after: vec![text()],
-            action: Some(Action { label: text(), url: "https://vendor.example".to_owned() }),
             small: vec![text()],
             closing: text(),
             signature: text(),
-            support: text(),
+            support: Sentence { before: text(), url: "https://vendor.example".to_owned(), after: text() },
+            change: Some(Sentence { before: text(), url: "https://vendor.example".to_owned(), after: text() }),
+            particulars: vec![text()],
         }
     }
 }
@@ -166,9 +282,11 @@ mod tests {
     fn seller() -> Seller {
         Seller {
             legal_name: "Example Software Ltd".to_owned(),
+            registration: None,
             tax_id: "-".to_owned(),
             address: Vec::new(),
             email: Email::parse("quotes@vendor.example").unwrap(),
+            reply_to: Email::parse("sales@vendor.example"),
             support_url: "https://vendor.example".to_owned(),
         }
     }
@@ -227,5 +345,35 @@ mod tests {
         let found = mistakes("{{ closing }}\n{% if %}\n", "{{ subjet }}");
         let places: Vec<_> = found.iter().map(|(file, line, _)| (&**file, *line)).collect();
         assert_eq!(places, [("letters/letter.txt", Some(2)), ("letters/letter.html", Some(1))], "{found:#?}");
+    }
+
+    #[test]
+    fn d4_replies_go_to_people_and_responders_do_not_answer() {
+        let to = Contact { name: "Rita Seller".to_owned(), email: Email::parse("rita@reseller.example").unwrap() };
+        let message = |from: &Seller| {
+            let id = "<1@vendor.example>";
+            templates().message(&Letter::sample(), &to, from, None, id, Timestamp::UNIX_EPOCH).unwrap()
+        };
+        let raw = message(&seller());
+        let read = mail_parser::MessageParser::default().parse(&raw).unwrap();
+        assert_eq!(read.reply_to().unwrap().first().unwrap().address(), Some("sales@vendor.example"));
+        assert_eq!(read.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
+        let raw = message(&Seller { reply_to: None, ..seller() });
+        let read = mail_parser::MessageParser::default().parse(&raw).unwrap();
+        assert_eq!(read.reply_to().unwrap().first().unwrap().address(), Some("quotes@vendor.example"));
+    }
+
+    #[test]
+    fn d4_a_marked_value_stays_on_one_line_and_no_value_can_open_an_element() {
+        let mut letter = Letter::sample();
+        letter.paragraphs = vec![
+            "Pay \u{2068}USD\u{a0}1.00\u{2069} now".to_owned(),
+            "open \u{2068}<b>".to_owned(),
+            "close \u{2069}\u{2069}".to_owned(),
+        ];
+        let html = templates().render(HTML, &letter).unwrap();
+        assert!(html.contains("Pay <bdi style=\"white-space:nowrap\">USD\u{a0}1.00</bdi> now"), "{html}");
+        assert!(html.contains("&lt;b&gt;</bdi>") && html.matches("<bdi").count() == html.matches("</bdi>").count(), "{html}");
+        assert!(templates().render(TEXT, &letter).unwrap().contains("Pay USD\u{a0}1.00 now"));
     }
 }

@@ -32,7 +32,7 @@ use domain::{
 use jiff::Timestamp;
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream, task};
 use store::{Item, LetterNote, OutboxRecord, Store, keys::Key};
-use typesetting::Typesetter;
+use typesetting::{Brand, Typesetter};
 
 use crate::{
     compose::{Outgoing, compose},
@@ -110,6 +110,12 @@ impl Failure {
     }
 }
 
+/// The template of documents in the vendor's folder, with its logo and fonts.
+fn typesetter(vendor: &Vendor) -> Result<Typesetter, Mistakes> {
+    let brand = Brand { logo: vendor.file_if_there(typesetting::LOGO).map(str::to_owned), fonts: vendor.fonts()? };
+    Ok(Typesetter::branded(vendor.file(typesetting::TEMPLATE)?, brand)?)
+}
+
 /// The templates of letters in the vendor's folder.
 fn letters(vendor: &Vendor) -> Result<Templates, Mistakes> {
     let (text, html) = Mistakes::both(vendor.file(letter::TEXT), vendor.file(letter::HTML))?;
@@ -153,7 +159,7 @@ impl Notifications {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
-        let typesetter = vendor.file(typesetting::TEMPLATE).and_then(|text| Ok(Typesetter::new(text)?));
+        let typesetter = typesetter(&vendor);
         let policies = Policies::new(&vendor, store.clone(), clock);
         let ((templates, typesetter), policies) = Mistakes::both(Mistakes::both(letters(&vendor), typesetter), policies)?;
         Ok(Self { store, mail, policies, links, templates, typesetter: Arc::new(typesetter), unnoted: Mutex::default() })
@@ -272,6 +278,11 @@ impl Notifications {
         let attachment = match outgoing.document {
             Some(document) => {
                 let (typesetter, name) = (self.typesetter.clone(), format!("{}.pdf", document.number));
+                let missing = typesetter.unprintable(&document);
+                if !missing.is_empty() {
+                    let characters = missing.iter().map(|c| format!("U+{:04X}", u32::from(*c))).collect::<Vec<_>>().join(" ");
+                    tracing::warn!(code = "not_printable", number = %cause.number, characters, "an attachment has boxes in it");
+                }
                 let pdf = task::compute(move || typesetter.pdf(&document)).await;
                 let bytes = pdf
                     .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?

@@ -18,6 +18,7 @@ pub mod party;
 pub mod payment;
 pub mod pending;
 mod place;
+pub mod printing;
 pub mod wording;
 
 // Policy: everything that is not code.

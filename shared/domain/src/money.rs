@@ -145,6 +145,11 @@ impl Percent {
         (percent >= Decimal::ZERO && percent <= Decimal::ONE_HUNDRED && percent.scale() <= 4).then_some(Self(percent))
     }
 
+    /// The number before the sign: `8.875`.
+    pub fn number(self) -> Decimal {
+        self.0
+    }
+
     /// The percentage as a fraction of 1: 8.875 % is 71/800.
     pub fn share(self) -> Rational {
         // Both numbers are small. Reducing them with 64 bits is much cheaper than with 128.

@@ -6,6 +6,14 @@ use std::collections::BTreeMap;
 /// The prefix of the keys of names: `name.product.tracker-server`.
 pub(crate) const NAMES: &str = "name.";
 
+/// The categories of plurals of the Unicode consortium (CLDR), with which a language writes a text about a count.
+pub(crate) const PLURALS: [&str; 6] = ["zero", "one", "two", "few", "many", OTHER];
+/// The category that every language has.
+pub(crate) const OTHER: &str = "other";
+
+/// The key of the tag by whose conventions a language writes dates and numbers: `en-GB` for `en`.
+const LOCALE: &str = "format.locale";
+
 /// Every text of every language.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wording {
@@ -54,9 +62,28 @@ impl Wording {
         self.find(language, &format!("{NAMES}{kind}.{id}")).unwrap_or(otherwise)
     }
 
+    /// The tag by whose conventions dates and numbers are written in `language`. It is never that of the default language.
+    pub fn locale<'a>(&'a self, language: &'a str) -> &'a str {
+        self.of(language, LOCALE).unwrap_or(language)
+    }
+
+    /// The text for `key` about a count. `category` is the plural category of the count by the rules of the language that it is
+    /// given: the default language, when `language` lacks the text.
+    pub fn plural<'a>(&'a self, language: &'a str, key: &'a str, category: impl Fn(&str) -> &'static str) -> &'a str {
+        let written = |language: &'a str| {
+            let general = self.of(language, key)?;
+            let category = category(self.locale(language));
+            Some(self.of(language, &format!("{key}.{category}")).unwrap_or(general))
+        };
+        written(language).or_else(|| written(&self.default)).unwrap_or(key)
+    }
+
     fn find(&self, language: &str, key: &str) -> Option<&str> {
-        let of = |language: &str| self.languages.get(language)?.get(key);
-        of(language).or_else(|| of(&self.default)).map(String::as_str)
+        self.of(language, key).or_else(|| self.of(&self.default, key))
+    }
+
+    fn of(&self, language: &str, key: &str) -> Option<&str> {
+        self.languages.get(language)?.get(key).map(String::as_str)
     }
 
     /// The text with its `{name}` placeholders filled in. Values that are filled in are not searched for placeholders.
@@ -122,6 +149,19 @@ mod tests {
         let name = |language| wording.name(language, "tax", "Consumption tax", "Consumption tax");
         assert_eq!((name("ja"), name("en")), ("消費税", "Consumption tax"));
         assert_eq!(wording.name("ja", "tax", "VAT", "VAT"), "VAT");
+    }
+
+    #[test]
+    fn d2_a_text_about_a_count_follows_the_rules_of_the_language_that_it_is_written_in() {
+        let texts = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let english = texts(&[("users", "{n} users"), ("users.one", "1 user"), ("format.locale", "en-GB")]);
+        let languages = [("en".to_owned(), english), ("ja".to_owned(), texts(&[("days", "{n} 日")]))];
+        let wording = Wording::new("en".to_owned(), languages.into());
+        let category = |tag: &str| if tag == "en-GB" { "one" } else { "other" };
+        assert_eq!(wording.plural("en", "users", category), "1 user");
+        assert_eq!(wording.plural("ja", "days", category), "{n} 日");
+        assert_eq!(wording.plural("ja", "users", category), "1 user", "the default language's text by its own rules");
+        assert_eq!((wording.locale("en"), wording.locale("ja")), ("en-GB", "ja"));
     }
 
     #[test]

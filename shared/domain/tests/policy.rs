@@ -121,8 +121,8 @@ fn every_mistake_is_reported_at_once_by_file_and_line() {
         let found = mistakes.iter().any(|m| m.file == *file && m.line == *line && m.what.contains(what));
         assert!(found, "{file}:{line:?} {what}: {mistakes:#?}");
     }
-    // The Japanese translation of the text that the default language lost is a mistake too.
-    assert_eq!(mistakes.len(), expected.len() + 1, "{mistakes:#?}");
+    // The three translations of the text that the default language lost are mistakes too.
+    assert_eq!(mistakes.len(), expected.len() + 3, "{mistakes:#?}");
     assert!(mistakes.is_sorted(), "by file and line: {mistakes:#?}");
 }
 
@@ -869,6 +869,21 @@ fn methods_have_thresholds_clearing_times_and_restrictions() {
     assert_eq!((review.business_days, &review.above[..]), (3, &[(currency("USD"), 1_000_000_000)][..]));
 }
 
+// the vendor's look
+
+#[test]
+fn d3_mistakes_about_the_brand() {
+    let accent = "accent = \"#0f5c6e\"";
+    for no in ["#0f5c6", "0f5c6e0", "teal", "#0f5c6é", "#+1+2+3"] {
+        wrong("vendor.toml", accent, &format!("accent = \"{no}\""), "this is not a colour");
+    }
+    wrong("vendor.toml", accent, "accent = \"#ffd700\"", "white text cannot be read on this colour");
+    wrong("vendor.toml", accent, &format!("{accent}\nprintable = [\n«\"U+09FF-0980\"]"), "is no range of characters");
+    wrong("vendor.toml", "reply_to = \"sales@", "reply_to = \"sales", "the address that replies go to");
+    let policy = with(&[("vendor.toml", accent, "printable = [\"U+0980-09FF\"]")]);
+    assert_eq!((&*policy.accent, &policy.printable[..]), ("#0f5c6e", &['\u{980}'..='\u{9ff}'][..]));
+}
+
 // languages
 
 #[test]
@@ -883,12 +898,17 @@ fn mistakes_about_texts() {
     wrong_too("languages/ja.toml", "\n[name.sector]\n«x = \"x\"\n", "`name.sector.x` is not the key of a name");
     wrong_too("languages/en.toml", "\n[name.region]\n«US-XX = \"x\"\n", "`US-XX` is not an ISO 3166-2 subdivision");
     wrong_too("languages/en.toml", "\n[other]\n«number = 1\n", "neither a text nor a table of texts");
+    // D2: a text about a count has a plural for every category that its language has.
+    let users = "users = { one = \"1 Nutzer\", other = ";
+    wrong("languages/de.toml", users, "users = { one = \"1 Nutzer\", many = ", "`line.users` lacks the plural `other`");
+    wrong("languages/de.toml", "other = \"Bis zu {tier} Nutzer", "other = \"Bis zu {teir} Nutzer", "{teir}");
+    wrong("languages/de.toml", "one = \"1 Nutzer\", other = \"Bis", "one = \"{eins} Nutzer\", other = \"Bis", "{eins}");
     // Without a default language the other languages cannot be checked.
     wrong("languages/en.toml", "[document]", "document]", "");
     let mut files = vendor::files();
     edit(&mut files, "payment.toml", "iban = ", "number = ");
     let lost: Vec<_> = mistakes(&files).into_iter().map(|m| (m.file, m.line.is_some(), m.what.contains("{iban}"))).collect();
-    assert_eq!(lost, ["languages/en.toml", "languages/ja.toml"].map(|file| (file.to_owned(), true, true)));
+    assert_eq!(lost, ["ar", "de", "en", "ja"].map(|language| (format!("languages/{language}.toml"), true, true)));
 }
 
 /// A policy of 500 products × 30 tiers × 5 currencies.
@@ -914,7 +934,7 @@ fn a_large_policy_is_read() {
 fn a_stored_policy_without_newer_texts_can_be_read() {
     let newer = vendor::policy();
     let mut files = vendor::files();
-    for (language, paid) in [("en", "Paid on"), ("ja", "")] {
+    for (language, paid) in [("en", "Paid on"), ("ar", ""), ("de", ""), ("ja", "")] {
         let text = files.get_mut(&format!("languages/{language}.toml")).unwrap();
         let line = text.lines().find(|line| line.starts_with("paid = ")).unwrap().to_owned();
         assert!(line.contains(paid));
@@ -925,7 +945,7 @@ fn a_stored_policy_without_newer_texts_can_be_read() {
     let stored = Policy::read_stored(&files, &newer.wording).unwrap();
     assert_ne!(stored.version, newer.version, "the version is that of the stored files");
     let key = missing[0].what.split('`').nth(1).unwrap();
-    for language in ["en", "ja"] {
+    for language in ["ar", "de", "en", "ja"] {
         assert_eq!(stored.wording.text(language, key), newer.wording.text(language, key));
     }
 }

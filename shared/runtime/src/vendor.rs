@@ -21,6 +21,8 @@ pub struct Vendor {
     files: BTreeMap<String, String>,
     /// The files that are not text.
     unreadable: Vec<Mistake>,
+    /// The font files, by their name in the folder.
+    fonts: Vec<(String, PathBuf)>,
 }
 
 /// The folder cannot be read.
@@ -47,15 +49,16 @@ impl Vendor {
         Ok((Self::open(folder)?, Links::new(api.as_str(), pay.as_str(), LinkKeys::parse(keys.expose())?)))
     }
 
-    /// Reads the folder: every `.toml`, `.typ`, `.txt` and `.html` file in it and in the folders directly below.
+    /// Reads the folder: every `.toml`, `.typ`, `.txt`, `.html` and `.svg` file in it and in the folders directly below.
     ///
     /// # Errors
     ///
     /// A folder or a file cannot be read.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, VendorError> {
-        let mut vendor = Self { files: BTreeMap::new(), unreadable: Vec::new() };
+        let mut vendor = Self { files: BTreeMap::new(), unreadable: Vec::new(), fonts: Vec::new() };
         vendor.read(folder.as_ref(), "")?;
         vendor.unreadable.sort();
+        vendor.fonts.sort();
         Ok(vendor)
     }
 
@@ -97,6 +100,30 @@ impl Vendor {
         })
     }
 
+    /// An optional file, such as `documents/logo.svg`.
+    pub fn file_if_there(&self, name: &str) -> Option<&str> {
+        self.files.get(name).map(String::as_str)
+    }
+
+    /// The vendor's font files with their names. Only a function that prints reads them.
+    ///
+    /// # Errors
+    ///
+    /// Every file that cannot be read.
+    pub fn fonts(&self) -> Result<Vec<(String, Vec<u8>)>, Mistakes> {
+        let (mut fonts, mut mistakes) = (Vec::new(), Vec::new());
+        for (name, path) in &self.fonts {
+            match fs::read(path) {
+                Ok(font) => fonts.push((name.clone(), font)),
+                Err(error) => {
+                    let what = format!("the file cannot be read: correct its permissions, or remove it ({error})");
+                    mistakes.push(Mistake { file: name.clone(), line: None, what });
+                }
+            }
+        }
+        if mistakes.is_empty() { Ok(fonts) } else { Err(Mistakes(mistakes)) }
+    }
+
     fn read(&mut self, folder: &Path, prefix: &str) -> Result<(), VendorError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -108,8 +135,10 @@ impl Vendor {
             let kind = path.extension().and_then(|kind| kind.to_str());
             if path.is_dir() && prefix.is_empty() {
                 self.read(&path, &format!("{name}/"))?;
-            } else if matches!(kind, Some("toml" | "typ" | "txt" | "html")) {
+            } else if matches!(kind, Some("toml" | "typ" | "txt" | "html" | "svg")) {
                 self.take(format!("{prefix}{name}"), fs::read(&path).map_err(failed(&path))?);
+            } else if matches!(kind, Some("ttf" | "otf")) {
+                self.fonts.push((format!("{prefix}{name}"), path));
             }
         }
         Ok(())
@@ -141,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_utf_8_is_a_mistake_with_its_place() {
-        let mut vendor = Vendor { files: BTreeMap::new(), unreadable: Vec::new() };
+        let mut vendor = Vendor { files: BTreeMap::new(), unreadable: Vec::new(), fonts: Vec::new() };
         vendor.take("vendor.toml".to_owned(), b"# one\n# M\xfcller\n".to_vec());
         vendor.take("letters/quote.txt".to_owned(), b"\xff".to_vec());
         vendor.take("prices.toml".to_owned(), b"# none".to_vec());

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the four embedded fonts from Debian's Noto packages. Needs dpkg-deb, Python 3 and network access to a Debian
+# Makes the embedded fonts from Debian's Noto packages. Needs dpkg-deb, Python 3 and network access to a Debian
 # mirror and PyPI. The same packages and the same fonttools give the same bytes.
 set -eu
 fonts=$(cd "$(dirname "$0")" && pwd)
@@ -43,12 +43,20 @@ PYTHON
 western='U+0020-052F,U+1E00-20CF,U+2100-218F,U+2C60-2C7F,U+A640-A69F,U+A720-A7FF,U+FB00-FB06,U+FFFD'
 for weight in Regular Bold; do
     tools/bin/pyftsubset "noto/usr/share/fonts/truetype/noto/NotoSans-$weight.ttf" --unicodes="$western" \
-        --layout-features=ccmp,kern,liga,locl,lnum,mark,mkmk,pnum,tnum --no-hinting \
+        --layout-features=ccmp,kern,liga,locl,lnum,mark,mkmk,pnum,tnum --no-hinting --notdef-outline \
         --name-IDs=0,1,2,3,4,5,6,7,13,14 --output-file="$fonts/NotoSans-$weight.ttf"
 done
 for weight in Regular Bold; do
     tools/bin/pyftsubset "noto/usr/share/fonts/opentype/noto/NotoSansCJK-$weight.ttc" --font-number=0 \
         --unicodes-file="$(echo "$weight" | tr '[:upper:]' '[:lower:]')" \
-        --layout-features=ccmp,halt,kern,liga,palt --no-hinting --drop-tables+=vhea,vmtx,VORG \
+        --layout-features=ccmp,halt,kern,liga,palt --no-hinting --notdef-outline --drop-tables+=vhea,vmtx,VORG \
         --name-IDs=0,1,2,3,4,5,6,7,13,14 --output-file="$fonts/NotoSansCJKjp-$weight.otf"
+done
+# Scripts whose letters join, stack or reorder need every layout feature. All characters of these fonts are kept.
+for script in Arabic Hebrew Thai Devanagari; do
+    for weight in Regular Bold; do
+        tools/bin/pyftsubset "noto/usr/share/fonts/truetype/noto/NotoSans$script-$weight.ttf" --unicodes='*' \
+            --layout-features='*' --no-hinting --notdef-outline \
+            --name-IDs=0,1,2,3,4,5,6,7,13,14 --output-file="$fonts/NotoSans$script-$weight.ttf"
+    done
 done

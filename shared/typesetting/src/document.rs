@@ -1,21 +1,28 @@
 //! The content of a document, as final strings.
 
+use qrcodegen::{QrCode, QrCodeEcc};
 use serde::{Deserialize, Serialize};
 
 /// A quote or an invoice, ready for layout. A template reads these fields, under these names, from `document.json`.
 ///
 /// Every text is final: dates, amounts and words are in the reader's language. Texts are printed literally and never
-/// interpreted as typst markup.
+/// interpreted as typst markup. A value between U+2068 and U+2069 is typed or copied by readers and stays on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// BCP 47 tag of the language of all texts: `en`, `ja`. It decides line breaking and the language of screen readers.
     pub language: String,
+    /// The direction of that language.
+    pub direction: Direction,
     /// The heading, also the title of the PDF: "Quote Q-7KQ4-M9XTC".
     pub title: String,
     /// The kind of the document, for templates whose layout depends on it.
     pub kind: Kind,
     /// The number that a payer states as reference. Every page shows it.
     pub number: String,
+    /// The colour of the button and of marks: `#0f5c6e`.
+    pub accent: String,
+    /// What is answered first and largest: how much, until when, and where to pay. Absent if nothing is due.
+    pub summary: Option<Summary>,
     /// Dates, currency, purchase order number, requester: the facts that R23 requires in addition to parties and totals.
     pub facts: Vec<Fact>,
     /// The vendor's legal entity and tax id.
@@ -46,6 +53,43 @@ pub enum Kind {
     Quote,
     /// A demand for, or a record of, payment.
     Invoice,
+}
+
+/// The direction in which a language is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Direction {
+    /// Latin, Japanese, Thai.
+    #[serde(rename = "ltr")]
+    LeftToRight,
+    /// Arabic, Hebrew.
+    #[serde(rename = "rtl")]
+    RightToLeft,
+}
+
+/// What a document answers first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// What the amount is: "Amount to pay".
+    pub label: String,
+    /// The amount.
+    pub amount: String,
+    /// The day: "Pay by", "22 December 2026".
+    pub deadline: Option<Fact>,
+    /// Where to pay; absent if the document cannot be paid online.
+    pub online: Option<Online>,
+}
+
+/// The link to the payment page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Online {
+    /// The text of the button.
+    pub label: String,
+    /// The address.
+    pub url: String,
+    /// The text at the code: "or scan".
+    pub scan: String,
+    /// The address as a QR code, an SVG; absent if the address is too long for one.
+    pub code: Option<String>,
 }
 
 /// A labelled value: "Valid through" and "22 December 2026".
@@ -84,6 +128,10 @@ pub struct Columns {
     pub line: String,
     /// Over the descriptions.
     pub description: String,
+    /// Over the quantities.
+    pub quantity: String,
+    /// Over the prices of one unit.
+    pub price: String,
     /// Over the amounts.
     pub amount: String,
 }
@@ -99,7 +147,11 @@ pub struct Line {
     pub details: Vec<String>,
     /// The calculation of the amount: list price, then each discount, credit and rounding, with its amount as the value.
     pub steps: Vec<Fact>,
-    /// The net amount of the line.
+    /// The number of units.
+    pub quantity: String,
+    /// The net price of one unit.
+    pub price: String,
+    /// The net amount of the line: quantity × price.
     pub amount: String,
 }
 
@@ -143,6 +195,23 @@ pub struct Notes {
     pub text: String,
 }
 
+impl Online {
+    /// The link and its code.
+    pub fn new(label: &str, url: &str, scan: &str) -> Self {
+        Self { label: label.to_owned(), url: url.to_owned(), scan: scan.to_owned(), code: code(url) }
+    }
+}
+
+/// A text as a QR code (ISO/IEC 18004, level M): an SVG with one unit per module. The template leaves the quiet zone.
+fn code(text: &str) -> Option<String> {
+    let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
+    let modules = (0..code.size()).flat_map(|y| (0..code.size()).map(move |x| (x, y)));
+    let dark = modules.filter(|(x, y)| code.get_module(*x, *y));
+    let path: String = dark.map(|(x, y)| format!("M{x} {y}h1v1h-1z")).collect();
+    let size = code.size();
+    Some(format!(r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}"><path d="{path}"/></svg>"#))
+}
+
 impl Document {
     /// The samples that a template must lay out before it is accepted: a document with all optional parts, and one without any.
     pub(crate) fn samples() -> [Self; 2] {
@@ -151,21 +220,37 @@ impl Document {
         let party = |heading: &str, lines: &[&str]| Party { heading: heading.into(), lines: texts(lines) };
         let full = Self {
             language: "en".into(),
+            direction: Direction::LeftToRight,
             title: "Quote Q-0000-00000".into(),
             kind: Kind::Quote,
             number: "Q-0000-00000".into(),
+            accent: "#0f5c6e".into(),
+            summary: Some(Summary {
+                label: "Amount to pay".into(),
+                amount: "USD 100.00".into(),
+                deadline: Some(fact("Pay by", "1 February 2026")),
+                online: Some(Online::new("Pay", "https://pay.example.com/Q-0000-00000", "or scan")),
+            }),
             facts: vec![fact("Issued", "1 January 2026")],
             seller: party("Seller", &["Example Software Ltd", "VAT GB 123 4567 89"]),
             bill_to: party("Bill to", &["Example Reseller Ltd"]),
             licensee: party("Licensee", &["Example University"]),
             table: Table {
                 heading: "What you buy".into(),
-                columns: Columns { line: "Line".into(), description: "Description".into(), amount: "Amount".into() },
+                columns: Columns {
+                    line: "Line".into(),
+                    description: "Description".into(),
+                    quantity: "Quantity".into(),
+                    price: "Price".into(),
+                    amount: "Amount".into(),
+                },
                 lines: vec![Line {
                     number: "1".into(),
                     description: "Example Tracker, 10 users".into(),
                     details: texts(&["12 months"]),
                     steps: vec![fact("List price", "USD 100.00")],
+                    quantity: "1".into(),
+                    price: "USD 100.00".into(),
                     amount: "USD 100.00".into(),
                 }],
             },
@@ -183,6 +268,7 @@ impl Document {
             language: "ja".into(),
             title: "請求書 0".into(),
             kind: Kind::Invoice,
+            summary: None,
             facts: Vec::new(),
             seller: party("販売者", &[]),
             bill_to: party("請求先", &[]),

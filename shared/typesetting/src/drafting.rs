@@ -2,34 +2,42 @@
 //! layout only.
 
 use domain::{
-    Money, Policy, Quote, calendar, party,
+    Money, Policy, Quote, calendar,
+    evidence::VAT_ID,
+    method::MethodOffer,
+    party,
     payment::PaidBy,
     policy::{Deployment, LineKind},
     price::{self, LineNote, Rule},
     quote::{Delivery, Offer},
     wording,
 };
+use jiff::civil::Date;
 
 use crate::{
-    document::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Payment, Table, Total},
+    document::{Columns, Document, Fact, Kind, Line, Method, Notes, Online, Party, Payment, Summary, Table, Total},
+    formats::Formats,
+    marks::{isolated, kept},
     place::Gazetteer,
 };
 
 impl Document {
     /// The document of a quote's current offer. Page 1 states how to pay (R23); `pay` is the link to the payment page.
     pub fn quote(quote: &Quote, policy: &Policy, pay: &str) -> Self {
-        let draft = Draft { offer: &quote.offer, policy, delivery: None };
+        let draft = Draft::new(&quote.offer, policy, None);
+        let offer = &quote.offer;
         let number = quote.number.to_string();
-        let revision = (quote.offer.revision > 1).then(|| draft.fact("fact.revision", quote.offer.revision));
-        let facts = std::iter::once(draft.fact("fact.quote", &number)).chain(revision).chain([
-            draft.fact("fact.issued", quote.offer.issued_on()),
-            draft.fact("fact.valid_through", quote.offer.valid_through),
+        let revision = (offer.revision > 1).then(|| draft.fact("fact.revision", offer.revision.to_string()));
+        let facts = std::iter::once(draft.fact("fact.quote", kept(&number))).chain(revision).chain([
+            draft.fact("fact.issued", draft.date(offer.issued_on())),
+            draft.fact("fact.valid_through", draft.date(offer.valid_through)),
         ]);
         let facts = facts.collect();
-        let payment = draft.payment(&number, pay);
+        let due = offer.total > 0;
         Self {
-            // A quote with a total of zero has no payment instructions.
-            payment: (quote.offer.total > 0).then_some(payment),
+            // A quote with a total of zero has nothing to pay.
+            summary: due.then(|| draft.amount_to_pay(pay)),
+            payment: due.then(|| draft.payment(&number, pay)),
             ..draft.document(Kind::Quote, "document.quote", &number, "heading.lines", facts, draft.totals())
         }
     }
@@ -37,30 +45,29 @@ impl Document {
     /// The invoice of a delivered quote; `None` before delivery.
     pub fn invoice(quote: &Quote, policy: &Policy) -> Option<Self> {
         let delivery = quote.delivery()?;
-        let draft = Draft { offer: &quote.offer, policy, delivery: Some(delivery) };
+        let draft = Draft::new(&quote.offer, policy, Some(delivery));
         let mut facts = vec![
-            draft.fact("fact.invoice", &delivery.invoice),
-            draft.fact("fact.quote", &quote.number),
-            draft.fact("fact.invoiced", delivery.invoiced_on),
+            draft.fact("fact.invoice", kept(&delivery.invoice.to_string())),
+            draft.fact("fact.quote", kept(&quote.number.to_string())),
+            draft.fact("fact.invoiced", draft.date(delivery.invoiced_on)),
         ];
         let mut totals = draft.totals();
         let mut due = quote.offer.total;
+        let mut summary = None;
         // A quote that a credit covers completely is delivered without a payment.
         if let Some(payment) = quote.payments.first() {
-            facts.push(draft.fact("fact.paid", calendar::day_of(payment.at, &quote.offer.zone())));
+            let paid = draft.fact("fact.paid", draft.date(calendar::day_of(payment.at, &quote.offer.zone())));
+            facts.push(paid.clone());
             let label = draft.text(&format!("paid.{}", payment.method.map_or("unstated", PaidBy::as_str)));
+            let amount = draft.money(payment.amount);
+            summary = Some(Summary { label: label.clone(), amount, deadline: Some(paid), online: None });
             totals.push(Total { label, amount: draft.money(-payment.amount), strong: false });
             due -= payment.amount;
         }
         totals.push(Total { label: draft.text("total.due"), amount: draft.money(due), strong: true });
-        Some(draft.document(
-            Kind::Invoice,
-            "document.invoice",
-            &delivery.invoice.to_string(),
-            "heading.invoice_lines",
-            facts,
-            totals,
-        ))
+        let number = delivery.invoice.to_string();
+        let document = draft.document(Kind::Invoice, "document.invoice", &number, "heading.invoice_lines", facts, totals);
+        Some(Self { summary, ..document })
     }
 }
 
@@ -70,9 +77,14 @@ struct Draft<'a> {
     policy: &'a Policy,
     /// The delivery, for an invoice; `None` for a quote.
     delivery: Option<&'a Delivery>,
+    formats: Formats<'a>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    fn new(offer: &'a Offer, policy: &'a Policy, delivery: Option<&'a Delivery>) -> Self {
+        Self { offer, policy, delivery, formats: Formats::new(&policy.wording, &offer.locale) }
+    }
+
     fn text(&self, key: &str) -> String {
         self.fill(key, &[])
     }
@@ -82,8 +94,13 @@ impl Draft<'_> {
     }
 
     /// The name in the reader's language, or `otherwise` if the policy has none.
-    fn name<'n>(&'n self, kind: &str, id: &str, otherwise: &'n str) -> &'n str {
-        self.policy.wording.name(&self.offer.locale, kind, id, otherwise)
+    fn name(&self, kind: &str, id: &str, otherwise: &str) -> String {
+        self.own(self.policy.wording.name(&self.offer.locale, kind, id, otherwise))
+    }
+
+    /// A text of the order or of the vendor's files, which may be in another script than the document.
+    fn own(&self, text: &str) -> String {
+        isolated(text, self.formats.direction())
     }
 
     fn places(&self) -> Gazetteer<'_> {
@@ -91,11 +108,22 @@ impl Draft<'_> {
     }
 
     fn money(&self, minor: i64) -> String {
-        Money::new(minor, self.offer.currency).to_string()
+        kept(&self.formats.money(Money::new(minor, self.offer.currency)))
     }
 
-    fn fact(&self, label: &str, value: impl ToString) -> Fact {
-        Fact { label: self.text(label), value: value.to_string() }
+    fn date(&self, day: Date) -> String {
+        kept(&self.formats.date(day))
+    }
+
+    fn fact(&self, label: &str, value: String) -> Fact {
+        Fact { label: self.text(label), value }
+    }
+
+    /// A text about a number of users, months or days, whose name in the text is `name`.
+    fn counted(&self, key: &str, name: &str, count: u32, others: &[(&str, &str)]) -> String {
+        let number = self.formats.number(count);
+        let values: Vec<_> = others.iter().copied().chain([(name, &*number)]).collect();
+        self.formats.counted(key, count, &values)
     }
 
     fn document(
@@ -108,61 +136,92 @@ impl Draft<'_> {
         totals: Vec<Total>,
     ) -> Document {
         let offer = self.offer;
-        facts.push(self.fact("fact.currency", offer.currency));
-        facts.extend(offer.po_number.as_ref().map(|po_number| self.fact("fact.po_number", po_number)));
+        facts.push(self.fact("fact.currency", offer.currency.to_string()));
+        facts.extend(offer.po_number.as_ref().map(|po_number| self.fact("fact.po_number", kept(po_number))));
         // The address is shown, because its owner receives the key (C1).
         let technical_contact = &offer.technical_contact;
-        let named = format!("{}, {}", technical_contact.name, technical_contact.email.as_str());
-        facts.push(self.fact("fact.technical_contact", &named));
+        let named = format!("{}, {}", self.own(&technical_contact.name), kept(technical_contact.email.as_str()));
+        facts.push(self.fact("fact.technical_contact", named));
         let seller = &self.policy.seller;
-        let tax_id = self.fill("document.tax_id", &[("tax_id", &seller.tax_id)]);
+        let particulars = [&seller.legal_name].into_iter().chain(&seller.address);
+        let particulars = particulars.map(|line| self.own(line)).chain([self.tax_id(&seller.tax_id)]);
+        let footer = [&seller.legal_name].into_iter().chain(&seller.registration).map(|text| self.own(text));
+        let footer = footer.collect::<Vec<_>>().join(" · ");
         Document {
             language: offer.locale.clone(),
+            direction: self.formats.direction(),
             title: self.fill(title, &[("number", number)]),
             kind,
             number: number.to_owned(),
+            accent: self.policy.accent.clone(),
+            summary: None,
             facts,
-            seller: Party {
-                heading: self.text("heading.seller"),
-                lines: std::iter::once(seller.legal_name.clone()).chain(seller.address.iter().cloned()).chain([tax_id]).collect(),
-            },
-            bill_to: self.party("heading.bill_to", offer.bill_to()),
+            seller: Party { heading: self.text("heading.seller"), lines: particulars.collect() },
+            bill_to: self.bill_to(),
             licensee: self.party("heading.licensee", &offer.customer),
             table: Table {
                 heading: self.text(heading),
                 columns: Columns {
                     line: self.text("column.line"),
                     description: self.text("column.description"),
+                    quantity: self.text("column.quantity"),
+                    price: self.text("column.price"),
                     amount: self.text("column.amount"),
                 },
                 lines: offer.lines.iter().map(|line| self.line(line)).collect(),
             },
             totals,
             payment: None,
-            notes: offer.notes.as_ref().map(|notes| Notes { heading: self.text("heading.notes"), text: notes.clone() }),
-            footer: vec![seller.legal_name.clone(), seller.support_url.clone()],
+            notes: offer.notes.as_ref().map(|notes| Notes { heading: self.text("heading.notes"), text: self.notes(notes) }),
+            footer: vec![footer, self.own(&seller.support_url)],
             page_label: self.text("document.page"),
         }
     }
 
     fn party(&self, heading: &str, party: &party::Party) -> Party {
-        let attention = self.fill("document.attention", &[("name", &party.contact.name)]);
-        Party {
-            heading: self.text(heading),
-            lines: [party.company.clone(), attention].into_iter().chain(self.places().lines(&party.address)).collect(),
+        let attention = self.fill("document.attention", &[("name", &self.own(&party.contact.name))]);
+        let address = self.places().lines(&party.address);
+        let lines = [self.own(&party.company), attention].into_iter().chain(address.iter().map(|line| self.own(line)));
+        Party { heading: self.text(heading), lines: lines.collect() }
+    }
+
+    /// The billed party, with the VAT id by which the tax was determined (R91).
+    fn bill_to(&self) -> Party {
+        let mut party = self.party("heading.bill_to", self.offer.bill_to());
+        let vat_id = self.offer.tax_claims.iter().find(|claim| claim.kind == VAT_ID);
+        party.lines.extend(vat_id.map(|claim| self.tax_id(&claim.number)));
+        party
+    }
+
+    fn tax_id(&self, tax_id: &str) -> String {
+        self.fill("document.tax_id", &[("tax_id", &kept(tax_id))])
+    }
+
+    fn notes(&self, notes: &str) -> String {
+        notes.split('\n').map(|line| self.own(line)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The answer to how much, until when and where.
+    fn amount_to_pay(&self, pay: &str) -> Summary {
+        let online = || Online::new(&self.text("summary.online"), pay, &self.text("summary.scan"));
+        Summary {
+            label: self.text("summary.amount"),
+            amount: self.money(self.offer.total),
+            deadline: Some(self.fact("summary.pay_by", self.date(self.offer.valid_through))),
+            online: self.offer.is_payable_online().then(online),
         }
     }
 
     fn line(&self, line: &price::Line) -> Line {
         let order = &line.order;
         let product = self.name("product", &order.product, &line.product_name);
-        let (tier, users) = (line.tier.to_string(), order.users.to_string());
+        let users = self.formats.number(order.users);
         let about = order
             .held
             .as_ref()
-            .map(|held| self.fill(&format!("line.kind.{}", order.kind.as_str()), &[("sen", &held.sen.to_string())]));
+            .map(|held| self.fill(&format!("line.kind.{}", order.kind.as_str()), &[("sen", &kept(&held.sen.to_string()))]));
         let mut details: Vec<_> = about.into_iter().collect();
-        details.push(self.fill("line.users", &[("tier", &tier), ("users", &users)]));
+        details.push(self.counted("line.users", "tier", line.tier, &[("users", &users)]));
         details.extend(self.term(line));
         details.extend(self.covers(line));
         details.extend(self.number(line));
@@ -172,18 +231,21 @@ impl Draft<'_> {
         Line {
             number: line.line.to_string(),
             description: match &order.edition {
-                Some(edition) => self.fill("line.edition", &[("product", product), ("edition", self.edition(line, edition))]),
-                None => product.to_owned(),
+                Some(edition) => self.fill("line.edition", &[("product", &product), ("edition", &self.edition(line, edition))]),
+                None => product,
             },
             details,
             // A single step repeats the amount, so it is not shown.
             steps: if steps.len() > 1 { steps } else { Vec::new() },
+            // A line sells one licence or subscription, for a number of users.
+            quantity: self.formats.number(1_u32),
+            price: self.money(line.amount),
             amount: self.money(line.amount),
         }
     }
 
     /// The name of a line's edition, or its id if the policy no longer has the edition.
-    fn edition<'a>(&'a self, line: &price::Line, id: &'a str) -> &'a str {
+    fn edition(&self, line: &price::Line, id: &str) -> String {
         let product = &line.order.product;
         let known = self.policy.product(product).and_then(|product| product.editions.iter().find(|edition| edition.id == id));
         self.name("edition", &format!("{product}.{id}"), known.map_or(id, |edition| &edition.name))
@@ -191,13 +253,12 @@ impl Draft<'_> {
 
     /// The term of a new purchase, in months. Its days are known only after the payment.
     fn term(&self, line: &price::Line) -> Option<String> {
-        let months = line.order.months.to_string();
-        let months = [("months", &*months)];
+        let months = |key| Some(self.counted(key, "months", line.order.months, &[]));
         match (line.order.kind, line.deployment) {
-            (LineKind::New, Deployment::SelfManagedPerpetual { .. }) => Some(self.fill("line.perpetual", &months)),
-            (LineKind::New, Deployment::SelfManagedTerm) => Some(self.fill("line.term", &months)),
+            (LineKind::New, Deployment::SelfManagedPerpetual { .. }) => months("line.perpetual"),
+            (LineKind::New, Deployment::SelfManagedTerm) => months("line.term"),
             (LineKind::New, Deployment::MonthlyCloud) => Some(self.text("line.monthly")),
-            (LineKind::New, _) => Some(self.fill("line.cloud", &months)),
+            (LineKind::New, _) => months("line.cloud"),
             _ => None,
         }
     }
@@ -225,39 +286,40 @@ impl Draft<'_> {
             }
         };
         // People read "through" as the last covered day. `end` is the first day that is not covered.
-        let through = end.yesterday().unwrap_or(end).to_string();
+        let through = self.date(end.yesterday().unwrap_or(end));
         let Some(start) = start else { return Some(self.fill("line.through", &[("through", &through)])) };
         let key = if perpetual { "line.maintenance" } else { "line.dates" };
-        Some(self.fill(key, &[("start", &start.to_string()), ("through", &through)]))
+        Some(self.fill(key, &[("start", &self.date(start)), ("through", &through)]))
     }
 
     /// The support entitlement number of a new purchase, for renewals and support (R99). Other lines name their number already.
     fn number(&self, line: &price::Line) -> Option<String> {
         let delivered = self.delivery?.entitlements.iter().find(|one| one.line == line.line)?;
-        line.order.held.is_none().then(|| self.fill("line.sen", &[("sen", &delivered.sen.to_string())]))
+        line.order.held.is_none().then(|| self.fill("line.sen", &[("sen", &kept(&delivered.sen.to_string()))]))
     }
 
     fn step(&self, rule: &Rule) -> String {
+        let percent = |percent| self.formats.percent(percent);
         match rule {
-            Rule::ListPrice { tier } => self.fill("step.list_price", &[("tier", &tier.to_string())]),
-            Rule::Maintenance { percent } => self.fill("step.maintenance", &[("percent", &percent.to_string())]),
-            Rule::Term { months } => self.fill("step.term", &[("months", &months.to_string())]),
-            Rule::Days { days } => self.fill("step.days", &[("days", &days.to_string())]),
-            Rule::Segment { segment, percent } => {
-                let known = self.policy.segment(segment).map_or(segment, |segment| &segment.name);
+            Rule::ListPrice { tier } => self.counted("step.list_price", "tier", *tier, &[]),
+            Rule::Maintenance { percent: share } => self.fill("step.maintenance", &[("percent", &percent(*share))]),
+            Rule::Term { months } => self.counted("step.term", "months", *months, &[]),
+            Rule::Days { days } => self.counted("step.days", "days", days.unsigned_abs(), &[]),
+            Rule::Segment { segment, percent: share } => {
+                let known = self.policy.segment(segment).map_or(&**segment, |segment| &segment.name);
                 let name = self.name("segment", segment, known);
-                self.fill("step.segment", &[("segment", name), ("percent", &percent.to_string())])
+                self.fill("step.segment", &[("segment", &name), ("percent", &percent(*share))])
             }
             Rule::UpgradeCredit { sen, tier, .. } => {
-                self.fill("step.upgrade_credit", &[("sen", &sen.to_string()), ("tier", &tier.to_string())])
+                self.counted("step.upgrade_credit", "tier", *tier, &[("sen", &kept(&sen.to_string()))])
             }
             Rule::StepUpCredit { sen, days } => {
-                self.fill("step.step_up_credit", &[("sen", &sen.to_string()), ("days", &days.to_string())])
+                self.counted("step.step_up_credit", "days", days.unsigned_abs(), &[("sen", &kept(&sen.to_string()))])
             }
-            Rule::Channel { programme, percent, .. } => {
-                let known = self.policy.programme(programme).map_or(programme, |programme| &programme.name);
+            Rule::Channel { programme, percent: share, .. } => {
+                let known = self.policy.programme(programme).map_or(&**programme, |programme| &programme.name);
                 let name = self.name("programme", programme, known);
-                self.fill("step.channel", &[("programme", name), ("percent", &percent.to_string())])
+                self.fill("step.channel", &[("programme", &name), ("percent", &percent(*share))])
             }
             Rule::Rounding => self.text("step.rounding"),
         }
@@ -277,13 +339,14 @@ impl Draft<'_> {
         let total = |label, minor, strong| Total { label, amount: self.money(minor), strong };
         let mut totals = vec![total(self.text("total.net"), offer.net, false)];
         totals.extend(offer.taxes.iter().map(|tax| {
-            let (rate, place) = (tax.rate.to_string(), self.places().name(&tax.jurisdiction));
-            let values = [("name", self.name("tax", &tax.name, &tax.name)), ("rate", &rate), ("jurisdiction", &place)];
+            let (rate, place) = (self.formats.percent(tax.rate), self.places().name(&tax.jurisdiction));
+            let (name, place) = (self.name("tax", &tax.name, &tax.name), self.own(&place));
+            let values = [("name", &*name), ("rate", &*rate), ("jurisdiction", &*place)];
             total(self.fill("total.tax", &values), tax.amount, false)
         }));
         if offer.taxes.is_empty() {
             let label = match offer.tax_notes.first() {
-                Some(note) => self.fill(&note.text, &[("number", &note.number)]),
+                Some(note) => self.fill(&note.text, &[("number", &kept(&note.number))]),
                 None => self.text("total.no_tax"),
             };
             totals.push(total(label, 0, false));
@@ -294,30 +357,36 @@ impl Draft<'_> {
 
     /// Every payment method of this quote, with its complete instructions (R23).
     fn payment(&self, reference: &str, link: &str) -> Payment {
-        let (amount, valid_through) = (self.money(self.offer.total), self.offer.valid_through.to_string());
         let known = [
-            ("reference", reference),
-            ("amount", &*amount),
-            ("link", link),
-            ("valid_through", &*valid_through),
-            ("currency", self.offer.currency.code()),
+            ("reference", kept(reference)),
+            ("amount", self.money(self.offer.total)),
+            ("link", link.to_owned()),
+            ("valid_through", self.date(self.offer.valid_through)),
+            ("currency", self.offer.currency.code().to_owned()),
         ];
-        let method = |offered: &domain::method::MethodOffer| {
+        let method = |offered: &MethodOffer| {
             let id = offered.method.as_str();
             let rules = self.policy.methods.iter().find(|rules| rules.method == offered.method);
-            let details = rules.map_or(&[][..], |rules| &rules.details);
-            let value = |name: &str| {
-                let own = details.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-                own.or_else(|| known.iter().find(|(known, _)| *known == name).map(|(_, value)| *value))
-            };
+            let details = rules.map_or(&[][..], |rules| &rules.details).iter().map(|(name, value)| (&**name, self.detail(value)));
+            // The vendor's own details take precedence.
+            let values: Vec<_> = details.chain(known.iter().map(|(name, value)| (*name, value.clone()))).collect();
+            let value = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value);
             let key = format!("instructions.{id}");
             let instructions = wording::fill(self.policy.wording.text(&self.offer.locale, &key), value);
             Method { name: self.text(offered.method.name_key()), instructions: instructions.lines().map(str::to_owned).collect() }
         };
+        let values = known.each_ref().map(|(name, value)| (*name, &**value));
         Payment {
             heading: self.text("heading.payment"),
-            introduction: self.fill("payment.introduction", &known),
+            introduction: self.fill("payment.introduction", &values),
             methods: self.offer.methods.iter().filter(|offered| offered.refused.is_none()).map(method).collect(),
         }
+    }
+
+    /// A value of the vendor's payment details. An account number or code is copied by people; a name or an address may take
+    /// several lines.
+    fn detail(&self, value: &str) -> String {
+        let code = |word: &str| word.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase() || c == '-');
+        if value.split(' ').all(code) { kept(value) } else { self.own(value) }
     }
 }

@@ -52,6 +52,12 @@ pub struct Place {
 }
 
 impl Diagnostic {
+    /// A file of the vendor that is no font.
+    pub(crate) fn of_font(name: &str) -> Self {
+        let hints = vec!["add a TrueType or OpenType font, or remove the file".to_owned()];
+        Self { place: None, message: format!("{name} is not a font that can be read"), hints }
+    }
+
     pub(crate) fn of(diagnostic: &SourceDiagnostic, world: &DocumentWorld<'_>) -> Self {
         // An error in the data is reported at the place where the template uses the data.
         let trace = diagnostic.trace.iter().map(|point| DiagSpan::from(point.span));

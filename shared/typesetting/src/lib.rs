@@ -17,13 +17,22 @@ mod document;
 mod drafting;
 mod error;
 mod fonts;
+mod formats;
+mod marks;
 mod place;
 mod typesetter;
 mod world;
 
-pub use document::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Payment, Table, Total};
+pub use document::{
+    Columns, Direction, Document, Fact, Kind, Line, Method, Notes, Online, Party, Payment, Summary, Table, Total,
+};
 pub use error::{Diagnostic, Place, TemplateError, TypesettingError};
-pub use typesetter::Typesetter;
+pub use formats::Formats;
+pub use marks::{isolated, kept, unmarked};
+pub use typesetter::{Brand, Typesetter};
+
+/// The path of the logo in the vendor folder. The file is optional.
+pub const LOGO: &str = "documents/logo.svg";
 
 /// The path of the template in the vendor folder.
 pub const TEMPLATE: &str = "documents/document.typ";

@@ -1,7 +1,9 @@
 //! Laying documents out.
 
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
+use serde::Serialize;
 use typst::diag::{SourceDiagnostic, Warned};
 use typst::foundations::{Bytes, Smart};
 use typst::syntax::Source;
@@ -12,6 +14,7 @@ use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 
 use crate::document::Document;
 use crate::error::{Diagnostic, TemplateError, TypesettingError};
+use crate::fonts::Fonts;
 use crate::world::{DocumentWorld, TEMPLATE};
 
 /// The number of documents after which typst's cache drops an unused result. Results for the template itself are used by every
@@ -36,17 +39,51 @@ fn options() -> PdfOptions {
 #[derive(Debug, Clone)]
 pub struct Typesetter {
     template: Source,
+    logo: Option<Bytes>,
+    fonts: Arc<Fonts>,
+}
+
+/// What a vendor adds to its template.
+#[derive(Debug, Clone, Default)]
+pub struct Brand {
+    /// The logo, an SVG. The template reads it as `logo.svg`.
+    pub logo: Option<String>,
+    /// Font files (TrueType or OpenType) with their names. A template uses their families beside the embedded ones.
+    pub fonts: Vec<(String, Vec<u8>)>,
+}
+
+/// A document's data as a template reads it.
+#[derive(Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    document: &'a Document,
+    /// Whether `logo.svg` can be read.
+    logo: bool,
 }
 
 impl Typesetter {
+    /// A template of a vendor without a logo and without fonts of its own: see [`Self::branded`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::branded`].
+    pub fn new(template: &str) -> Result<Self, TemplateError> {
+        Self::branded(template, Brand::default())
+    }
+
     /// Checks a template, which is typst source text. The check lays out two small documents: one with all optional parts, and
     /// one without any.
     ///
     /// # Errors
     ///
-    /// All errors and warnings that typst reports, and all violations of PDF/UA-1. A retry fails again.
-    pub fn new(template: &str) -> Result<Self, TemplateError> {
-        let typesetter = Self { template: Source::new(*TEMPLATE, template.into()) };
+    /// All errors and warnings that typst reports, all violations of PDF/UA-1, and the files that are no fonts. A retry fails
+    /// again.
+    pub fn branded(template: &str, brand: Brand) -> Result<Self, TemplateError> {
+        let fonts = Fonts::with(brand.fonts).map_err(|unreadable| TemplateError {
+            diagnostics: unreadable.iter().map(|name| Diagnostic::of_font(name)).collect(),
+        })?;
+        let logo = brand.logo.map(Bytes::from_string);
+        let typesetter = Self { template: Source::new(*TEMPLATE, template.into()), logo, fonts };
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         for sample in Document::samples() {
             let found = typesetter.in_world(&sample, |world| {
@@ -65,7 +102,7 @@ impl Typesetter {
 
     /// Lays a document out. The same document gives the same bytes.
     ///
-    /// The PDF conforms to PDF/UA-1, with one exception: a character that no embedded font has is printed as an empty box. The
+    /// The PDF conforms to PDF/UA-1, with one exception: a character that no font has is printed as an empty box. The
     /// PDF is then tagged in the same way, but does not claim conformance.
     ///
     /// # Errors
@@ -80,9 +117,18 @@ impl Typesetter {
         })
     }
 
+    /// The characters of a document that no font has, in their order. The PDF shows a box in place of each.
+    pub fn unprintable(&self, document: &Document) -> Vec<char> {
+        let text = serde_json::to_string(document).expect("strings in structs are JSON");
+        let missing: BTreeSet<_> = text.chars().filter(|c| !self.fonts.print(*c)).collect();
+        missing.into_iter().collect()
+    }
+
     fn in_world<T>(&self, document: &Document, work: impl FnOnce(&DocumentWorld<'_>) -> T) -> T {
-        let data = serde_json::to_vec(document).expect("strings in structs are JSON");
-        let made = work(&DocumentWorld { library: &LIBRARY, template: &self.template, data: Bytes::new(data) });
+        let data = Data { document, logo: self.logo.is_some() };
+        let data = Bytes::new(serde_json::to_vec(&data).expect("strings in structs are JSON"));
+        let Self { template, logo, fonts } = self;
+        let made = work(&DocumentWorld { library: &LIBRARY, template, data, logo: logo.as_ref(), fonts });
         comemo::evict(CACHED_DOCUMENTS);
         made
     }

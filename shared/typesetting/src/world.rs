@@ -1,4 +1,4 @@
-//! Everything that a template can access: its own source, one document's data, and the embedded fonts. No disk, no network, no
+//! Everything that a template can access: its own source, one document's data, the vendor's logo, and the fonts. No disk, no network, no
 //! clock.
 
 use std::sync::LazyLock;
@@ -10,11 +10,12 @@ use typst::text::{Font, FontBook};
 use typst::utils::LazyHash;
 use typst::{Library, World};
 
-use crate::fonts::FONTS;
+use crate::fonts::Fonts;
 
 /// The file name of the template inside typst.
 pub(crate) static TEMPLATE: LazyLock<FileId> = LazyLock::new(|| file("document.typ"));
 static DATA: LazyLock<FileId> = LazyLock::new(|| file("document.json"));
+static LOGO: LazyLock<FileId> = LazyLock::new(|| file("logo.svg"));
 
 fn file(name: &str) -> FileId {
     RootedPath::new(VirtualRoot::Project, VirtualPath::new(name).expect("a plain file name")).intern()
@@ -26,6 +27,9 @@ pub(crate) struct DocumentWorld<'a> {
     pub(crate) template: &'a Source,
     /// A [`Document`](crate::Document) as JSON.
     pub(crate) data: Bytes,
+    /// The vendor's logo, an SVG.
+    pub(crate) logo: Option<&'a Bytes>,
+    pub(crate) fonts: &'a Fonts,
 }
 
 impl World for DocumentWorld<'_> {
@@ -34,7 +38,7 @@ impl World for DocumentWorld<'_> {
     }
 
     fn book(&self) -> &LazyHash<FontBook> {
-        &FONTS.book
+        &self.fonts.book
     }
 
     fn main(&self) -> FileId {
@@ -46,11 +50,12 @@ impl World for DocumentWorld<'_> {
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        if id == *DATA { Ok(self.data.clone()) } else { Err(not_readable()) }
+        let logo = self.logo.filter(|_| id == *LOGO);
+        if id == *DATA { Ok(self.data.clone()) } else { logo.cloned().ok_or_else(not_readable) }
     }
 
     fn font(&self, index: usize) -> Option<Font> {
-        FONTS.faces.get(index).cloned()
+        self.fonts.faces.get(index).cloned()
     }
 
     /// No date: the document's dates are in its data, and a clock would make two prints of one document differ.
@@ -60,5 +65,7 @@ impl World for DocumentWorld<'_> {
 }
 
 fn not_readable() -> FileError {
-    FileError::Other(Some("a document template can read `document.json` and nothing else".into()))
+    FileError::Other(Some(
+        "a document template can read `document.json`, the vendor's `logo.svg` if there is one, and nothing else".into(),
+    ))
 }

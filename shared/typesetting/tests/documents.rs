@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use lopdf::{Dictionary, Object};
-use typesetting::{Columns, Document, Fact, Kind, Line, Method, Notes, Party, Payment, Place, Table, Total, Typesetter};
+use typesetting::{
+    Brand, Columns, Direction, Document, Fact, Kind, Line, Method, Notes, Online, Party, Payment, Place, Summary, Table, Total,
+    Typesetter, isolated, kept,
+};
 
 const TEMPLATE: &str = include_str!("../../../infra/vendor/documents/document.typ");
 
@@ -49,16 +52,29 @@ fn line(number: usize) -> Line {
         description: format!("Example Tracker Data Center, {number}00 users"),
         details: texts(&["New subscription, 12 months from 22 November 2026", "Site tracker.example.com"]),
         steps: vec![fact("List price", "USD 270.00"), fact(&format!("Discount on line {number};"), "−USD 135.00")],
+        quantity: "1".into(),
+        price: format!("USD {number}.00"),
         amount: format!("USD {number}.00"),
     }
 }
 
+/// The address of the payment page.
+const PAY: &str = "https://pay.example.com/Q-7KQ4-M9XTC?secret=k1.0123456789abcdef0123456789abcdef0123456789abcdef";
+
 fn quote(lines: usize) -> Document {
     Document {
         language: "en".into(),
+        direction: Direction::LeftToRight,
         title: "Quote Q-7KQ4-M9XTC".into(),
         kind: Kind::Quote,
         number: "Q-7KQ4-M9XTC".into(),
+        accent: "#0f5c6e".into(),
+        summary: Some(Summary {
+            label: "Amount to pay".into(),
+            amount: kept("USD 25,920.00"),
+            deadline: Some(fact("Pay by", &kept("22 December 2026"))),
+            online: Some(Online::new("View and pay online", PAY, "or scan")),
+        }),
         facts: vec![
             fact("Issued", "22 November 2026"),
             fact("Valid through", "22 December 2026"),
@@ -76,7 +92,13 @@ fn quote(lines: usize) -> Document {
         licensee: Party { heading: "Licensee".into(), lines: texts(&["Example University of Łódź", "90-001 Łódź"]) },
         table: Table {
             heading: "What you buy".into(),
-            columns: Columns { line: "Line".into(), description: "Description".into(), amount: "Amount".into() },
+            columns: Columns {
+                line: "Line".into(),
+                description: "Description".into(),
+                quantity: "Quantity".into(),
+                price: "Price".into(),
+                amount: "Amount".into(),
+            },
             lines: (1..=lines).map(line).collect(),
         },
         totals: [("Net", "USD 21,600.00"), ("VAT 20 %", "USD 4,320.00"), ("Total due", "USD 25,920.00")]
@@ -198,8 +220,113 @@ fn a_line_longer_than_a_page_continues_on_the_next_page() {
 }
 
 #[test]
+fn d3_a_quote_of_four_lines_shows_them_before_their_total() {
+    let pages = set(&quote(4));
+    let text = pages.concat();
+    let order =
+        ["Exampletrackerdatacenter,400users", "totaldue"].map(|text_of| text.to_lowercase().find(&text_of.to_lowercase()));
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?} on {} pages", pages.len());
+}
+
+#[test]
+fn d3_a_long_quote_ends_with_its_total_and_every_page_says_what_it_continues() {
+    let document = quote(60);
+    let pages = set(&document);
+    let (last, continued) = (pages.last().expect("pages"), &pages[1..]);
+    let totals: Vec<_> = document.totals.iter().map(|total| format!("{}{}", total.label, total.amount)).collect();
+    assert_eq!(missing(last, totals.iter().map(String::as_str)), [""; 0], "{last}");
+    assert!(continued.len() > 2);
+    for page in continued {
+        assert_eq!(missing(page, [&*document.title, "Example Software Ltd"]), [""; 0], "{page}");
+    }
+}
+
+#[test]
+fn d1_button_and_code_open_the_payment_page_and_so_does_an_address_in_a_text() {
+    let mut document = quote(1);
+    let written = "https://vendor.example/a-long-address/that-takes/more-than-one-line/of-its-column?and=so&on=1";
+    document.payment.as_mut().expect("a quote is paid").methods[0].instructions = texts(&["Open", written]);
+    let pdf = typesetter().pdf(&document).expect("laid out");
+    let addresses = links(&pdf);
+    assert_eq!(addresses.iter().filter(|address| *address == PAY).count(), 2, "button and code: {addresses:?}");
+    assert!(addresses.iter().any(|address| address == written), "{addresses:?}");
+    assert!(claims_pdf_ua(&pdf), "a screen reader finds the links");
+}
+
+/// The addresses that a click on the PDF opens.
+fn links(pdf: &[u8]) -> Vec<String> {
+    let file = lopdf::Document::load_mem(pdf).expect("a PDF");
+    let address = |entry: &Dictionary| entry.get(b"URI").and_then(Object::as_str).ok().map(<[u8]>::to_vec);
+    let actions =
+        dictionaries(&file).filter_map(|entry| address(entry).or_else(|| address(entry.get(b"A").ok()?.as_dict().ok()?)));
+    actions.map(|address| String::from_utf8(address).expect("ASCII")).collect()
+}
+
+/// The code has the three finder patterns, and only its size and modules depend on the address. That phones read the code was
+/// checked once with OpenCV's decoder.
+#[test]
+fn d1_the_code_is_drawn_as_squares_of_a_qr_code() {
+    let svg = Online::new("Pay", PAY, "or scan").code.expect("the address fits");
+    let dark = |x: usize, y: usize| svg.contains(&format!("M{x} {y}h1v1h-1z"));
+    let size: usize =
+        svg.split("0 0 ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|n| n.parse().ok()).expect("a size");
+    assert!(size >= 21 && (size - 17).is_multiple_of(4), "{size} is not the size of a QR code");
+    for (left, top) in [(0, 0), (size - 7, 0), (0, size - 7)] {
+        for (x, y) in (0..7).flat_map(|y| (0..7).map(move |x| (x, y))) {
+            let ring = x.min(y).min(6 - x).min(6 - y);
+            assert_eq!(dark(left + x, top + y), ring != 1, "module {x}, {y} of a finder pattern");
+        }
+    }
+    assert_eq!(Online::new("Pay", &"x".repeat(4_000), "or scan").code, None, "no code can hold it");
+}
+
+#[test]
+fn d1_what_people_type_or_copy_never_wraps() {
+    let mut document = quote(1);
+    let values = ["Q-WRAP-R8C2H", "USD 71,935.50", "GB00 EXMP 0000 0000 0000 00", "30 November 2026"];
+    // Words of growing length before a value put it at every place of a line.
+    let sentence = |n: usize| values.map(|value| format!("{} {}", "x".repeat(n % 40 + 1), kept(value))).join(" and then ");
+    document.notes = Some(Notes { heading: "Terms".into(), text: (0..40).map(sentence).collect::<Vec<_>>().join("\n") });
+    let pdf = typesetter().pdf(&document).expect("laid out");
+    let file = lopdf::Document::load_mem(&pdf).expect("a PDF");
+    let all: Vec<_> = file.get_pages().into_keys().collect();
+    let text = file.extract_text(&all).expect("text");
+    for value in values {
+        // A space that the layout put at the end of a line is not in the text.
+        let whole = text.lines().filter(|line| squeezed(line).contains(&squeezed(value))).count();
+        let found = squeezed(&text).matches(&squeezed(value)).count();
+        assert!(found >= 40, "{value} is there {found} times");
+        assert!(whole >= 40 && !text.contains('\u{2068}'), "{value} is on one line {whole} of {found} times");
+    }
+}
+
+#[test]
+fn b25_names_in_eight_scripts_are_printed() {
+    let names = [
+        "Łódź Übergrößenträger",
+        "Ελληνική Εταιρεία",
+        "Общество Пример",
+        "株式会社サンプル 示例公司 한국회사",
+        "شركة المثال للبرمجيات",
+        "חברה לדוגמה",
+        "บริษัท ตัวอย่าง จำกัด",
+        "उदाहरण कंपनी",
+    ];
+    for direction in [Direction::LeftToRight, Direction::RightToLeft] {
+        let mut document = quote(1);
+        document.direction = direction;
+        document.language = if direction == Direction::RightToLeft { "ar".into() } else { "en".into() };
+        document.bill_to.lines = names.map(|name| isolated(name, direction)).into();
+        let typesetter = typesetter();
+        let pdf = typesetter.pdf(&document).expect("laid out");
+        assert!(claims_pdf_ua(&pdf), "a text without a glyph cannot conform");
+        assert!(typesetter.unprintable(&document).is_empty());
+    }
+}
+
+#[test]
 fn an_invoice_may_have_no_payment_and_no_notes() {
-    let document = Document { kind: Kind::Invoice, payment: None, notes: None, ..quote(2) };
+    let document = Document { kind: Kind::Invoice, summary: None, payment: None, notes: None, ..quote(2) };
     let pages = set(&document);
     assert_eq!(missing(&pages[0], wanted_on_page_1(&document)), [""; 0]);
     assert!(!pages[0].contains("Howtopay") && !pages[0].contains("Terms"));
@@ -288,6 +415,7 @@ fn names_from_many_countries_have_glyphs() {
 fn a_character_without_a_glyph_does_not_stop_a_document() {
     let mut document = quote(1);
     document.licensee.lines.push("Example 🦀 \u{7} ‏شركة".into());
+    assert_eq!(typesetter().unprintable(&document), ['🦀'], "Arabic is printed");
     let pdf = typesetter().pdf(&document).expect("laid out");
     assert!(!claims_pdf_ua(&pdf), "an empty box is not accessible");
     assert_eq!(missing(&pages(&pdf)[0], wanted_on_page_1(&quote(1))), [""; 0]);
@@ -360,6 +488,23 @@ fn a_template_with_an_unknown_font_or_without_a_title_is_refused() {
     let untitled = TEMPLATE.replace("#set document(title: data.title, date: none)", "");
     let error = Typesetter::new(&untitled).expect_err("a screen reader needs a title");
     assert!(error.to_string().contains("title"), "{error}");
+}
+
+#[test]
+fn b25_a_vendor_s_logo_and_fonts_are_used_and_a_file_that_is_no_font_is_reported() {
+    let svg = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 10"><path fill="#123456" d="M0 0h30v10h-30z"/></svg>"##;
+    let logo = Brand { logo: Some(svg.into()), fonts: Vec::new() };
+    let pdf = Typesetter::branded(TEMPLATE, logo).expect("the logo is an SVG").pdf(&quote(1)).expect("laid out");
+    assert!(claims_pdf_ua(&pdf), "the logo has a text for screen readers");
+    assert!(pdf != typesetter().pdf(&quote(1)).expect("laid out"), "the logo is printed");
+
+    let broken = Brand { logo: None, fonts: vec![("documents/brand.ttf".into(), b"no font".to_vec())] };
+    let error = Typesetter::branded(TEMPLATE, broken).expect_err("it is no font");
+    assert!(error.to_string().contains("documents/brand.ttf is not a font"), "{error}");
+
+    let own = include_bytes!("../fonts/NotoSansThai-Regular.ttf").to_vec();
+    let fonts = vec![("documents/brand.ttf".into(), own)];
+    Typesetter::branded(TEMPLATE, Brand { logo: None, fonts }).expect("a font is accepted");
 }
 
 #[test]

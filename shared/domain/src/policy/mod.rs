@@ -12,7 +12,7 @@ mod read;
 mod taxes;
 mod texts;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use jiff::tz::TimeZone;
 
@@ -36,6 +36,10 @@ pub struct Policy {
     pub version: String,
     /// The seller.
     pub seller: Seller,
+    /// The colour of buttons and marks in documents and letters: `#0f5c6e`. White text is readable on it.
+    pub accent: String,
+    /// The characters that the vendor's own fonts print, in addition to those of the embedded fonts.
+    pub printable: Vec<RangeInclusive<char>>,
     /// The time zone of every calendar rule.
     pub timezone: TimeZone,
     /// The number of days after the day of issue on which a quote can be paid.
@@ -75,12 +79,16 @@ pub struct Policy {
 pub struct Seller {
     /// The legal name.
     pub legal_name: String,
+    /// Its entry in the register of companies, as documents must show it.
+    pub registration: Option<String>,
     /// Its tax id, as documents must show it.
     pub tax_id: String,
     /// Its postal address, line by line.
     pub address: Vec<String>,
     /// The sender's address of letters.
     pub email: Email,
+    /// The address that replies go to; if absent, the sender's.
+    pub reply_to: Option<Email>,
     /// The address of the support page.
     pub support_url: String,
 }

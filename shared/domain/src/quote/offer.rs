@@ -235,6 +235,11 @@ impl Offer {
         self.methods.iter().any(|offer| offer.method == method && offer.refused.is_none())
     }
 
+    /// Whether the payment page takes a method that the offer may be paid by (R63).
+    pub fn is_payable_online(&self) -> bool {
+        [Method::Card, Method::Paypal].into_iter().any(|method| self.admits(method))
+    }
+
     /// The offer as issued at another instant: its validity counts from that instant (R35).
     pub(super) fn issued(mut self, at: Timestamp) -> Self {
         let zone = self.zone();

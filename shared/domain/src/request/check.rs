@@ -9,7 +9,7 @@ use super::{
     facts::Facts,
     findings::Findings,
     judging::Judging,
-    notes,
+    notes, printed,
     sent::{AddressRequest, PartyRequest, Request},
 };
 use crate::{
@@ -91,7 +91,7 @@ impl Request {
                  you manage the licences for them.",
             );
         }
-        Some(Order {
+        let order = Order {
             acceptance: Acceptance { terms, reseller_agreement, by: buyer.contact.clone(), at: origin.at, ip: origin.ip },
             purchasing_for,
             currency,
@@ -107,7 +107,8 @@ impl Request {
             notes,
             locale: locale?,
             warnings: found.warnings,
-        })
+        };
+        Some(printed::warned(order, policy))
     }
 
     fn purchasing_for(&self, faults: &mut Faults) -> Option<PurchasingFor> {

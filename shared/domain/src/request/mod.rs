@@ -8,6 +8,7 @@ mod findings;
 mod judging;
 mod lines;
 mod notes;
+mod printed;
 mod proof;
 mod sent;
 

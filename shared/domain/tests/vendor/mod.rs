@@ -17,6 +17,8 @@ pub(crate) fn files() -> BTreeMap<String, String> {
         "tax.toml",
         "payment.toml",
         "languages/en.toml",
+        "languages/ar.toml",
+        "languages/de.toml",
         "languages/ja.toml",
     ];
     names.iter().map(|name| ((*name).to_owned(), fs::read_to_string(root.join(name)).unwrap())).collect()

@@ -57,11 +57,13 @@ impl Policy {
         let tax = reader.taxes(&catalogue, wording.as_ref());
         // What is not there has been reported.
         let sound = || {
-            let Vendor { seller, quote, terms, reseller_agreement, invoice_series, review, .. } = vendor?;
-            let quote = quote?;
+            let Vendor { seller, quote, terms, reseller_agreement, invoice_series, review, brand, .. } = vendor?;
+            let (quote, brand) = (quote?, brand?);
             Some(Self {
                 version: version(files),
                 seller: seller?,
+                accent: brand.accent,
+                printable: brand.printable,
                 timezone: quote.timezone,
                 validity_days: quote.validity_days,
                 rounding: quote.rounding,

@@ -12,6 +12,7 @@ use toml::{
 };
 
 use super::mistakes::Mistake;
+use crate::wording::{OTHER, PLURALS};
 
 /// A place in a file, as a range of bytes.
 pub(super) type Place = Range<usize>;
@@ -83,6 +84,13 @@ pub(super) struct Entries<T> {
 impl<T> Default for Entries<T> {
     fn default() -> Self {
         Self { read: Vec::new(), whole: true }
+    }
+}
+
+impl Sections<'_> {
+    /// Whether the file has this section.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.tables.contains_key(name)
     }
 }
 
@@ -226,6 +234,25 @@ impl<'f> Reader<'f> {
         Some(texts)
     }
 
+    /// Reads a text that a language writes by plural categories. The general text stands for every other category.
+    fn plurals(
+        &mut self,
+        file: &str,
+        key: &str,
+        place: Place,
+        table: DeTable<'f>,
+        texts: &mut BTreeMap<String, Spanned<String>>,
+    ) {
+        let mut forms = BTreeMap::new();
+        self.flatten(file, key, table, &mut forms);
+        match forms.remove(&format!("{key}.{OTHER}")) {
+            Some(general) => texts.extend(forms.into_iter().chain([(key.to_owned(), general)])),
+            None => {
+                self.mistake(file, Some(place), format!("`{key}` lacks the plural `{OTHER}`, which every language has: add it"))
+            }
+        }
+    }
+
     fn flatten(&mut self, file: &str, prefix: &str, table: DeTable<'f>, texts: &mut BTreeMap<String, Spanned<String>>) {
         for (name, value) in table {
             let name = name.get_ref();
@@ -234,6 +261,9 @@ impl<'f> Reader<'f> {
             match value.into_inner() {
                 DeValue::String(text) => {
                     texts.insert(key, Spanned::new(place, text.into_owned()));
+                }
+                DeValue::Table(table) if !table.is_empty() && table.keys().all(|name| PLURALS.contains(&&**name.get_ref())) => {
+                    self.plurals(file, &key, place, table, texts);
                 }
                 DeValue::Table(table) => self.flatten(file, &key, table, texts),
                 _ => {

@@ -6,7 +6,7 @@ use super::{files::VENDOR, source::Reader, values::Text};
 use crate::{
     place,
     policy::{MethodPolicy, texts::KEYS},
-    wording::{NAMES, Wording, places},
+    wording::{NAMES, PLURALS, Wording, places},
 };
 
 const LANGUAGES: &str = "languages/";
@@ -15,7 +15,7 @@ const LANGUAGES: &str = "languages/";
 const PAYMENT_PLACES: [&str; 5] = ["reference", "amount", "link", "valid_through", "currency"];
 
 /// The kinds of things that a language may name differently from the other files.
-const NAMED: [&str; 6] = ["product", "edition", "programme", "segment", "tax", "region"];
+const NAMED: [&str; 7] = ["product", "edition", "programme", "segment", "tax", "region", "currency"];
 
 /// The texts of a language, by their keys.
 type Language = BTreeMap<String, Text>;
@@ -70,7 +70,9 @@ impl Reader<'_> {
     /// have its own names for things that the default language names as the other files do.
     fn compare(&mut self, file: &str, texts: &Language, spoken: &Language) {
         for (key, text) in texts {
-            let what = match spoken.get(key) {
+            // A plural has the placeholders of the general text. Languages have different categories.
+            let general = key.rsplit_once('.').filter(|(_, last)| PLURALS.contains(last)).map_or(&**key, |(general, _)| general);
+            let what = match spoken.get(general) {
                 _ if key.starts_with(NAMES) => match misnamed(key) {
                     Some(what) => what,
                     None => continue,
