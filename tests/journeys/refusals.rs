@@ -368,8 +368,8 @@ fn every_code_is_tried() {
     use Code::{
         BodyTooLarge, DowngradePending, EvidencePending, IdempotencyKeyMalformed, IdempotencyKeyReused, LinkReadsOnly,
         MalformedJson, MediaTypeUnsupported, MethodNotAllowed, NoLicenseKey, NotFound, NotInReview, NotYetInvoiced, NotYetIssued,
-        OwnOrder, PolicyUnsound, QuotePaid, RecordChanged, RevisionLimit, SignInRequired, SignatureInvalid, StaffOnly,
-        TooManyRequests, UrlMalformed,
+        OwnOrder, ParameterInvalid, PolicyUnsound, QuotePaid, RecordChanged, RevisionLimit, SignInRequired, SignatureInvalid,
+        StaffOnly, TooManyRequests, UnknownParameter, UrlMalformed,
     };
     let elsewhere = [
         (
@@ -384,6 +384,7 @@ fn every_code_is_tried() {
         (include_str!("desk.rs"), &[StaffOnly, RecordChanged, NotInReview]),
         (include_str!("policy.rs"), &[PolicyUnsound]),
         (include_str!("lookup.rs"), &[TooManyRequests]),
+        (include_str!("lists.rs"), &[UnknownParameter, ParameterInvalid]),
         (include_str!("../webhooks/signatures.rs"), &[SignatureInvalid]),
     ];
     let mut tried: BTreeSet<_> =
@@ -488,7 +489,6 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
         format!("/v1/quotes/{number}?secret="),
         format!("/v1/quotes/{number}?secret={other_secret}"),
         format!("/v1/quotes/{number}?secret={}", quote.secret().to_uppercase()),
-        format!("/v1/quotes/{number}?Secret={}", quote.secret()),
         format!("/v1/quotes/{last_wrong}?secret={}", quote.secret()),
         format!("/v1/quotes/nonsense?secret={}", quote.secret()),
         format!("/v1/quotes/{number}/document.pdf?secret={other_secret}"),
@@ -496,6 +496,8 @@ async fn what_cannot_be_a_request_is_refused_as_a_problem_and_leaves_nothing_beh
     ] {
         assert_eq!(without_id(world.get(&path).await.problem(404, "not_found")), nothing, "{path}");
     }
+    // A parameter that the route does not know is refused for every quote alike.
+    world.get(&format!("/v1/quotes/{number}?Secret={}", quote.secret())).await.problem(400, "unknown_parameter");
     let revision = world.post(&format!("/v1/quotes/{number}/revisions"), &example()).await;
     assert_eq!(without_id(revision.problem(404, "not_found")), nothing);
     // The payment form says the same to people.
