@@ -2,7 +2,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tests::{Answer, NOW, Quote, World, errors, example, example_of, imported, plain_vendor, sen, with};
+use store::{AuditEntry, item::attributes, keys::Key};
+use tests::{Answer, NOW, Quote, World, errors, example, example_of, imported, plain_vendor, sen, stripe::Payment, with};
 
 use crate::rules::routes::ROUTES;
 
@@ -20,6 +21,9 @@ fn routes() -> Vec<(Method, String)> {
             (Method::GET, "quotes/Q-7KQ4-M9XTC"),
             (Method::POST, "quotes/Q-7KQ4-M9XTC/approve"),
             (Method::POST, "quotes/Q-7KQ4-M9XTC/reject"),
+            (Method::GET, "payments"),
+            (Method::GET, "payments/stripe:pi_1"),
+            (Method::POST, "payments/stripe:pi_1/close"),
             (Method::GET, "policy"),
             (Method::PUT, "policy"),
             (Method::GET, "policy/0123456789abcdef"),
@@ -215,6 +219,15 @@ async fn r118_every_route_that_changes_something_says_who_when_before_and_after(
         assert_by_staff(entry, LATER);
         assert_eq!((&entry["before"], &entry["after"]), (&json!("in_review"), &json!(after)), "{entry:#}");
     }
+
+    let lost = Payment { metadata: json!({}), ..Payment::of(&orders[0], NOW) }.named("pi_lost");
+    world.stripe(&lost.intent_succeeded()).await.expect(200);
+    let closing = json!({"reason": "Refunded.", "version": 1});
+    world.desk(Method::POST, "payments/stripe:pi_lost/close", &closing).await.expect(200);
+    tried.push("POST /v1/desk/payments/{payment}/close".to_owned());
+    let [closed] = &entries(&world, "payments/stripe:pi_lost").await[..] else { panic!("one entry") };
+    assert_by_staff(closed, LATER);
+    assert_eq!((&closed["before"]["version"], &closed["after"]["version"]), (&json!(1), &json!(2)));
 
     let mut all: Vec<_> =
         ROUTES.iter().filter(|(function, route, _)| *function == "desk" && !route.starts_with("GET ")).map(|row| row.1).collect();

@@ -13,6 +13,7 @@ mod lists;
 mod lookup;
 mod money;
 mod owed;
+mod payments;
 mod policy;
 mod published;
 mod refusals;

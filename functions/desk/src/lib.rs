@@ -3,6 +3,7 @@
 
 mod entitlements;
 mod instructions;
+mod payments;
 mod policy;
 mod records;
 mod reviews;
@@ -38,6 +39,9 @@ pub fn api() -> Routes<Desk> {
         .get("/v1/desk/quotes/{number}", reviews::view)
         .post("/v1/desk/quotes/{number}/approve", reviews::approve)
         .post("/v1/desk/quotes/{number}/reject", reviews::reject)
+        .get("/v1/desk/payments", payments::waiting)
+        .get("/v1/desk/payments/{payment}", payments::view)
+        .post("/v1/desk/payments/{payment}/close", payments::close)
         .get("/v1/desk/policy", policy::in_force)
         .put_up_to(MAX_POLICY_BYTES, "/v1/desk/policy", policy::publish)
         .get("/v1/desk/policy/{version}", policy::files)

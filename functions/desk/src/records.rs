@@ -15,6 +15,7 @@ use domain::{
     channel::Partner,
     evidence::{SegmentEvidence, Site, TaxCertificate, site_host},
     fault::Faults,
+    payment::PaymentId,
     records::{self, Record, RecordContext},
 };
 use jiff::Timestamp;
@@ -187,6 +188,7 @@ pub(crate) async fn audit(
         "certificates" => Key::certificate(reference(&id)?),
         "sites" => Key::site(&host(&id)?),
         "entitlements" => Key::entitlement(&sen(&id)?),
+        "payments" => Key::receipt(&PaymentId::parse(&id).ok_or_else(Refusal::not_found)?),
         "policy" if id == "current" => Key::policy_in_force(),
         _ => return Err(Refusal::not_found().into()),
     };

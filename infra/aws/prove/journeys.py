@@ -321,6 +321,19 @@ def what_the_desk_does(world: World):
     until(lambda: large["number"] not in waiting(world), "a decided quote is no longer listed for review")
 
 
+def a_payment_that_a_person_decides(world: World):
+    """Money that names no quote is listed for staff until one of them closes it."""
+    quote = world.quote(order(new("tracker-server", 20, None)))
+    unknown = {**quote, "number": quote["number"][:-1] + ("2" if quote["number"][-1] != "2" else "3")}
+    assert world.pay(unknown).expect(200)["outcome"] == "unapplied"
+    name = f"stripe:pi_{unknown['number'].replace('-', '')}"
+    until(lambda: name in [payment["payment"] for payment in world.desk("GET", "payments").expect(200)["payments"]], "it is listed")
+    shown = world.desk("GET", f"payments/{name}").expect(200)
+    closing = {"reason": "Refunded at the provider.", "version": shown["version"]}
+    assert world.desk("POST", f"payments/{name}/close", closing).expect(200)["closed"]["reason"] == closing["reason"]
+    assert world.desk("GET", f"audit/payments/{name}").expect(200)["entries"]
+
+
 def waiting(world: World) -> list[str]:
     """The numbers of the quotes that wait for a review."""
     return [quote["number"] for quote in world.desk("GET", "reviews").expect(200)["quotes"]]

@@ -51,6 +51,7 @@ def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
     step("the first run", operating.first_run, operator)
     step("from quote to licence", journeys.from_quote_to_licence, world)
     step("what the desk does", journeys.what_the_desk_does, world)
+    step("a payment that a person decides", journeys.a_payment_that_a_person_decides, world)
     step("a policy that cannot be read", journeys.a_policy_that_cannot_be_read, world)
     step("a quote whose stream record is lost", journeys.a_lost_record, world)
     step("every permission was needed, and none was missing", roles.all_needed, world)

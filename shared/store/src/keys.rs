@@ -30,11 +30,12 @@
 //! | aggregates to deliver or to take back, the longest pending first | `fulfilment` | `2026-11-22T10:00:00Z` |
 //! | aggregates with letters to send, the longest pending first | `letters` | `2026-11-22T10:00:00Z` |
 //!
-//! The index `reviews` contains the quotes that wait for a review:
+//! The index `reviews` contains the quotes that wait for a review, and the payments about which a person must decide:
 //!
 //! | what is read | partition `review` | sort `review_due` |
 //! |---|---|---|
 //! | quotes in review, the first due first | `waits` | `2026-11-25` |
+//! | payments to decide about, the longest waiting first | `payments` | `2026-11-22T10:00:00Z` |
 
 use domain::{QuoteNumber, Sen, name::LegalName, payment::PaymentId};
 use jiff::Timestamp;
@@ -92,6 +93,11 @@ impl Key {
     /// aggregate's history, `role` the recipient's.
     pub fn letter(aggregate: &Self, seq: u32, role: &str) -> Self {
         Self::new(aggregate.partition.clone(), format!("LETTER#{seq}#{role}"))
+    }
+
+    /// The payment whose receipt is in a partition; `None` for another kind of partition.
+    pub(crate) fn payment_id(partition: &str) -> Option<PaymentId> {
+        PaymentId::parse(partition.strip_prefix("PAYMENT#")?)
     }
 
     /// A payment's receipt.

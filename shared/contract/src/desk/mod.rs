@@ -3,6 +3,7 @@
 mod audit;
 mod decision;
 mod entitlement;
+mod payment;
 mod policy;
 mod reason;
 mod record;
@@ -12,6 +13,7 @@ mod tests;
 pub use audit::{AuditEntryView, AuditView};
 pub use decision::{ApprovalBody, DecisionBody, DecisionView, ReviewView, ReviewsView};
 pub use entitlement::{BatchView, EntitlementView, LineOutcome, NOT_A_SEN, PurchaserView, entitlement, entitlement_line};
+pub use payment::{ClosingBody, PaymentsView, ReceiptView};
 pub use policy::{PolicyBody, PolicyCheckView, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
 pub use record::{Outcome, RecordBody, certificate, evidence, partner, site};
 
