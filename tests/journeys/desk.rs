@@ -2,7 +2,6 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use store::{AuditEntry, item::attributes, keys::Key};
 use tests::{Answer, NOW, Quote, World, errors, example, example_of, imported, plain_vendor, sen, stripe::Payment, with};
 
 use crate::rules::routes::ROUTES;
