@@ -43,7 +43,7 @@ const BY_CALLER: u32 = 600;
 /// How many quotes anonymous callers may request for all mailboxes of a domain, and in total (C3). Letters to mailboxes that do
 /// not exist come back, and SES stops to send for a vendor of whose letters too many come back.
 const TO_DOMAIN: u32 = 120;
-const OF_ANONYMOUS: u32 = 1_000;
+const OF_ANONYMOUS: u32 = 3_000;
 /// How many of each one process admits without a write, so that ordinary quotes cost no additional write. All processes
 /// together exceed a limit by at most this number, times the number of processes.
 const FEW: Allowance = Allowance { few: 5, step: 1 };

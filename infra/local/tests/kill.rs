@@ -151,7 +151,7 @@ pub(crate) async fn ask(at: SocketAddr, key: u32, body: &str) -> Option<Answer> 
     let [.., high, low] = key.to_be_bytes();
     let http = client().local_address(IpAddr::from([127, 1, high, low])).build().unwrap();
     let request = http.post(format!("http://{at}/v1/quotes")).header("idempotency-key", format!("key-{key}"));
-    let body = body.replacen("rita@", &format!("rita{key}@"), 1);
+    let body = body.replacen("rita@reseller.example", &format!("rita@reseller{key}.example"), 1);
     let answer = request.header("content-type", "application/json").body(body).send().await.ok()?;
     let (status, replayed) = (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed"));
     Some(Answer { status, replayed, body: answer.text().await.ok()? })

@@ -140,7 +140,7 @@ fn post(path: &str, body: &str, status: u64) -> Made {
 
 /// The example order, of a requester with this mailbox.
 fn order(requester: &str) -> Result<String, Box<dyn Error>> {
-    Ok(fs::read_to_string(QUOTE)?.replace("rita@", &format!("{requester}@")))
+    Ok(fs::read_to_string(QUOTE)?.replace("rita@reseller.example", &format!("{requester}@{requester}.example")))
 }
 
 /// What there is for the functions to be asked about.
