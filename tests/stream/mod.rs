@@ -2,8 +2,8 @@
 //! when the function dies, and in the end sent to the dead letters. Nothing is lost, nothing is done twice, and a failure delays
 //! other records only while the mapping retries.
 
+mod consumers;
 mod mapping;
-mod world;
 
 use deadlines::{GRACE, Round};
 use domain::pending::Work;
@@ -15,168 +15,168 @@ use proptest::{
 };
 
 use self::{
+    consumers::{Consumers, Fate},
     mapping::Mapping,
-    world::{Fate, World},
 };
 
 const CASES: u32 = 24;
 
 #[tokio::test]
 async fn a_failing_letter_delays_no_other_and_is_sent_when_its_dead_letter_is_replayed() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(5).await;
-    world.refuse_mail_to("rita2@reseller.example", "Throttling");
-    let given_up = world.drain(Mapping { retries: 2 }, &[], &[]).await;
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(5).await;
+    consumers.refuse_mail_to("rita2@reseller.example", "Throttling");
+    let given_up = consumers.drain(Mapping { retries: 2 }, &[], &[]).await;
     let [batch] = &given_up.letters[..] else { panic!("one batch is given up: {given_up:?}") };
     assert_eq!(batch.records.len(), 3, "AWS gives up what stands behind the failure with it");
     let sent = |number: usize| format!("{}.1.quote", quotes[number].compact());
-    assert_eq!(world.letters(), World::of_quotes([0, 1, 3, 4].map(sent)), "but those were sent");
-    assert_eq!(world.waiting(Work::Letters).await, [quotes[2].clone()], "and what was not is known");
+    assert_eq!(consumers.letters(), Consumers::of_quotes([0, 1, 3, 4].map(sent)), "but those were sent");
+    assert_eq!(consumers.waiting(Work::Letters).await, [quotes[2].clone()], "and what was not is known");
 
-    world.take_all_mail();
-    world.replay(&given_up).await;
-    assert_eq!(world.letters(), World::of_quotes([0, 1, 3, 4, 2].map(sent)), "each once");
-    assert_eq!(world.waiting(Work::Letters).await, []);
+    consumers.take_all_mail();
+    consumers.replay(&given_up).await;
+    assert_eq!(consumers.letters(), Consumers::of_quotes([0, 1, 3, 4, 2].map(sent)), "each once");
+    assert_eq!(consumers.waiting(Work::Letters).await, []);
 }
 
 #[tokio::test]
 async fn a_letter_whose_record_was_discarded_is_sent_with_the_next_record_of_its_quote() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(1).await;
-    world.refuse_mail_to("rita0@reseller.example", "Throttling");
-    assert_eq!(world.drain(Mapping { retries: 0 }, &[], &[]).await.letters.len(), 1);
-    world.take_all_mail();
-    world.payment_fails(&quotes[0]).await;
-    world.drain(Mapping { retries: 0 }, &[], &[]).await;
-    assert_eq!(world.letters(), [format!("{}.1.quote", quotes[0].compact())]);
-    assert_eq!(world.waiting(Work::Letters).await, []);
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(1).await;
+    consumers.refuse_mail_to("rita0@reseller.example", "Throttling");
+    assert_eq!(consumers.drain(Mapping { retries: 0 }, &[], &[]).await.letters.len(), 1);
+    consumers.take_all_mail();
+    consumers.payment_fails(&quotes[0]).await;
+    consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!(consumers.letters(), [format!("{}.1.quote", quotes[0].compact())]);
+    assert_eq!(consumers.waiting(Work::Letters).await, []);
 }
 
 /// SES says `MessageRejected` of every message for as long as the vendor's domain is not verified or the account is in its
 /// sandbox.
 #[tokio::test]
 async fn a_rejected_letter_is_pending_and_is_sent_once_the_mail_service_accepts_it() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(1).await;
-    world.refuse_mail_to("rita0@reseller.example", "MessageRejected");
-    world.drain(Mapping { retries: 1 }, &[], &[]).await;
-    assert_eq!(world.letters(), [""; 0]);
-    assert_eq!(world.waiting(Work::Letters).await, quotes, "it is not given up");
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(1).await;
+    consumers.refuse_mail_to("rita0@reseller.example", "MessageRejected");
+    consumers.drain(Mapping { retries: 1 }, &[], &[]).await;
+    assert_eq!(consumers.letters(), [""; 0]);
+    assert_eq!(consumers.waiting(Work::Letters).await, quotes, "it is not given up");
 
-    world.take_all_mail();
-    world.later(SignedDuration::from_hours(48)).await;
-    world.remind().await;
-    world.drain(Mapping { retries: 0 }, &[], &[]).await;
-    assert_eq!(world.letters(), [format!("{}.1.quote", quotes[0].compact())]);
-    assert_eq!(world.waiting(Work::Letters).await, []);
+    consumers.take_all_mail();
+    consumers.later(SignedDuration::from_hours(48)).await;
+    consumers.remind().await;
+    consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!(consumers.letters(), [format!("{}.1.quote", quotes[0].compact())]);
+    assert_eq!(consumers.waiting(Work::Letters).await, []);
 }
 
 #[tokio::test]
 async fn a_letter_that_can_never_be_sent_is_set_aside_and_delays_no_other() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(2).await;
-    world.refuse_mail_to("rita0@reseller.example", "InvalidParameterValue");
-    let given_up = world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(2).await;
+    consumers.refuse_mail_to("rita0@reseller.example", "InvalidParameterValue");
+    let given_up = consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
     assert!(given_up.letters.is_empty(), "{given_up:?}");
-    assert_eq!(world.letters(), [format!("{}.1.quote", quotes[1].compact())]);
-    assert_eq!(world.waiting(Work::Letters).await, []);
+    assert_eq!(consumers.letters(), [format!("{}.1.quote", quotes[1].compact())]);
+    assert_eq!(consumers.waiting(Work::Letters).await, []);
 }
 
 /// Finding A8: letters were composed from the image of the stream record, and asked for payment of quotes that were paid meanwhile.
 #[tokio::test]
 async fn a8_after_an_hour_without_mail_no_letter_asks_to_pay_a_paid_quote_or_a_replaced_revision() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(3).await;
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(3).await;
     let [paid, revised, unchanged] = &quotes[..] else { panic!("three quotes") };
     // The first invocation handles the records of all three while the mail service is down, and the mapping gives them up.
-    let given_up = world.drain(Mapping { retries: 0 }, &[], &[Fate::Down]).await;
+    let given_up = consumers.drain(Mapping { retries: 0 }, &[], &[Fate::Down]).await;
     assert_eq!(given_up.letters.iter().map(|batch| batch.records.len()).sum::<usize>(), 3);
-    assert_eq!(world.letters(), [""; 0]);
-    world.pay(paid).await;
-    world.revise(revised).await;
-    world.later(SignedDuration::from_hours(1)).await;
+    assert_eq!(consumers.letters(), [""; 0]);
+    consumers.pay(paid).await;
+    consumers.revise(revised).await;
+    consumers.later(SignedDuration::from_hours(1)).await;
 
     // The records of an hour ago: only the quote that is as they say has its letter from them.
-    world.replay(&given_up).await;
+    consumers.replay(&given_up).await;
     let letter = |number: &domain::QuoteNumber, of: &str| format!("{}.{of}", number.compact());
     let mut sent = vec![letter(revised, "2.quote"), letter(unchanged, "1.quote")];
-    assert_eq!(world.letters(), World::of_quotes(sent.clone()));
-    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!(consumers.letters(), Consumers::of_quotes(sent.clone()));
+    consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
     sent.extend(["3.confirmation", "3.receipt"].map(|of| letter(paid, of)));
-    assert_eq!(world.letters(), World::of_quotes(sent), "neither a request to pay nor a letter twice");
+    assert_eq!(consumers.letters(), Consumers::of_quotes(sent), "neither a request to pay nor a letter twice");
     for work in Work::ALL {
-        assert_eq!(world.waiting(work).await, [], "{work:?}");
+        assert_eq!(consumers.waiting(work).await, [], "{work:?}");
     }
 }
 
 #[tokio::test]
 async fn what_can_never_be_done_is_reminded_of_ever_less_often() {
-    let mut world = World::new().await;
-    world.quotes(1).await;
-    world.refuse_mail_to("rita0@reseller.example", "Throttling");
+    let mut consumers = Consumers::new().await;
+    consumers.quotes(1).await;
+    consumers.refuse_mail_to("rita0@reseller.example", "Throttling");
     let mut reminded = 0;
     for _ in 0..48 {
-        world.drain(Mapping { retries: 0 }, &[], &[]).await;
-        world.later(SignedDuration::from_mins(30)).await;
-        reminded += world.remind().await.reminded;
+        consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
+        consumers.later(SignedDuration::from_mins(30)).await;
+        reminded += consumers.remind().await.reminded;
     }
     assert!((5..=15).contains(&reminded), "{reminded} times in a day");
-    assert_eq!(world.remind().await.oldest_owed_seconds, 24 * 3_600, "and its age is reported nevertheless");
+    assert_eq!(consumers.remind().await.oldest_owed_seconds, 24 * 3_600, "and its age is reported nevertheless");
 }
 
 #[tokio::test]
 async fn licences_that_could_not_be_signed_for_hours_are_delivered_after_a_reminder() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(3).await;
-    world.drain(Mapping { retries: 0 }, &[], &[]).await;
-    world.signs(0);
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(3).await;
+    consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
+    consumers.signs(0);
     for number in &quotes {
-        world.pay(number).await;
+        consumers.pay(number).await;
     }
-    let given_up = world.drain(Mapping { retries: 1 }, &[], &[]).await;
+    let given_up = consumers.drain(Mapping { retries: 1 }, &[], &[]).await;
     assert_eq!(given_up.fulfilments.len(), 1);
-    assert_eq!(world.waiting(Work::Fulfilment).await.len(), 3);
-    assert_eq!(world.letters().len(), 3, "no letter is about an entitlement that does not exist");
+    assert_eq!(consumers.waiting(Work::Fulfilment).await.len(), 3);
+    assert_eq!(consumers.letters().len(), 3, "no letter is about an entitlement that does not exist");
 
-    world.signs(u32::MAX);
-    world.later(SignedDuration::from_hours(6)).await;
-    let round = world.remind().await;
+    consumers.signs(u32::MAX);
+    consumers.later(SignedDuration::from_hours(6)).await;
+    let round = consumers.remind().await;
     assert_eq!(round, Round { reminded: 3, oldest_owed_seconds: 6 * 3_600 });
-    world.drain(Mapping { retries: 0 }, &[], &[]).await;
-    world.assert_all_done(&quotes, 3).await;
+    consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
+    consumers.assert_all_done(&quotes, 3).await;
 }
 
 #[tokio::test]
 async fn what_was_begun_is_taken_back_when_the_money_goes_back_before_all_is_delivered() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(1).await;
-    world.signs(1);
-    world.pay(&quotes[0]).await;
-    let given_up = world.drain(Mapping { retries: 0 }, &[], &[]).await;
-    assert_eq!((given_up.fulfilments.len(), world.entitlements().await), (1, (1, 0)), "one of three is issued");
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(1).await;
+    consumers.signs(1);
+    consumers.pay(&quotes[0]).await;
+    let given_up = consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!((given_up.fulfilments.len(), consumers.entitlements().await), (1, (1, 0)), "one of three is issued");
 
-    world.refund(&quotes[0]).await;
-    world.drain(Mapping { retries: 0 }, &[], &[]).await;
-    assert_eq!(world.entitlements().await, (1, 1), "and closed");
-    world.signs(u32::MAX);
-    world.replay(&given_up).await;
-    assert_eq!(world.entitlements().await, (1, 1), "what was given up before delivers nothing any more");
+    consumers.refund(&quotes[0]).await;
+    consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
+    assert_eq!(consumers.entitlements().await, (1, 1), "and closed");
+    consumers.signs(u32::MAX);
+    consumers.replay(&given_up).await;
+    assert_eq!(consumers.entitlements().await, (1, 1), "what was given up before delivers nothing any more");
     for work in Work::ALL {
-        assert_eq!(world.waiting(work).await, [], "{work:?}");
+        assert_eq!(consumers.waiting(work).await, [], "{work:?}");
     }
 }
 
 #[tokio::test]
 async fn a_function_that_dies_is_given_half_and_does_nothing_twice() {
-    let mut world = World::new().await;
-    let quotes = world.quotes(6).await;
+    let mut consumers = Consumers::new().await;
+    let quotes = consumers.quotes(6).await;
     for number in &quotes {
-        world.pay(number).await;
+        consumers.pay(number).await;
     }
     let deaths = [Fate::Dies, Fate::DiesAtTheEnd, Fate::DiesAtTheEnd, Fate::Dies];
-    let given_up = world.drain(Mapping { retries: 1 }, &deaths, &deaths).await;
+    let given_up = consumers.drain(Mapping { retries: 1 }, &deaths, &deaths).await;
     assert!(given_up.fulfilments.is_empty() && given_up.letters.is_empty(), "every half was answered in time");
-    world.assert_all_done(&quotes, 6).await;
+    consumers.assert_all_done(&quotes, 6).await;
 }
 
 /// Whatever happens to which invocation, and however soon the mapping gives up.
@@ -194,21 +194,21 @@ fn whatever_fails_all_is_done_once_in_the_end() {
     TestRunner::new(config)
         .run(&strategy, |(issued, paid, retries, issuance, notifications)| {
             runtime.block_on(async {
-                let mut world = World::new().await;
-                let quotes = world.quotes(issued).await;
+                let mut consumers = Consumers::new().await;
+                let quotes = consumers.quotes(issued).await;
                 let paid = paid.min(issued);
                 for number in &quotes[..paid] {
-                    world.pay(number).await;
+                    consumers.pay(number).await;
                 }
-                world.drain(Mapping { retries }, &issuance, &notifications).await;
+                consumers.drain(Mapping { retries }, &issuance, &notifications).await;
                 // One reminder for licences, one for the letters about them.
                 for _ in 0..2 {
-                    world.later(GRACE).await;
-                    world.remind().await;
-                    world.drain(Mapping { retries: 0 }, &[], &[]).await;
+                    consumers.later(GRACE).await;
+                    consumers.remind().await;
+                    consumers.drain(Mapping { retries: 0 }, &[], &[]).await;
                 }
-                assert_eq!(world.remind().await, Round::default());
-                world.assert_all_done(&quotes, paid).await;
+                assert_eq!(consumers.remind().await, Round::default());
+                consumers.assert_all_done(&quotes, paid).await;
             });
             Ok(())
         })

@@ -45,7 +45,7 @@ pub(crate) fn noon() -> Timestamp {
 }
 
 /// The payments function, as it runs anywhere, on a table of its own.
-pub(crate) struct World {
+pub(crate) struct Endpoint {
     routes: Router,
     pub(crate) store: Store,
     pub(crate) hand: MovableClock,
@@ -70,7 +70,7 @@ impl Answer {
 /// Every item of a table, by its key.
 pub(crate) type Table = BTreeMap<(String, String), Attributes>;
 
-impl World {
+impl Endpoint {
     /// Real money only, one secret.
     pub(crate) async fn new() -> Self {
         Self::configured([("STRIPE_WEBHOOK_SECRET", SECRET)]).await

@@ -19,7 +19,7 @@ use serde_json::Value;
 use store::item;
 use tokio::task::JoinSet;
 
-use super::given::{Paying, Table, World, noon};
+use super::given::{Endpoint, Paying, Table, noon};
 
 /// After everything that is reported here has happened: some of it is delivered at once.
 const AFTER: SignedDuration = SignedDuration::from_hours(48);
@@ -167,13 +167,13 @@ fn assert_history(quote: &Quote) {
 type Delivery = (Report, bool);
 
 /// Delivers it all, asserts that every delivery was acknowledged, and says what became of each.
-async fn deliver(world: &Arc<World>, paying: &Paying, deliveries: &[Delivery]) -> Vec<String> {
+async fn deliver(endpoint: &Arc<Endpoint>, paying: &Paying, deliveries: &[Delivery]) -> Vec<String> {
     let mut outcomes = Vec::new();
     for at_once in deliveries.chunk_by(|(_, with_next), _| *with_next) {
         let mut answers = JoinSet::new();
         for (report, _) in at_once {
-            let (world, event) = (world.clone(), report.event(paying));
-            answers.spawn(async move { world.deliver(&event).await });
+            let (endpoint, event) = (endpoint.clone(), report.event(paying));
+            answers.spawn(async move { endpoint.deliver(&event).await });
         }
         for answer in answers.join_all().await {
             assert!(answer.status.is_success() && answer.body["received"] == true, "{answer:?}");
@@ -184,14 +184,14 @@ async fn deliver(world: &Arc<World>, paying: &Paying, deliveries: &[Delivery]) -
 }
 
 /// Reports a payment in one way, and then in the same way again.
-async fn check(world: &Arc<World>, deliveries: &[Delivery]) {
-    let quote = world.quote("USD").await;
+async fn check(endpoint: &Arc<Endpoint>, deliveries: &[Delivery]) {
+    let quote = endpoint.quote("USD").await;
     let paying = Paying::of(&quote);
     let reported: Vec<_> = deliveries.iter().map(|(report, _)| *report).collect();
     let end = predicted(&reported, paying.amount);
 
-    let outcomes = deliver(world, &paying, deliveries).await;
-    let items = world.items(&quote, &paying).await;
+    let outcomes = deliver(endpoint, &paying, deliveries).await;
+    let items = endpoint.items(&quote, &paying).await;
     let [Some(quote_item), receipt_item] = &items else { panic!("the quote is gone") };
     let stored: Quote = item::aggregate(quote_item).expect("a quote");
     let receipt = receipt_item.as_ref().map(|item| item::aggregate(item).expect("a receipt"));
@@ -199,11 +199,11 @@ async fn check(world: &Arc<World>, deliveries: &[Delivery]) {
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "applied").count(), end.ledger.len(), "applied once, if at all");
     assert_history(&stored);
 
-    let outcomes = deliver(world, &paying, deliveries).await;
+    let outcomes = deliver(endpoint, &paying, deliveries).await;
     assert!(outcomes.iter().all(|outcome| outcome == "already_processed" || outcome == "needs_decision"), "{outcomes:?}");
     let reinstated = reported.iter().filter(|report| **report == Reinstated).count();
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "needs_decision").count(), reinstated);
-    assert_eq!(world.items(&quote, &paying).await, items, "reported again, it changes nothing");
+    assert_eq!(endpoint.items(&quote, &paying).await, items, "reported again, it changes nothing");
 }
 
 /// Every quote has its item, every payment at most one, and nothing else is stored.
@@ -243,8 +243,8 @@ fn deliveries() -> impl Strategy<Value = Vec<Delivery>> {
 #[test]
 fn one_payment_reported_in_any_order_any_number_of_times_is_one_ledger_entry() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let world = Arc::new(runtime.block_on(World::new()));
-    world.hand.set(noon() + AFTER);
+    let endpoint = Arc::new(runtime.block_on(Endpoint::new()));
+    endpoint.hand.set(noon() + AFTER);
     let seeds = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/webhooks/orders.seeds"));
     let config = Config::default();
     let cases = config.cases.max(1_000);
@@ -252,25 +252,25 @@ fn one_payment_reported_in_any_order_any_number_of_times_is_one_ledger_entry() {
     let reported = Cell::new(0);
     let result = runner.run(&deliveries(), |deliveries| {
         reported.set(reported.get() + 1);
-        runtime.block_on(check(&world, &deliveries));
+        runtime.block_on(check(&endpoint, &deliveries));
         Ok(())
     });
     assert!(result.is_ok(), "{}", result.unwrap_err());
     assert!(reported.get() >= 1_000);
-    assert_nothing_else(&runtime.block_on(world.table()), reported.get());
+    assert_nothing_else(&runtime.block_on(endpoint.table()), reported.get());
 }
 
 /// Every one of the 120 orders of five events, none left to chance.
 async fn end_the_same_in_every_order(five: [Report; 5]) {
-    let world = Arc::new(World::new().await);
-    world.hand.set(noon() + AFTER);
+    let endpoint = Arc::new(Endpoint::new().await);
+    endpoint.hand.set(noon() + AFTER);
     let orders = orders_of(&five);
     assert_eq!(orders.len(), 120);
     for order in &orders {
         let one_by_one: Vec<_> = order.iter().map(|report| (*report, false)).collect();
-        check(&world, &one_by_one).await;
+        check(&endpoint, &one_by_one).await;
     }
-    assert_nothing_else(&world.table().await, orders.len());
+    assert_nothing_else(&endpoint.table().await, orders.len());
 }
 
 #[tokio::test]

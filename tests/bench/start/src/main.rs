@@ -98,7 +98,10 @@ async fn beside(build: &Build, starts: u32, warm: u32) -> Result<Figures, Box<dy
     let table = Table::serve().await?;
     let api = RuntimeApi::serve().await?;
     let mut machine = Machine { api, variables: functions::variables(table.endpoint()) };
-    let event = events::post("/v1/quotes", &fs::read_to_string(QUOTE)?.replace("rita@reseller.example", &format!("rita@reseller{}.example", events::WHO)));
+    let event = events::post(
+        "/v1/quotes",
+        &fs::read_to_string(QUOTE)?.replace("rita@reseller.example", &format!("rita@reseller{}.example", events::WHO)),
+    );
     let create = vec![Invocation::http(&event, 201); 1 + usize::try_from(warm)?];
 
     // The first start of each reads its files from the disk, which says nothing about any: it does not count.

@@ -64,7 +64,7 @@ pub(crate) struct GivenUp {
     pub(crate) letters: Vec<Event>,
 }
 
-pub(crate) struct World {
+pub(crate) struct Consumers {
     store: Store,
     quotes: axum::Router,
     issuance: Issuance,
@@ -106,7 +106,7 @@ impl Signer for Away {
     }
 }
 
-impl World {
+impl Consumers {
     pub(crate) async fn new() -> Self {
         let (bench, vendor) = (Bench::new(NOW.parse().unwrap()).await, plain_vendor());
         let (store, data) = (bench.store.clone(), bench.data());
@@ -319,7 +319,7 @@ impl World {
         Self::of_quotes(files.iter().map(id))
     }
 
-    /// Message-IDs in the order of [`World::letters`].
+    /// Message-IDs in the order of [`Consumers::letters`].
     pub(crate) fn of_quotes(ids: impl IntoIterator<Item = String>) -> Vec<String> {
         let mut ids: Vec<String> = ids.into_iter().collect();
         ids.sort_by(|one, other| one.split('.').next().cmp(&other.split('.').next()));
