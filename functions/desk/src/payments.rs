@@ -38,7 +38,8 @@ pub(crate) async fn view(_: Staff, State(desk): State<Arc<Desk>>, Path(payment):
 /// `POST /v1/desk/payments/{payment}/close`: nothing is left to decide about what staff have read. A later event opens the payment
 /// again. The same closing again changes nothing: the response to the first request may have been lost.
 pub(crate) async fn close(staff: Staff, State(desk): State<Arc<Desk>>, Path(payment): Path<String>, body: Bytes) -> Reply {
-    let (key, body) = (key(&payment)?, ClosingBody::read(&body)?);
+    let body = ClosingBody::read(&body)?;
+    let key = key(&payment)?;
     for _ in 0..ATTEMPTS {
         let receipt: Receipt = desk.store.recorded(&key).await?.ok_or_else(Refusal::not_found)?;
         let same = |closed: &Closed| closed.by == staff.subject() && closed.reason == body.reason;
