@@ -72,7 +72,8 @@ export class Deployment {
     request.reseller.contact.email = readers.reseller;
     request.customer.technical_contact.email = readers.technical;
     change(request);
-    const answer = await fetch(`${this.url}/v1/quotes`, { method: 'POST', body: JSON.stringify(request) });
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${this.url}/v1/quotes`, { method: 'POST', headers, body: JSON.stringify(request) });
     assert.equal(answer.status, 201, await answer.clone().text());
     return { ...(await answer.json()), readers };
   }

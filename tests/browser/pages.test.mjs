@@ -276,7 +276,9 @@ describe('foreign matter', () => {
   story('a hostile name is shown as it is written, everywhere', async (page) => {
     const quote = await deployment.quote(hostile);
     await page.goto(quote.links.pay);
-    assert.equal(await page.getByText(HOSTILE, { exact: true }).count(), 2, 'bill-to and licensee');
+    assert.equal(await page.getByText(HOSTILE, { exact: true }).count(), 3, 'bill-to, licensee and the receiver of the keys');
+    // A quote that is paid before its letter is sent gets no copy that asks for payment.
+    await deployment.letters(quote, 1);
     await payButton(page).click();
     await page.getByText('This quote is paid').waitFor();
 
