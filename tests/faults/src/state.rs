@@ -94,8 +94,12 @@ fn difference(of: &str, is: &str, should: &str) -> Option<String> {
     (is != should).then(|| format!("{of}\n    is     …{}\n    should …{}", from_there(is), from_there(should)))
 }
 
-/// Leaves out the copies of quotes that have changed since they were issued, and the notes of these letters. A copy is sent unless
-/// the payment or the revision comes first, which differs from run to run. None is sent twice.
+/// The letters that a later state of the quote makes untrue: the copy asks for payment, and the other announces a review.
+const OVERTAKEN: [&str; 2] = ["quote", "review"];
+
+/// Leaves out these letters of quotes that have changed since they were issued or submitted, and the notes of these letters. Such
+/// a letter is sent unless the payment, the revision or the decision comes first, which differs from run to run. None is sent
+/// twice.
 fn without_overtaken(items: &mut BTreeMap<String, Value>, letters: &mut Vec<(String, Value)>) {
     let number = |(key, item): (&String, &Value)| {
         let number = key.strip_prefix("QUOTE#")?.strip_suffix(" QUOTE")?;
@@ -103,14 +107,20 @@ fn without_overtaken(items: &mut BTreeMap<String, Value>, letters: &mut Vec<(Str
     };
     let changed: BTreeSet<String> = items.iter().filter_map(number).collect();
     let note = |key: &str| {
-        key.strip_prefix("QUOTE#")?.strip_suffix("#quote")?.split_once(" LETTER#").map(|(number, _)| number.to_owned())
+        let (number, letter) = key.strip_prefix("QUOTE#")?.split_once(" LETTER#")?;
+        let (_, role) = letter.split_once('#')?;
+        OVERTAKEN.contains(&role).then(|| number.to_owned())
     };
     items.retain(|key, _| note(key).is_none_or(|number| !changed.contains(&number)));
-    let copy = |id: &str| id.strip_prefix('<')?.split_once(".quote@")?.0.split_once('.').map(|(number, _)| number.to_owned());
-    let copies = letters.extract_if(.., |(id, _)| copy(id).is_some_and(|number| changed.contains(&number)));
-    let copies: Vec<String> = copies.map(|(id, _)| id).collect();
-    let sent = copies.iter().collect::<BTreeSet<_>>().len();
-    assert_eq!(sent, copies.len(), "a copy of a quote was sent twice: {copies:?}");
+    let letter = |id: &str| {
+        let (number, rest) = id.strip_prefix('<')?.split_once('@')?.0.split_once('.')?;
+        let (_, role) = rest.split_once('.')?;
+        OVERTAKEN.contains(&role).then(|| number.to_owned())
+    };
+    let overtaken = letters.extract_if(.., |(id, _)| letter(id).is_some_and(|number| changed.contains(&number)));
+    let overtaken: Vec<String> = overtaken.map(|(id, _)| id).collect();
+    let sent = overtaken.iter().collect::<BTreeSet<_>>().len();
+    assert_eq!(sent, overtaken.len(), "a letter was sent twice: {overtaken:?}");
 }
 
 /// The table, read past microburst, by partition and sort key.
