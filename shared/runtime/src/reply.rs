@@ -174,12 +174,16 @@ pub(crate) fn reads_json<S: Clone + Send + Sync + 'static>(route: MethodRouter<S
 }
 
 async fn refuse_other_media_types(request: Request, next: Next) -> Response {
-    let empty = request.body().size_hint().exact() == Some(0);
-    if empty || is_json(request.headers()) {
+    if has_no_body(&request) || is_json(request.headers()) {
         return next.run(request).await;
     }
     let detail = "Send the body as JSON, with the header `Content-Type: application/json`.";
     Failure::from(Refusal::new(Code::MediaTypeUnsupported, detail)).into_response()
+}
+
+/// Whether a request has no body. Without one, the body of an event of API Gateway has ended but states no size.
+fn has_no_body(request: &Request) -> bool {
+    request.body().is_end_stream() || request.body().size_hint().exact() == Some(0)
 }
 
 /// Whether a body is `application/json`, with or without parameters (RFC 9110, section 8.3.1).
@@ -291,6 +295,15 @@ mod tests {
         let response = response.get(format!("http://{address}{path}")).send().await.expect("a response");
         serving.abort();
         (response.status(), response.headers()["x-request-id"].to_str().expect("text").to_owned())
+    }
+
+    /// C6: a request without a body, such as that for a licence key, states no media type.
+    #[test]
+    fn c6_an_event_of_the_gateway_without_a_body_has_none() {
+        let of = |body: lambda_http::Body| Request::new(axum::body::Body::new(body));
+        assert!(has_no_body(&of(lambda_http::Body::Empty)));
+        assert!(has_no_body(&of("".into())));
+        assert!(!has_no_body(&of("{}".into())));
     }
 
     /// D6: the lines of causes, of panics and of tasks, too.
