@@ -119,6 +119,11 @@ impl World {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// The same by a caller with a token.
+    pub async fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path).bearer_auth(token)).await
+    }
+
     /// `POST` of JSON to a path or link.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.request(Method::POST, path).json(body)).await

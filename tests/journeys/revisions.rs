@@ -150,8 +150,50 @@ async fn c1_the_signed_in_requester_changes_the_order_without_a_link() {
     world.post(&revisions, &larger).await.problem(404, "not_found");
     let second = Quote(world.post_as(&rita, &revisions, &larger).await.expect(201));
     assert_eq!(second.revision(), 2);
+    // Nor does she need a link to see it.
+    let itself = format!("/v1/quotes/{}", first.number());
+    let eve = world.token("eve@stranger.example", None).await;
+    assert_eq!(world.get_as(&rita, &itself).await.expect(200), second.0);
+    world.get(&itself).await.problem(404, "not_found");
+    world.get_as(&eve, &itself).await.problem(404, "not_found");
+    world.get_as(&rita, &format!("{itself}?secret={}", first.secret())).await.problem(404, "not_found");
     assert_eq!(world.post(second.revise(), &larger).await.expect(200), second.0);
     world.post(first.revise(), &example_of("tracker-data-center", 500)).await.problem(404, "not_found");
     world.ignore_letters().await;
+    world.close().await;
+}
+
+/// C1: whoever changes the order in the requester's place, the requester learns of it, once for each such revision.
+#[tokio::test]
+async fn c1_the_requester_of_the_revision_before_learns_who_changed_the_order_and_how() {
+    let mut world = World::new().await;
+    let first = world.quote(&example()).await;
+    world.letters().await.only("rita@reseller.example");
+
+    let sam = json!({"name": "Sam Seller", "email": "sam@reseller.example"});
+    let theirs = with(&example(), [("/customer/technical_contact", sam.clone()), ("/reseller/contact", sam.clone())]);
+    let second = Quote(world.post(first.revise(), &theirs).await.expect(201));
+    let mut letters = world.letters().await;
+    let letter = letters.take("rita@reseller.example");
+    assert!(letter.subject.contains(second.number()) && letter.subject.contains("changed by another person"), "{letter:#?}");
+    assert_eq!(
+        letter.text.matches("Sam Seller (sam@reseller.example)").count(),
+        2,
+        "requester and technical contact: {letter:#?}"
+    );
+    assert!(!letter.text.contains("What is ordered has changed"), "{letter:#?}");
+    assert!(!letter.text.contains("secret=") && letter.attachments.is_empty(), "{letter:#?}");
+    letters.only("sam@reseller.example");
+
+    // A revision by the same person is no news to anyone else; each later one by another person is.
+    let larger = with(&theirs, [("/lines/0/users", json!(900))]);
+    let third = Quote(world.post(second.revise(), &larger).await.expect(201));
+    world.letters().await.only("sam@reseller.example");
+    let back = with(&larger, [("/reseller/contact", example()["reseller"]["contact"].clone()), ("/lines/0/users", json!(25))]);
+    world.post(third.revise(), &back).await.expect(201);
+    let mut letters = world.letters().await;
+    let letter = letters.take("sam@reseller.example");
+    assert!(letter.text.contains("rita@reseller.example") && letter.text.contains("What is ordered has changed"), "{letter:#?}");
+    letters.only("rita@reseller.example");
     world.close().await;
 }

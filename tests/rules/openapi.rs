@@ -26,7 +26,7 @@ fn security(authority: &str) -> Value {
         "Buyer" => json!([{}, { "bearer": [] }]),
         // The secret of a link is a parameter.
         "LinkHolder" => json!([]),
-        "Requester" => json!([{}, { "bearer": [] }]),
+        "LinkHolderOrRequester" | "Requester" => json!([{}, { "bearer": [] }]),
         "SignedWebhook" => json!([{ "stripe": [] }]),
         "Staff" | "TechnicalContactOrPurchaser" => json!([{ "bearer": [] }]),
         other => panic!("how does the document state {other}?"),

@@ -41,7 +41,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("quotes", "GET /openapi.yaml", "Anyone"),
     ("quotes", "GET /v1/payment-methods", "Anyone"),
     ("quotes", "GET /v1/pricing", "Anyone"),
-    ("quotes", "GET /v1/quotes/{number}", "LinkHolder"),
+    ("quotes", "GET /v1/quotes/{number}", "LinkHolderOrRequester"),
     ("quotes", "GET /v1/terms", "Anyone"),
     ("quotes", "POST /v1/entitlements/lookup", "Buyer"),
     ("quotes", "POST /v1/quotes", "Buyer"),

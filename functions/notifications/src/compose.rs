@@ -5,7 +5,7 @@ use domain::{
     Policy, Quote,
     calendar::months_after,
     license::{self, Kind},
-    party::Contact,
+    party::{Contact, Party},
     quote::{Delivered, Delivery, Entry, Event, Offer, Stage},
 };
 use typesetting::{Document, Formats, isolated, kept, unmarked};
@@ -23,10 +23,12 @@ pub(crate) struct Outgoing {
 
 /// The letters about an entry of the quote's history, if the entry still describes the quote. There is no letter about a revision
 /// that was replaced, and no request to pay a quote that is paid. A quote that costs nothing is paid as soon as it is issued.
+///
+/// The letter to the requester of the revision before is written whatever happened since (C1).
 pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Links) -> Vec<Outgoing> {
-    let formats = Formats::new(&policy.wording, &quote.offer.locale);
-    let correspondence = Correspondence { quote, offer: &quote.offer, policy, links, formats };
-    match (&entry.event, &quote.stage) {
+    let about = |offer| Correspondence::new(quote, offer, policy, links);
+    let correspondence = about(&quote.offer);
+    let mut letters = match (&entry.event, &quote.stage) {
         (Event::Submitted { revision, .. }, Stage::InReview) if *revision == quote.offer.revision => {
             vec![correspondence.review()]
         }
@@ -37,7 +39,26 @@ pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Lin
         (Event::Submitted { .. } | Event::Rejected { .. } | Event::Issued { .. } | Event::Delivered { .. }, _) => Vec::new(),
         (Event::Approved { .. } | Event::PaymentFailed { .. }, _) => Vec::new(),
         (Event::Paid { .. } | Event::Withheld { .. } | Event::Refunded { .. }, _) => Vec::new(),
+    };
+    letters.extend(taken_over(quote, entry).map(|(before, after)| about(before).taken_over_by(after)));
+    letters
+}
+
+/// The offers before and after this entry, if another person requested the later one. That person had the link that changes the
+/// quote, and the person before must learn of it (C1).
+fn taken_over<'q>(quote: &'q Quote, entry: &Entry) -> Option<(&'q Offer, &'q Offer)> {
+    let requested = |event: &Event| match event {
+        Event::Submitted { revision, .. } | Event::Issued { revision } => Some(*revision),
+        _ => None,
+    };
+    let revision = requested(&entry.event)?;
+    // A revision that was in review has two entries. The first one is when it was requested.
+    if quote.history.iter().any(|earlier| earlier.seq < entry.seq && requested(&earlier.event) == Some(revision)) {
+        return None;
     }
+    let offer = |revision| quote.superseded.iter().chain([&quote.offer]).find(|offer| offer.revision == revision);
+    let (before, after) = (offer(revision.checked_sub(1)?)?, offer(revision)?);
+    (before.requester().email != after.requester().email).then_some((before, after))
 }
 
 /// Whether another revision was requested after this entry.
@@ -52,6 +73,13 @@ struct Correspondence<'a> {
     policy: &'a Policy,
     links: &'a Links,
     formats: Formats<'a>,
+}
+
+impl<'a> Correspondence<'a> {
+    /// Letters about an offer of the quote, in the language of that offer.
+    fn new(quote: &'a Quote, offer: &'a Offer, policy: &'a Policy, links: &'a Links) -> Self {
+        Self { quote, offer, policy, links, formats: Formats::new(&policy.wording, &offer.locale) }
+    }
 }
 
 impl Correspondence<'_> {
@@ -137,6 +165,32 @@ impl Correspondence<'_> {
         let body = self.fill("letter.rejection.body", &[("number", &number), ("reason", &self.own(reason))]);
         let letter = self.letter(&to, subject, vec![body, self.text("letter.rejection.next")]);
         Outgoing { role: "rejection".to_owned(), to, letter, document: None }
+    }
+
+    /// Another person has changed the quote (C1): who, and what is different. The letter has no price, because the quote is that
+    /// person's now (R22), and no link, because the old ones are void (R24).
+    fn taken_over_by(&self, after: &Offer) -> Outgoing {
+        let to = self.offer.requester().clone();
+        let number = self.number();
+        let person = |key: &str, contact: &Contact| {
+            let (name, email) = (self.own(&contact.name), kept(contact.email.as_str()));
+            self.fill(key, &[("number", &number), ("name", &name), ("email", &email)])
+        };
+        let company = |key: &str, party: &Party| self.fill(key, &[("company", &self.own(&party.company))]);
+        let before = self.offer;
+        let order = |offer: &Offer| offer.lines.iter().map(|line| line.order.clone()).collect::<Vec<_>>();
+        let differences = [
+            (before.technical_contact != after.technical_contact)
+                .then(|| person("letter.changed.technical_contact", &after.technical_contact)),
+            (before.bill_to().company != after.bill_to().company).then(|| company("letter.changed.bill_to", after.bill_to())),
+            (before.customer.company != after.customer.company).then(|| company("letter.changed.licensee", &after.customer)),
+            (order(before) != order(after)).then(|| self.text("letter.changed.lines")),
+        ];
+        let body = person("letter.changed.body", after.requester());
+        let paragraphs = [body].into_iter().chain(differences.into_iter().flatten()).chain([self.text("letter.changed.next")]);
+        let subject = self.fill("letter.changed.subject", &[("number", &number)]);
+        let letter = self.letter(&to, subject, paragraphs.collect());
+        Outgoing { role: "changed".to_owned(), to, letter, document: None }
     }
 
     /// The quote copy, only for the requester, because it shows the buying price (R22).

@@ -25,7 +25,7 @@ use domain::{
 };
 use runtime::{
     Failure, Reply, Routes, SourceIp,
-    authority::{Buyer, LinkHolder, Requester},
+    authority::{Buyer, LinkHolderOrRequester, Requester},
     identity::Caller,
     random,
 };
@@ -201,9 +201,9 @@ async fn preview(buyer: Buyer, State(quotes): State<Arc<Quotes>>, ip: SourceIp, 
     Ok(Json(QuoteView::preview(&offer)).into_response())
 }
 
-/// `GET /v1/quotes/{number}`, with the secret of the link.
-async fn view(holder: LinkHolder, State(quotes): State<Arc<Quotes>>) -> Reply {
-    Ok(Json(QuoteView::of(holder.quote(), &quotes.links, holder.purpose(), quotes.clock.now())).into_response())
+/// `GET /v1/quotes/{number}`, with the secret of the link, or signed in as its requester.
+async fn view(reader: LinkHolderOrRequester, State(quotes): State<Arc<Quotes>>) -> Reply {
+    Ok(Json(QuoteView::of(reader.quote(), &quotes.links, reader.purpose(), quotes.clock.now())).into_response())
 }
 
 /// `POST /v1/quotes/{number}/revisions`, with the secret that changes, or signed in — R24: the change is a new revision, and the

@@ -51,7 +51,7 @@ macro_rules! authorities {
     };
 }
 
-authorities! { Anyone() Buyer() LinkHolder("secret") Requester("secret") Staff() TechnicalContactOrPurchaser() }
+authorities! { Anyone() Buyer() LinkHolder("secret") LinkHolderOrRequester("secret") Requester("secret") Staff() TechnicalContactOrPurchaser() }
 
 /// A function's state with which bearer tokens are verified.
 pub trait WithVerifier: Send + Sync + 'static {
@@ -189,10 +189,41 @@ impl<T: WithLinks> FromRequestParts<Arc<T>> for LinkHolder {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
+        Link::from_parts(parts).await?.holder(&**state).await
+    }
+}
+
+/// The holder of a link to a quote's offer, or its requester: the signed-in owner of the requester's e-mail address, who needs no
+/// link. A request with a `secret` is judged by its secret alone. Extracting reads the quote.
+pub struct LinkHolderOrRequester {
+    quote: Quote,
+    purpose: Purpose,
+}
+
+impl LinkHolderOrRequester {
+    /// The quote.
+    pub fn quote(&self) -> &Quote {
+        &self.quote
+    }
+
+    /// What the caller may do with the quote.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+}
+
+impl<T: WithLinks + WithVerifier> FromRequestParts<Arc<T>> for LinkHolderOrRequester {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<T>) -> Result<Self, Failure> {
         let link = Link::from_parts(parts).await?;
-        let quote = link.quote(state.store()).await?.ok_or_else(Refusal::not_found)?;
-        let purpose = link.opens(state.links(), &quote, &quote.offer).ok_or_else(Refusal::not_found)?;
-        Ok(Self { quote, secret: link.secret, purpose })
+        if !link.secret.is_empty() {
+            let LinkHolder { quote, purpose, .. } = link.holder(&**state).await?;
+            return Ok(Self { quote, purpose });
+        }
+        let caller = state.verifier().optional_caller(&parts.headers).await?.ok_or_else(Refusal::not_found)?;
+        let quote = link.quote(state.store()).await?.filter(|quote| has_requested(&caller, &quote.offer));
+        Ok(Self { quote: quote.ok_or_else(|| hidden(&caller))?, purpose: Purpose::Change })
     }
 }
 
@@ -223,7 +254,8 @@ impl Requester {
         let quote = link.quote(state.store()).await?.ok_or_else(Refusal::not_found)?;
         let purpose = |offer: &Offer| link.opens(state.links(), &quote, offer);
         let retried = |before: &&Offer| quote.offer.request_hash == request_hash && purpose(before) == Some(Purpose::Change);
-        let may_change = self.requested(&quote.offer) || quote.superseded.last().as_ref().is_some_and(retried);
+        let requested = self.caller.as_ref().is_some_and(|caller| has_requested(caller, &quote.offer));
+        let may_change = requested || quote.superseded.last().as_ref().is_some_and(retried);
         match purpose(&quote.offer) {
             Some(Purpose::Change) => Ok(quote),
             _ if may_change => Ok(quote),
@@ -236,12 +268,12 @@ impl Requester {
             None => Err(Refusal::not_found().into()),
         }
     }
+}
 
-    /// Whether the caller is signed in with the verified address of the offer's requester.
-    fn requested(&self, offer: &Offer) -> bool {
-        let email = self.caller.as_ref().and_then(|caller| caller.email.as_ref());
-        email.and_then(|email| Email::parse(email.as_str())).is_some_and(|email| email == offer.requester().email)
-    }
+/// Whether the caller has the verified address of the offer's requester.
+fn has_requested(caller: &Caller, offer: &Offer) -> bool {
+    let email = caller.email.as_ref().and_then(|email| Email::parse(email.as_str()));
+    email.is_some_and(|email| email == offer.requester().email)
 }
 
 impl<T: WithLinks + WithVerifier> FromRequestParts<Arc<T>> for Requester {
@@ -281,6 +313,13 @@ impl Link {
     async fn quote(&self, store: &Store) -> Reply<Option<Quote>> {
         let number: QuoteNumber = self.number.parse().map_err(|_| Refusal::not_found())?;
         Ok(store.quote(&number).await?)
+    }
+
+    /// The holder of this link, which must be a link to the current offer.
+    async fn holder(self, state: &impl WithLinks) -> Reply<LinkHolder> {
+        let quote = self.quote(state.store()).await?.ok_or_else(Refusal::not_found)?;
+        let purpose = self.opens(state.links(), &quote, &quote.offer).ok_or_else(Refusal::not_found)?;
+        Ok(LinkHolder { quote, secret: self.secret, purpose })
     }
 
     fn opens(&self, links: &Links, quote: &Quote, offer: &Offer) -> Option<Purpose> {
@@ -330,8 +369,8 @@ impl<T: WithVerifier + WithStore> FromRequestParts<Arc<T>> for TechnicalContactO
     }
 }
 
-/// The refusal of a licence that is missing, or hidden from this caller. It depends on the caller's token alone, so that it reveals
-/// nothing about the licence, and explains a token with which nothing is visible.
+/// The refusal of a licence or quote that is missing, or hidden from this caller. It depends on the caller's token alone, so that it
+/// reveals nothing about what is stored, and explains a token with which nothing is visible.
 fn hidden(caller: &Caller) -> Refusal {
     if caller.email.is_some() {
         return Refusal::not_found();
@@ -341,8 +380,8 @@ fn hidden(caller: &Caller) -> Refusal {
         false => "has no e-mail address",
     };
     let detail = format!(
-        "There is nothing at this address, or you may not see it. Your token {why}, so it does not identify you as a technical \
-         contact or purchaser. Sign in with a verified address, or ask the vendor which claim of your sign-in must verify it."
+        "There is nothing at this address, or you may not see it. Your token {why}, so it does not identify you as a requester, \
+         technical contact or purchaser. Sign in with a verified address, or ask the vendor which claim of your sign-in must verify it."
     );
     Refusal::new(Code::NotFound, detail)
 }
