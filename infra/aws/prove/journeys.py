@@ -149,6 +149,20 @@ def sen(ten: str) -> str:
     return f"SEN-{eleven[:5]}-{eleven[5:]}"
 
 
+def the_first_letter_publishes_the_policy(world: World):
+    """C10: Quotes works with the policy of its package and may not publish it. Notifications does, before its first letter. A start
+    of Desk does, too, so the proof goes back to the time before one."""
+    table, name = world.cloud.client("dynamodb"), world.stack.outputs["TableName"]
+    items = table.scan(TableName=name)["Items"]
+    for item in (item for item in items if item["pk"]["S"].startswith("POLICY")):
+        table.delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
+    world.cold(["Quotes", "Notifications"])
+    quote = world.quote(EXAMPLE)
+    world.letter(RITA, quote["number"])
+    in_force = table.get_item(TableName=name, Key={"pk": {"S": "POLICY"}, "sk": {"S": "CURRENT"}})
+    assert "Item" in in_force, "a letter was sent without a policy in force"
+
+
 def from_quote_to_licence(world: World):
     """A reseller buys for a customer, who verifies the licence offline."""
     again = {"idempotency-key": "the-first-order"}

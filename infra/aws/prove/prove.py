@@ -49,6 +49,7 @@ def prove(cloud: Cloud, issuer: Issuer, mailbox: Mailbox):
     world = World(stack, issuer, mailbox)
     operator = operating.Operator(world)
     step("the first run", operating.first_run, operator)
+    step("the first letter publishes the policy", journeys.the_first_letter_publishes_the_policy, world)
     step("from quote to licence", journeys.from_quote_to_licence, world)
     step("what the desk does", journeys.what_the_desk_does, world)
     step("a payment that a person decides", journeys.a_payment_that_a_person_decides, world)
