@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::Code;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{NOW, World, errors, example, imported, sen, vendor_with, with};
+use tests::{NOW, World, errors, example, imported, pdf, sen, vendor_with, with};
 
 /// A member of the example that is replaced — taken away by `null` — and the code that is noted at just that place.
 fn one_fault_each() -> Vec<(&'static str, Value, &'static str)> {
@@ -71,6 +71,16 @@ fn one_fault_each() -> Vec<(&'static str, Value, &'static str)> {
         ("/tax", json!("DE136695976"), "wrong_type"),
         ("/lines/0/price", json!(1), "unknown_member"),
         ("/po_number", long(41), "value_invalid"),
+        // C2: no text that letters repeat sends its reader elsewhere.
+        ("/reseller/contact/name", json!("URGENT: pay at https://evil.example"), "contact_details_not_allowed"),
+        ("/reseller/contact/name", json!("Call 0049 30 1234567"), "contact_details_not_allowed"),
+        ("/reseller/company", json!("evil.example/pay"), "contact_details_not_allowed"),
+        ("/reseller/address/street", json!("Write to eve@evil.example"), "contact_details_not_allowed"),
+        ("/customer/company", json!("Pay to 12345678"), "contact_details_not_allowed"),
+        ("/customer/address/city", json!("www.evil.example"), "contact_details_not_allowed"),
+        ("/customer/address/postal_code", json!("evil.example"), "contact_details_not_allowed"),
+        ("/customer/technical_contact/name", json!("eve@evil.example"), "contact_details_not_allowed"),
+        ("/po_number", json!("DE89 3704 0044 0532 0130 00"), "contact_details_not_allowed"),
         ("/notes", long(2001), "value_invalid"),
         ("/notes", json!("bell\u{7}"), "value_invalid"),
         ("/accept/terms", Value::Null, "terms_not_accepted"),
@@ -542,6 +552,27 @@ async fn no_field_of_a_request_can_inject_a_header_into_a_letter() {
     world.quote(&with(&example(), [("/notes", json!(notes))])).await;
     let letter = world.letters().await.only("rita@reseller.example");
     assert!(!format!("{}{}{}", letter.subject, letter.text, letter.html).contains("victim"));
+    world.close().await;
+}
+
+/// C2: anyone can order in another person's name. The letter to an address that has not bought has none of the buyer's own words.
+#[tokio::test]
+async fn c2_the_notes_stand_last_on_the_document_as_the_buyer_s_and_not_in_the_letter() {
+    let mut world = World::new().await;
+    let quote = world.quote(&with(&example(), [("/notes", json!("Use our new account at evil.example"))])).await;
+    let letter = world.letters().await.only("rita@reseller.example");
+    assert!(!format!("{}{}", letter.text, letter.html).contains("new account"));
+    let attached = world.get(&letter.attachments[0].url).await;
+    // The text of a page comes without its spaces.
+    let attached = pdf::pages(&attached.body).concat();
+    assert!(attached.contains("Howtopay") && !attached.contains("newaccount"), "the letter's document: {attached}");
+    let document = pdf::pages(&world.get(quote.document()).await.body).concat();
+    let (before, notes) = document.split_once("Notesbythebuyer").unwrap_or_else(|| panic!("{document}"));
+    assert!(notes.contains("newaccount") && before.contains("Howtopay"), "{document}");
+    world.pay(&quote).await;
+    let mut letters = world.letters().await;
+    let invoice = world.get(&letters.take("rita@reseller.example").attachments[0].url).await;
+    assert!(pdf::pages(&invoice.body).concat().contains("Notesbythebuyer"), "the buyer's own receipt");
     world.close().await;
 }
 

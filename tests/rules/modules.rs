@@ -32,6 +32,7 @@ const LAYERS: &[&str] = &[
     "pending",
     "place",
     "printing",
+    "redirection",
     "wording",
     "evidence",
     "form",

@@ -223,7 +223,9 @@ impl Correspondence<'_> {
         let parties = parties.into_iter().chain([receiver]);
         let body = self.fill("letter.quote.body", &values);
         let paragraphs = std::iter::once(body).chain(parties).chain(declined).chain([self.text(invitation)]).collect();
-        let document = Document::quote(self.quote, self.policy, &pay);
+        // The requester may be a person in whose name another one orders. The buyer's own words are not sent to an address that has
+        // not bought; the document behind the link has them, last and marked as the buyer's (C2).
+        let document = Document { notes: None, ..Document::quote(self.quote, self.policy, &pay) };
         let mut letter = self.letter(&to, subject, paragraphs);
         letter.preheader = self.fill("letter.quote.preheader", &values);
         letter.summary = document.summary.as_ref().and_then(summary);

@@ -87,6 +87,7 @@ fn status_and_title(code: Code) -> (u16, &'static str) {
         | Code::ValueInvalid
         | Code::NotExpected
         | Code::EmailInvalid
+        | Code::ContactDetailsNotAllowed
         | Code::CountryUnknown
         | Code::RegionUnknown
         | Code::CurrencyNotOffered

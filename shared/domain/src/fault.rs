@@ -47,6 +47,9 @@ codes! {
     NotExpected = "not_expected",
     /// The value is not an e-mail address.
     EmailInvalid = "email_invalid",
+    /// The text has a web address, an e-mail address, or a number to call or to pay to. Letters repeat the text in the vendor's
+    /// name.
+    ContactDetailsNotAllowed = "contact_details_not_allowed",
     /// The value is not an ISO 3166-1 country.
     CountryUnknown = "country_unknown",
     /// The value is not an ISO 3166-2 subdivision of the country.

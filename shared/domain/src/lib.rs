@@ -19,6 +19,7 @@ pub mod payment;
 pub mod pending;
 mod place;
 pub mod printing;
+mod redirection;
 pub mod wording;
 
 // Policy: everything that is not code.

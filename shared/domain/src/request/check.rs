@@ -16,13 +16,14 @@ use crate::{
     Code, Currency, Policy,
     channel::{ChannelStatus, Partner},
     fault::Faults,
-    form::{self, required},
+    form::{self, ContactRequest, required},
     government,
     name::LegalName,
     order::{Acceptance, Order, PurchasingFor, ReviewReason},
-    party::{Address, Party},
+    party::{Address, Contact, Party},
     policy::{LegalText, LineKind},
     price::{Basis, ClaimStanding, Line, SegmentClaim},
+    redirection::{self, Redirection},
 };
 
 /// Where a request came from, as the audit records it (R6).
@@ -47,7 +48,7 @@ impl Request {
             None => required(faults, "/customer"),
         };
         let technical_contact = self.customer.as_ref().and_then(|customer| match &customer.technical_contact {
-            Some(contact) => form::contact(faults, "/customer/technical_contact", contact),
+            Some(contact) => person("/customer/technical_contact", contact, faults),
             None => required(faults, "/customer/technical_contact"),
         });
         let reseller = self.reseller(purchasing_for, policy, faults);
@@ -73,6 +74,7 @@ impl Request {
         };
         let lines = self.lines(&judging, &mut found);
         let po_number = form::optional_text(found.faults, "/po_number", self.po_number.as_deref(), 40);
+        let po_number = po_number.filter(|number| is_plain("/po_number", number.as_deref(), found.faults));
         let notes = form::optional_lines(found.faults, "/notes", self.notes.as_deref(), 2_000);
         let locale = self.locale(policy, &mut found);
         let accepted = self.accepted(purchasing_for, policy, found.faults);
@@ -259,7 +261,14 @@ impl PartyRequest {
     fn check(&self, at: impl Display + Copy, licensee: Option<&str>, policy: &Policy, faults: &mut Faults) -> Option<Party> {
         let written = self.company.as_deref().filter(|company| !company.trim().is_empty());
         let company = form::name(faults, format_args!("{at}/company"), written.or(licensee), 120);
-        let contact = form::contact(faults, format_args!("{at}/contact"), &self.contact);
+        let contact = person(format_args!("{at}/contact"), &self.contact, faults);
+        let own = contact.as_ref().map(|contact| contact.email.domain());
+        // A name that the vendor has recorded is the organisation's name, whatever is in it.
+        let is_recorded = |name: &str| licensee.is_some_and(|licensee| LegalName::new(licensee) == LegalName::new(name));
+        let company = company.filter(|name| {
+            let found = redirection::in_legal_name(name, own).filter(|_| !is_recorded(name));
+            accepted(format_args!("{at}/company"), found, faults)
+        });
         let address = self.address.check(format_args!("{at}/address"), policy, faults);
         Some(Party { company: company?, contact: contact?, address: address? })
     }
@@ -270,6 +279,9 @@ impl AddressRequest {
         let street = form::text(faults, format_args!("{at}/street"), self.street.as_deref(), 200);
         let city = form::text(faults, format_args!("{at}/city"), self.city.as_deref(), 100);
         let postal_code = form::optional_text(faults, format_args!("{at}/postal_code"), self.postal_code.as_deref(), 20);
+        let street = street.filter(|street| is_plain(format_args!("{at}/street"), Some(street), faults));
+        let city = city.filter(|city| is_plain(format_args!("{at}/city"), Some(city), faults));
+        let postal_code = postal_code.filter(|code| is_plain(format_args!("{at}/postal_code"), code.as_deref(), faults));
         let country = form::country(faults, format_args!("{at}/country"), self.country.as_deref());
         let region = country.as_deref().and_then(|country| self.region(at, country, policy, faults));
         Some(Address { street: street?, city: city?, postal_code: postal_code?, region: region?, country: country? })
@@ -285,6 +297,25 @@ impl AddressRequest {
         }
         Some(region)
     }
+}
+
+/// A required person, whose name is nothing else than a name (C2).
+fn person(at: impl Display + Copy, given: &ContactRequest, faults: &mut Faults) -> Option<Contact> {
+    let contact = form::contact(faults, at, given)?;
+    accepted(format_args!("{at}/name"), redirection::in_name(&contact.name), faults).then_some(contact)
+}
+
+/// Whether letters may repeat a text (C2). Adds the fault of one that they may not.
+fn is_plain(pointer: impl Display, text: Option<&str>, faults: &mut Faults) -> bool {
+    accepted(pointer, text.and_then(redirection::in_text), faults)
+}
+
+/// Whether nothing was found in a text that could send its reader elsewhere (C2). Adds the fault of what was found.
+fn accepted(pointer: impl Display, found: Option<Redirection>, faults: &mut Faults) -> bool {
+    if let Some(found) = &found {
+        faults.add(Code::ContactDetailsNotAllowed, pointer, found.detail());
+    }
+    found.is_none()
 }
 
 /// The channel standing of the billed organisation. A member's discount is for its own purchases: a caller that is signed in
