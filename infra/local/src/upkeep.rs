@@ -69,7 +69,35 @@ impl Upkeep {
         // Each of the two is done whether or not the other fails.
         let swept = engine.sweep_expired().await;
         let trimmed = engine.trim_consumed(self.table, &consumed, before).await;
-        swept.and(trimmed)?;
-        Ok(())
+        both(swept, trimmed)
+    }
+}
+
+/// The outcome of the two parts of a run. The error of either part is reported; two errors are reported together.
+fn both<E>(swept: Result<usize, E>, trimmed: Result<usize, E>) -> Result<(), StartError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match (swept, trimmed) {
+        (Ok(_), Ok(_)) => Ok(()),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error.into()),
+        (Err(swept), Err(trimmed)) => Err(format!("{swept}; and {trimmed}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_run_reports_the_errors_of_both_its_parts() {
+        let failed = |reason: &str| Err(Error::other(reason.to_owned()));
+        let reported = |swept, trimmed| both(swept, trimmed).map_err(|error| error.to_string());
+        assert_eq!(reported(Ok(1), Ok(2)), Ok(()));
+        assert_eq!(reported(failed("not swept"), Ok(2)), Err("not swept".to_owned()));
+        assert_eq!(reported(Ok(1), failed("not trimmed")), Err("not trimmed".to_owned()));
+        assert_eq!(reported(failed("not swept"), failed("not trimmed")), Err("not swept; and not trimmed".to_owned()));
     }
 }
