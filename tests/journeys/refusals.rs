@@ -322,6 +322,11 @@ async fn assert_refused(world: &World, (organization, request, expected): Refuse
     let previewed = ask("/v1/quotes/preview").await.problem(422, code);
     assert_eq!(sorted(errors(&created)), sorted(expected), "{request:#}");
     assert_eq!(created["errors"], previewed["errors"], "a preview finds the same");
+    // D5: the kinds that the product is sold in are data, and not only prose.
+    for fault in created["errors"].as_array().into_iter().flatten().filter(|fault| fault["code"] == "kind_not_offered") {
+        let allowed: Vec<_> = fault["allowed"].as_array().expect("kinds as data").iter().flat_map(Value::as_str).collect();
+        assert!(fault["detail"].as_str().unwrap().contains(&format!("`{}`.", allowed.join("`, `"))), "{fault:#}");
+    }
     assert_eq!(created["detail"], previewed["detail"]);
 }
 

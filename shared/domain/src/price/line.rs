@@ -326,8 +326,10 @@ pub struct Unavailable {
     pub member: &'static str,
     /// What is wrong and what to do, for people.
     pub detail: String,
+    /// The values that would be accepted, for programs. Empty: they cannot be listed.
+    pub allowed: Vec<String>,
 }
 
 pub(super) fn no<T>(code: Code, member: &'static str, detail: impl Into<String>) -> Result<T, Unavailable> {
-    Err(Unavailable { code, member, detail: detail.into() })
+    Err(Unavailable { code, member, detail: detail.into(), allowed: Vec::new() })
 }

@@ -91,12 +91,9 @@ fn on_sale(kind: LineKind, product: &Product, on: Date) -> Result<(), Unavailabl
     match product.sold(kind, on) {
         Ok(()) => Ok(()),
         Err(NotSold::Never) => {
-            let offered: Vec<_> = product.sales.iter().map(|sale| format!("`{}`", sale.kind.as_str())).collect();
-            no(
-                Code::KindNotOffered,
-                "kind",
-                format!("{name} cannot be ordered in this way. Choose one of: {}.", offered.join(", ")),
-            )
+            let allowed: Vec<_> = product.sales.iter().map(|sale| sale.kind.as_str().to_owned()).collect();
+            let detail = format!("{name} cannot be ordered in this way. Choose one of: `{}`.", allowed.join("`, `"));
+            Err(Unavailable { code: Code::KindNotOffered, member: "kind", detail, allowed })
         }
         Err(NotSold::Before(day)) => no(Code::NotOnSale, "kind", format!("{name} cannot be ordered in this way before {day}.")),
         Err(NotSold::Since(day)) => no(Code::NotOnSale, "kind", format!("{name} cannot be ordered in this way since {day}.")),

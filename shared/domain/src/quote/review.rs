@@ -203,8 +203,9 @@ impl Offer {
 
     /// Computes the price again with the claims as they are now.
     fn price_again(&mut self, policy: &Policy) -> Result<(), Refusal> {
-        let (lines, assessment) =
-            self.priced_again(policy).map_err(|unavailable| Refusal::new(unavailable.code, unavailable.detail))?;
+        let (lines, assessment) = self
+            .priced_again(policy)
+            .map_err(|unavailable| Refusal::new(unavailable.code, unavailable.detail).allowing(unavailable.allowed))?;
         self.net = lines.iter().map(|line| line.amount).sum();
         self.total = self.net + assessment.taxes.iter().map(|tax| tax.amount).sum::<i64>();
         self.methods = method::methods(policy, self.currency, &lines, self.net, self.total);

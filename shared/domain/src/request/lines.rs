@@ -141,7 +141,7 @@ impl LineRequest {
             // Faults of the price that do not depend on the missing members are reported together with them.
             let priced = judging.basis.as_ref().map(|basis| price::list(product, edition.as_deref(), users, basis));
             if let Some(Err(unavailable)) = priced {
-                faults.add(unavailable.code, at(unavailable.member), unavailable.detail);
+                faults.add_allowing(unavailable.code, at(unavailable.member), unavailable.detail, unavailable.allowed);
             }
             return Read::Faulty;
         };
@@ -167,7 +167,7 @@ impl LineRequest {
                 Read::Line(Box::new(line))
             }
             Err(unavailable) => {
-                faults.add(unavailable.code, at(unavailable.member), unavailable.detail);
+                faults.add_allowing(unavailable.code, at(unavailable.member), unavailable.detail, unavailable.allowed);
                 Read::Faulty
             }
         }
@@ -329,7 +329,7 @@ impl LineRequest {
                 if kind == Some(LineKind::Coterm)
                     && let Err(unavailable) = price::coterm_date(date, judging.today, judging.policy)
                 {
-                    faults.add(unavailable.code, at, unavailable.detail);
+                    faults.add_allowing(unavailable.code, at, unavailable.detail, unavailable.allowed);
                     return None;
                 }
                 Some(Some(date))
