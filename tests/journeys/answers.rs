@@ -1,7 +1,10 @@
 //! Answers that others rely on, as a whole.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tests::{NOW, World, example, golden::assert_golden, plain_vendor, with};
+use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
 /// The warnings of a preview, each with its place and its words.
 fn warnings(preview: &Value) -> Vec<[&str; 3]> {
@@ -72,6 +75,33 @@ async fn b25_a_text_that_documents_cannot_print_is_a_warning_at_its_place() {
     }
     world.ignore_letters().await;
     world.close().await;
+}
+
+/// B25: the log names the document and the characters, and no text of the caller.
+#[tokio::test]
+async fn b25_a_document_with_characters_that_it_cannot_print_is_a_log_line() {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.reopen().expect("the file"));
+    // The deployment's tasks run in other threads, so this is the log of the process: the number finds the lines of this test.
+    lines.with_max_level(LevelFilter::WARN).finish().try_init().expect("the tests have no other log");
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor(NOW, vendor.path().into()).await;
+    let quote = world.quote(&with(&example(), [("/customer/company", json!("উদাহরণ Ltd"))])).await;
+    world.ignore_letters().await;
+    world.get(quote.document()).await;
+    world.close().await;
+
+    let log = std::fs::read_to_string(log.path()).expect("the log");
+    // Another test may be in the middle of a line.
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let warned: Vec<_> = lines.filter(|line| line["code"] == "not_printable" && line["number"] == quote.number()).collect();
+    for line in &warned {
+        assert_eq!(line["level"], "WARN", "{line:#}");
+        assert!(line["characters"].as_str().unwrap().contains("U+0989"), "{line:#}");
+    }
+    let warned: BTreeSet<_> = warned.iter().flat_map(|line| line["message"].as_str()).collect();
+    assert_eq!(warned, BTreeSet::from(["a document has boxes in place of characters", "an attachment has boxes in it"]));
+    assert!(!log.contains("উদাহরণ"), "the text of a caller is not logged");
 }
 
 #[tokio::test]
