@@ -4,6 +4,7 @@ use domain::number::Minter;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
+use store::Reveal;
 use tests::{Answer, NOW, World, example_of, plain_vendor, with};
 
 /// The answer to a request of staff for a page.
@@ -78,7 +79,9 @@ async fn a4_the_first_entry_of_an_audit_is_reachable_after_205_reveals() {
     let store = world.deployment().store();
     for second in 1..=205 {
         let at = now + SignedDuration::from_secs(second);
-        store.audit_reveal(&sen.parse().unwrap(), at, "unique", &format!("user-{second}")).await.unwrap();
+        let subject = format!("user-{second}");
+        let reveal = Reveal { subject: &subject, email: None, key_id: "k1", ip: None };
+        store.audit_reveal(&sen.parse().unwrap(), at, "unique", reveal).await.unwrap();
     }
     let path = format!("audit/entitlements/{sen}");
     for (limit, lengths) in [("200", vec![200, 6]), ("103", vec![103, 103]), ("100", vec![100, 100, 6])] {

@@ -131,6 +131,12 @@ async fn r3_a_reseller_buys_for_a_customer_who_verifies_the_licence_offline() {
     let seen_by = world.deployment().store().reveals(&term.parse().unwrap()).await.unwrap();
     assert_eq!(seen_by.len(), 2, "{seen_by:?}");
     assert!(seen_by.iter().all(|subject| !subject.contains('@') && seen_by.iter().filter(|one| *one == subject).count() == 1));
+    // C8: staff see who read which key, when, and from where.
+    let audit = world.desk_shows(&format!("audit/entitlements/{term}")).await;
+    let shown: Vec<_> = audit["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "reveal").collect();
+    assert_eq!(shown.len(), 2, "{audit}");
+    assert!(shown.iter().all(|entry| entry["key_id"] == files[0]["key_id"] && entry["ip"] == "127.0.0.1"), "{audit}");
+    assert!(shown.iter().any(|entry| entry["email"] == "tina@customer.example" && entry["at"].is_string()), "{audit}");
     let forever = world.with_token(Method::POST, &reveal(perpetual), &technical_contact).await.expect(200);
     world.with_token(Method::POST, &reveal(subscription), &technical_contact).await.problem(409, "no_license_key");
 

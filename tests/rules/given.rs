@@ -150,6 +150,8 @@ pub(crate) fn audit_entry() -> AuditEntry {
         before: Some(record(&partner())),
         after: Some(record(&next)),
         reason: None,
+        key_id: None,
+        ip: None,
         unique: "u1".to_owned(),
     }
 }

@@ -23,7 +23,7 @@ use domain::{
 };
 use serde_json::{Value, json};
 use store::{
-    AuditEntry, Item, LetterNote, PolicyInForce, PolicyProposal, Store,
+    AuditEntry, Item, LetterNote, PolicyInForce, PolicyProposal, Reveal, Store,
     item::{self, Attributes},
     keys::Key,
 };
@@ -327,7 +327,9 @@ async fn note_everything(store: &Store, world: &World) -> Vec<(&'static str, Str
     for (role, note) in letters() {
         store.note_letter(&Key::letter(&Key::quote(&number()), 1, role), at(1), &note).await.expect("a note");
     }
-    store.audit_reveal(&sen("server"), at(2), "u1", "user-1").await.expect("a note");
+    let (email, ip) = (Some("tina@customer.example"), Some([192, 0, 2, 1].into()));
+    let reveal = Reveal { subject: "user-1", email, key_id: "golden", ip };
+    store.audit_reveal(&sen("server"), at(2), "u1", reveal).await.expect("a note");
     store.publish_key("golden", JWK).await.expect("a key");
     store.record_key_fingerprints(&fingerprints()).await.expect("fingerprints");
     let quote = given::issued();
@@ -383,7 +385,8 @@ async fn counters_notes_and_parts_of_yesterday_still_count() {
     for (role, _) in letters() {
         assert!(store.letter_done(&Key::letter(&Key::quote(&number()), 1, role)).await.expect("a note"), "{role}");
     }
-    assert_eq!(store.reveals(&sen("server")).await.expect("notes"), ["user-1"]);
+    // C8: an entry that was stored before entries had a key and an address is read, too.
+    assert_eq!(store.reveals(&sen("server")).await.expect("notes"), ["user-0", "user-1"]);
     assert!(store.published_keys().await.expect("keys").contains(&JWK.to_owned()));
     assert_eq!(store.last_in_series("GOLDEN SERIES").await.expect("a number"), 1);
     assert_eq!(store.key_fingerprints().await.expect("fingerprints"), fingerprints());

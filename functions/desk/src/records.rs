@@ -126,6 +126,8 @@ fn entry<T: Item>(staff: &Staff, reason: Option<&str>, at: Timestamp, before: Op
         before: before.map(value).transpose()?,
         after: Some(value(next)?),
         reason: reason.map(str::to_owned),
+        key_id: None,
+        ip: None,
         unique: random::token(),
     })
 }
@@ -193,7 +195,7 @@ pub(crate) async fn audit(
         _ => return Err(Refusal::not_found().into()),
     };
     let Page { entries, next } = desk.store.audit_page(&key.partition, &page).await?;
-    let view = |AuditEntry { at, by, email, action, before, after, reason, .. }| AuditEntryView {
+    let view = |AuditEntry { at, by, email, action, before, after, reason, key_id, ip, .. }| AuditEntryView {
         at,
         by,
         email,
@@ -201,6 +203,8 @@ pub(crate) async fn audit(
         before,
         after,
         reason,
+        key_id,
+        ip,
     };
     let next = next.map(|next| next.to_string());
     Ok(Json(AuditView { entries: entries.into_iter().map(view).collect(), next }).into_response())

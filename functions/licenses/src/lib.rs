@@ -15,12 +15,12 @@ use domain::{
 };
 use licensing::{JwkSet, PublicKey};
 use runtime::{
-    Clock, Configuration, Failure, Reply, Routes, StartError,
+    Clock, Configuration, Failure, Reply, Routes, SourceIp, StartError,
     authority::{Anyone, TechnicalContactOrPurchaser, WithStore, WithVerifier},
     identity::Verifier,
     random,
 };
-use store::Store;
+use store::{Reveal, Store};
 
 /// What the handlers work with.
 pub struct Licenses {
@@ -74,7 +74,7 @@ async fn view(party: TechnicalContactOrPurchaser) -> Reply {
 }
 
 /// `POST /v1/licenses/{sen}/reveal` — R52: the licence file. First, the note of who reads it is stored durably.
-async fn reveal(party: TechnicalContactOrPurchaser, State(licenses): State<Arc<Licenses>>) -> Reply {
+async fn reveal(party: TechnicalContactOrPurchaser, State(licenses): State<Arc<Licenses>>, ip: SourceIp) -> Reply {
     let entitlement = party.entitlement();
     let now = licenses.clock.now();
     let closed = entitlement.closed();
@@ -88,7 +88,8 @@ async fn reveal(party: TechnicalContactOrPurchaser, State(licenses): State<Arc<L
         };
         return Err(Refusal::new(Code::NoLicenseKey, detail).into());
     };
-    licenses.store.audit_reveal(&entitlement.sen, now, &random::token(), party.subject()).await?;
+    let reveal = Reveal { subject: party.subject(), email: party.email(), key_id: revealed.key_id, ip: ip.0 };
+    licenses.store.audit_reveal(&entitlement.sen, now, &random::token(), reveal).await?;
     Ok(Json(revealed).into_response())
 }
 

@@ -8,7 +8,7 @@ use domain::{channel::Partner, pending::Work, request::Wanted};
 use jiff::{SignedDuration, Timestamp};
 use local::engine::{self, Engine};
 use serde_json::json;
-use store::{AuditEntry, Commit, Item, Page, PageRequest, Store, keys::Key};
+use store::{AuditEntry, Commit, Item, Page, PageRequest, Reveal, Store, keys::Key};
 
 async fn store(engine: &Engine) -> Store {
     let store = Store::new(engine::client(engine.endpoint()).unwrap(), "sellthrough");
@@ -40,6 +40,8 @@ fn entry(partner: &Partner, millis: i64, unique: &str) -> AuditEntry {
         before: None,
         after: Some(json!({ "version": partner.version })),
         reason: None,
+        key_id: None,
+        ip: None,
         unique: unique.to_owned(),
     }
 }
@@ -154,8 +156,9 @@ async fn keys_and_reveals() {
     assert_eq!(store.published_keys().await.unwrap(), ["one", "two"]);
     let minter = domain::number::Minter::new(b"x");
     let sen = minter.sen(&minter.quote_from_seed("a"), 1, 0);
-    store.audit_reveal(&sen, noon(), "u", "user-1").await.unwrap();
-    store.audit_reveal(&sen, noon() + SignedDuration::from_millis(1), "t", "user-2").await.unwrap();
+    let by = |subject| Reveal { subject, email: None, key_id: "k1", ip: None };
+    store.audit_reveal(&sen, noon(), "u", by("user-1")).await.unwrap();
+    store.audit_reveal(&sen, noon() + SignedDuration::from_millis(1), "t", by("user-2")).await.unwrap();
     assert_eq!(store.reveals(&sen).await.unwrap(), ["user-1", "user-2"]);
     assert_eq!(store.last_in_series("IN").await.unwrap(), 0);
     engine.shutdown().await.unwrap();

@@ -340,6 +340,11 @@ impl TechnicalContactOrPurchaser {
         &self.caller.subject
     }
 
+    /// The e-mail address that the token proves, if any.
+    pub fn email(&self) -> Option<&str> {
+        self.caller.email.as_ref().map(VerifiedEmail::as_str)
+    }
+
     /// The entitlement, as far as this caller may see it.
     pub fn entitlement(&self) -> &Entitlement {
         &self.entitlement

@@ -1,6 +1,6 @@
 //! Records of the desk, each change with an audit entry that states who made it, and notes of who read a licence's key (R118).
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Sen;
@@ -17,8 +17,24 @@ use crate::{
 
 /// The kind of the item, and the action of the entry, that states that a caller read a licence's key.
 const REVEAL: &str = "reveal";
-/// The attribute that holds who read the key.
+/// The attributes of a reveal: who read the key, with which verified address, which key, and from where.
 const SUBJECT: &str = "subject";
+const EMAIL: &str = "email";
+const KEY_ID: &str = "key_id";
+const IP: &str = "ip";
+
+/// A caller who reads a licence's key (R52).
+#[derive(Clone, Copy)]
+pub struct Reveal<'r> {
+    /// The subject of the token.
+    pub subject: &'r str,
+    /// The e-mail address that the token proves.
+    pub email: Option<&'r str>,
+    /// The id of the key that signed the licence file that is shown.
+    pub key_id: &'r str,
+    /// The caller's address, when the gateway reports it.
+    pub ip: Option<IpAddr>,
+}
 
 /// An action on a record. An entry is written once and never changed.
 ///
@@ -46,6 +62,12 @@ pub struct AuditEntry {
     /// The reason that the person gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The id of the key that signed the licence file, if the action shows one. `None` for entries that were stored without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The source address of a request that shows a licence file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
     /// A random text that distinguishes entries of the same instant.
     pub unique: String,
 }
@@ -114,20 +136,25 @@ impl Store {
         Ok(Page { entries, next })
     }
 
-    /// Notes who reads an entitlement's key (R52). `Ok` means that the note is durable. Only then may the key be shown.
+    /// Notes who reads an entitlement's key, which one, and from where (R52). `Ok` means that the note is durable. Only then may the key be shown.
     ///
     /// # Errors
     ///
     /// DynamoDB failed. The key must not be shown. Retrying may note the same reader twice, unless `at` and `unique` are the same.
-    pub async fn audit_reveal(&self, sen: &Sen, at: Timestamp, unique: &str, subject: &str) -> Result<(), Error> {
+    pub async fn audit_reveal(&self, sen: &Sen, at: Timestamp, unique: &str, reveal: Reveal<'_>) -> Result<(), Error> {
         let key = Key::audit(sen, at, unique);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item::of_key(&key)))
-            .item(KIND, AttributeValue::S(REVEAL.to_owned()))
-            .item(SUBJECT, AttributeValue::S(subject.to_owned()));
+        let mut stored = item::of_key(&key);
+        let ip = reveal.ip.map(|ip| ip.to_string());
+        let attributes = [
+            (KIND, Some(REVEAL)),
+            (SUBJECT, Some(reveal.subject)),
+            (EMAIL, reveal.email),
+            (KEY_ID, Some(reveal.key_id)),
+            (IP, ip.as_deref()),
+        ];
+        let stated = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        stored.extend(stated.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(stored));
         put.send().await.map(drop).map_err(|error| Error::of("PutItem of an audit entry", &error))
     }
 
@@ -157,11 +184,13 @@ fn entry(partition: &str, item: &Attributes) -> Result<AuditEntry, Error> {
         partition: partition.to_owned(),
         at,
         by: subject.to_owned(),
-        email: None,
+        email: item::text(item, EMAIL).map(str::to_owned),
         action: REVEAL.to_owned(),
         before: None,
         after: None,
         reason: None,
+        key_id: item::text(item, KEY_ID).map(str::to_owned),
+        ip: item::text(item, IP).and_then(|ip| ip.parse().ok()),
         unique: unique.to_owned(),
     })
 }

@@ -34,7 +34,7 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-pub use audit::AuditEntry;
+pub use audit::{AuditEntry, Reveal};
 pub use entitlements::Changed;
 pub use item::Item;
 pub use letters::LetterNote;

@@ -163,6 +163,8 @@ impl Policies {
                 before: before.and_then(|before| serde_json::to_value(before).ok()),
                 after: serde_json::to_value(&next).ok(),
                 reason: context.reason.clone(),
+                key_id: None,
+                ip: None,
                 unique: context.unique.clone(),
             };
             if store.publish_policy(&publication.files, &next, &entry).await? == Commit::Committed {
