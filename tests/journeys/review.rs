@@ -354,6 +354,30 @@ async fn r34_staff_cannot_approve_their_own_order() {
     world.close().await;
 }
 
+/// B17: a second order without signing in, another address of the same mailbox, or another sign-in is the same person.
+#[tokio::test]
+async fn b17_staff_cannot_approve_a_quote_of_which_a_revision_or_a_contact_is_theirs() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let order = coterm(&world).await;
+    let contact = |email: &str| with(&order, [("/customer/technical_contact/email", json!(email))]);
+    let own = Quote(world.post_as(&world.staff().await, "/v1/quotes", &order).await.expect(201));
+    let again = Quote(world.post(own.revise(), &with(&order, [("/po_number", json!("PO 2"))])).await.expect(201));
+    let plus = world.quote(&contact("Dana+orders@vendor.example")).await;
+    let of_dana = world.token("dana@vendor.example", None).await;
+    let elsewhere = Quote(world.post_as(&of_dana, "/v1/quotes", &order).await.expect(201));
+    world.ignore_letters().await;
+    let before = world.stored().await;
+    for quote in [&again, &plus, &elsewhere] {
+        let path = format!("quotes/{}/approve", quote.number());
+        let decision = json!({"revision": quote.revision(), "reason": "It is in order."});
+        world.desk(Method::POST, &path, &decision).await.problem(403, "own_order");
+    }
+    assert_eq!(world.stored().await, before);
+    world.letters().await.none();
+    world.close().await;
+}
+
 /// B9b: a co-term is reviewed also when its licence ends later already, so that the line is left out (R41).
 #[tokio::test]
 async fn b9b_an_order_with_a_coterm_that_is_left_out_is_reviewed() {

@@ -122,7 +122,7 @@ impl Desk {
 
     fn offer(&self, order: &Value) -> Result<Offer, Refusal> {
         let body = QuoteBody::read(order.to_string().as_bytes())?;
-        let origin = Origin { at: NOW.parse().unwrap(), ip: None, subject: None };
+        let origin = Origin { at: NOW.parse().unwrap(), ip: None, subject: None, email: None };
         let issue = IssueContext { origin, request_hash: "the same".to_owned(), link_key: self.links.keys().current() };
         Offer::make(&body.request, body.faults, &self.facts, &self.policy, &issue)
     }

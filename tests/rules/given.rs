@@ -178,7 +178,7 @@ fn offer_of(request: &Value, facts: &Facts, minutes: i64) -> Offer {
     let body = QuoteBody::read(request.to_string().as_bytes()).expect("JSON");
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
     let issue = IssueContext {
-        origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])), subject },
+        origin: Origin { at: at(minutes), ip: Some(IpAddr::from([192, 0, 2, 1])), subject, email: None },
         request_hash: format!("{:064x}", request.to_string().len()),
         link_key: link_keys.current(),
     };

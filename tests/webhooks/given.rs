@@ -117,7 +117,11 @@ impl Endpoint {
         let body = QuoteBody::read(request.to_string().as_bytes()).expect("a request");
         let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("keys");
         let request_hash = format!("{currency} {users}");
-        let issue = IssueContext { origin: Origin { at, ip: None, subject: None }, request_hash, link_key: link_keys.current() };
+        let issue = IssueContext {
+            origin: Origin { at, ip: None, subject: None, email: None },
+            request_hash,
+            link_key: link_keys.current(),
+        };
         Offer::make(&body.request, body.faults, &Facts::default(), &self.policy, &issue).expect("the example is in order")
     }
 

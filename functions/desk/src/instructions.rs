@@ -1,7 +1,7 @@
 //! Changes of the payment instructions. Money that follows false instructions is lost, so every change raises an alarm, and
 //! the policy in force may require that a second member of staff sends the same policy.
 
-use domain::{Policy, method::instructions_differ};
+use domain::{Policy, method::instructions_differ, party::Email};
 use runtime::{Failure, Reply, authority::Staff};
 use store::{PolicyProposal, keys::Key};
 
@@ -61,11 +61,11 @@ impl Desk {
     }
 }
 
-/// Whether the second person is the first one: the same subject, or the same address at another sign-in.
+/// Whether the second person is the first one: the same subject, or an address of the same mailbox at another sign-in.
 fn is_same_person(proposal: &PolicyProposal, staff: &Staff) -> bool {
-    let address = |email: &str| email.to_ascii_lowercase();
-    let same_address = proposal.email.as_deref().map(address).is_some_and(|email| staff.email().map(address) == Some(email));
-    proposal.by == staff.subject() || same_address
+    let mailbox = |email: &str| Email::parse(email).map(|email| email.mailbox());
+    let first = proposal.email.as_deref().and_then(mailbox);
+    proposal.by == staff.subject() || first.is_some_and(|first| staff.email().and_then(mailbox) == Some(first))
 }
 
 /// The log line from which an alarm is made.

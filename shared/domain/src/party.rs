@@ -64,6 +64,18 @@ impl Email {
         &self.0
     }
 
+    /// The mailbox behind the address, without case and without the part after a `+` (RFC 5233): all of these addresses belong to
+    /// one person. Gmail, with both of its domains, ignores the dots as well.
+    pub fn mailbox(&self) -> String {
+        let address = self.0.to_ascii_lowercase();
+        let Some((local, domain)) = address.rsplit_once('@') else { return address };
+        let owner = local.split_once('+').map_or(local, |(owner, _)| owner);
+        match domain {
+            "gmail.com" | "googlemail.com" => format!("{}@gmail.com", owner.replace('.', "")),
+            _ => format!("{owner}@{domain}"),
+        }
+    }
+
     /// The part after the `@`.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or(&self.0, |(_, domain)| domain)
@@ -119,6 +131,19 @@ mod tests {
         let (one, two) = (Email::parse("info@bücher.example"), Email::parse("Info@XN--BCHER-KVA.example"));
         assert_eq!(one.as_ref().map(Email::as_str), Some("info@xn--bcher-kva.example"));
         assert_eq!(one, two);
+    }
+
+    #[test]
+    fn r22_addresses_of_one_mailbox_are_one() {
+        let mailbox = |text: &str| Email::parse(text).expect("an address").mailbox();
+        assert_eq!(mailbox("Rita+Quotes+1@Reseller.Example"), mailbox("rita@reseller.example"));
+        assert_ne!(mailbox("rita@reseller.example"), mailbox("rita@another.example"));
+        assert_ne!(
+            mailbox("rita.b@reseller.example"),
+            mailbox("ritab@reseller.example"),
+            "most mail services treat dots as part of the name"
+        );
+        assert_eq!(mailbox("Rita.B+quotes@googlemail.com"), mailbox("ritab@gmail.com"), "C4: Gmail does not");
     }
 
     #[test]

@@ -23,7 +23,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(vendor::policy);
 
 fn offer(request: &Request) -> Result<Offer, Refusal> {
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
-    let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None };
+    let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None, email: None };
     let issue = IssueContext { origin, request_hash: "hash".to_owned(), link_key: link_keys.current() };
     Offer::make(request, Faults::default(), &Facts::default(), &POLICY, &issue)
 }

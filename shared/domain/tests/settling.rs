@@ -62,7 +62,7 @@ fn offer(currency: &str, segments: Vec<SegmentRequest>, users: i64, at: Timestam
     };
     let link_keys = LinkKeys::parse("k1:0123456789abcdef").expect("a key");
     let issue = IssueContext {
-        origin: Origin { at, ip: None, subject: None },
+        origin: Origin { at, ip: None, subject: None, email: None },
         request_hash: format!("{currency} {users}"),
         link_key: link_keys.current(),
     };

@@ -105,7 +105,7 @@ impl Mixed {
 
     /// The offer from the request: every rule checked, every line priced, every payment method decided.
     pub(crate) fn offer(&self) -> Offer {
-        let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None };
+        let origin = Origin { at: "2026-11-22T10:00:00Z".parse().expect("an instant"), ip: None, subject: None, email: None };
         let issue = IssueContext { origin, request_hash: "example".to_owned(), link_key: self.link_keys.current() };
         let offer = Offer::make(&self.request, Faults::default(), &self.facts, &self.policy, &issue);
         offer.unwrap_or_else(|refusal| panic!("{refusal:?}"))

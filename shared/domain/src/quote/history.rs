@@ -69,6 +69,15 @@ pub enum Actor {
     System,
 }
 
+/// The staff member who decides about a quote.
+#[derive(Debug, Clone, Copy)]
+pub struct Reviewer<'r> {
+    /// The subject of the reviewer's token.
+    pub subject: &'r str,
+    /// The reviewer's e-mail address, if the token has a verified one.
+    pub email: Option<&'r str>,
+}
+
 /// An event of a quote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -9,9 +9,9 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    history::{Actor, Entry, Event, Status, Withheld},
+    history::{Actor, Entry, Event, Reviewer, Status, Withheld},
     offer::{IssueContext, Offer},
-    review::{Approval, Reviewer},
+    review::Approval,
 };
 use crate::{
     QuoteNumber, Sen,

@@ -3,6 +3,7 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+use super::history::Reviewer;
 use crate::{
     Currency, Money, Policy,
     calendar::{business_days_after, day_of, days_after, days_between, start_of_day},
@@ -10,7 +11,7 @@ use crate::{
     fault::{Faults, Refusal},
     method::{self, MethodOffer},
     order::{Acceptance, Order, PurchasingFor, ReviewReason, Warning},
-    party::{Address, Contact, Party},
+    party::{Address, Contact, Email, Party},
     payment::Method,
     policy::Situs,
     price::{self, Basis, Line, LineNote, SegmentClaim, Unavailable},
@@ -49,6 +50,9 @@ pub struct Offer {
     /// The requester, if signed in: the subject of the token (R34).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
+    /// The e-mail address that the requester's token proved. `None` also for offers that were stored without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by_address: Option<Email>,
     /// Whether a reseller buys for a customer.
     pub purchasing_for: PurchasingFor,
     /// The reseller; present exactly when it buys for a customer.
@@ -163,6 +167,7 @@ impl Offer {
             request_hash: context.request_hash.clone(),
             link_key: context.link_key.to_owned(),
             requested_by: context.origin.subject.clone(),
+            requested_by_address: context.origin.email.clone(),
             methods: method::methods(policy, order.currency, &order.lines, net, total),
             purchasing_for: order.purchasing_for,
             reseller: order.reseller,
@@ -213,6 +218,17 @@ impl Offer {
     /// The person who requested the quote and gets its copy (R22).
     pub fn requester(&self) -> &Contact {
         &self.bill_to().contact
+    }
+
+    /// Whether a member of staff requested the offer or is one of its contacts, and so must not approve it (R34). All addresses
+    /// of one mailbox belong to one person.
+    pub(super) fn is_of(&self, person: Reviewer<'_>) -> bool {
+        let contacts = self.reseller.iter().map(|reseller| &reseller.contact);
+        let contacts = contacts.chain([&self.customer.contact, &self.technical_contact]);
+        let mut addresses = contacts.map(|contact| &contact.email).chain(&self.requested_by_address);
+        let own = person.email.and_then(Email::parse).map(|email| email.mailbox());
+        self.requested_by.as_deref() == Some(person.subject)
+            || own.is_some_and(|own| addresses.any(|address| address.mailbox() == own))
     }
 
     /// The amount to pay.

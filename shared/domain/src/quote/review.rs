@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     Change, MAX_STORED_OFFERS, Quote, Stage,
-    history::{Actor, Entry, Event},
+    history::{Actor, Entry, Event, Reviewer},
     offer::Offer,
     stored_size,
 };
@@ -21,15 +21,6 @@ use crate::{
     payment::PaymentId,
     price::{ClaimStanding, SegmentClaim},
 };
-
-/// The staff member who decides about a quote.
-#[derive(Debug, Clone, Copy)]
-pub struct Reviewer<'r> {
-    /// The subject of the reviewer's token.
-    pub subject: &'r str,
-    /// The reviewer's e-mail address, if the token has a verified one.
-    pub email: Option<&'r str>,
-}
 
 /// An approval, as it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,8 +88,8 @@ impl Quote {
 
     /// Approves the quote (R34): it is issued now, with the discounts that are proven by now, and its validity counts from now
     /// (R35). A quote with nothing to pay is paid by the approval. `Ok(None)` when the same reviewer has approved this revision
-    /// with the same reason before, so that a retry is safe. `Err` when the quote is not in review, when the reviewer requested
-    /// it, when a claim has neither evidence nor a decision, or when the approved offer cannot be priced or stored.
+    /// with the same reason before, so that a retry is safe. `Err` when the quote is not in review, when the reviewer has to do
+    /// with one of its revisions, when a claim has neither evidence nor a decision, or when the approved offer cannot be priced or stored.
     ///
     /// `evidence` has the records that the approval [wants](Approval::wants) and that exist; `policy` is the one that the offer
     /// names.
@@ -118,9 +109,10 @@ impl Quote {
         if !self.is_new_decision(&event)? {
             return Ok(None);
         }
-        let own_address = by.email.is_some_and(|email| email.eq_ignore_ascii_case(self.offer.requester().email.as_str()));
-        if own_address || self.offer.requested_by.as_deref() == Some(by.subject) {
-            return Err(Refusal::new(Code::OwnOrder, "You requested this quote yourself. Another person must approve it."));
+        // A revision may have been requested without signing in, so the earlier ones count, too.
+        if self.superseded.iter().chain([&self.offer]).any(|offer| offer.is_of(by)) {
+            let detail = "You requested a revision of this quote, or are a contact in one. Another person must approve it.";
+            return Err(Refusal::new(Code::OwnOrder, detail));
         }
         let on = day_of(now, &self.offer.zone());
         let offer = self.offer.approved(approval, evidence, policy, on)?;

@@ -20,7 +20,7 @@ use crate::{
     government,
     name::LegalName,
     order::{Acceptance, Order, PurchasingFor, ReviewReason},
-    party::{Address, Contact, Party},
+    party::{Address, Contact, Email, Party},
     policy::{LegalText, LineKind},
     price::{Basis, ClaimStanding, Line, SegmentClaim},
     redirection::{self, Redirection},
@@ -35,6 +35,8 @@ pub struct Origin {
     pub ip: Option<IpAddr>,
     /// The caller, if signed in: the subject of the token.
     pub subject: Option<String>,
+    /// The e-mail address that the token proves.
+    pub email: Option<Email>,
 }
 
 impl Request {

@@ -129,7 +129,7 @@ pub(crate) fn tax_claims(order: &Order) -> Vec<TaxClaim> {
 /// Noon of the day, in the vendor's time zone.
 pub(crate) fn origin(order: &Order) -> Origin {
     let at = order.on.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |noon| noon.timestamp());
-    Origin { at, ip: None, subject: None }
+    Origin { at, ip: None, subject: None, email: None }
 }
 
 /// The order as a request, with the records about its buyer.
