@@ -360,7 +360,7 @@ async fn b17_staff_cannot_approve_a_quote_of_which_a_revision_or_a_contact_is_th
     let vendor = plain_vendor();
     let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
     let order = coterm(&world).await;
-    let contact = |email: &str| with(&order, [("/customer/technical_contact/email", json!(email))]);
+    let contact = |email: &str| with(&order, [("/customer/contact/email", json!(email))]);
     let own = Quote(world.post_as(&world.staff().await, "/v1/quotes", &order).await.expect(201));
     let again = Quote(world.post(own.revise(), &with(&order, [("/po_number", json!("PO 2"))])).await.expect(201));
     let plus = world.quote(&contact("Dana+orders@vendor.example")).await;
