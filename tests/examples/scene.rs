@@ -113,7 +113,7 @@ impl Scene {
         let id = format!("EV-{segment}");
         let evidence = json!({
             "segment": segment, "organization": CUSTOMER, "registration_number": "12-3456789", "country": "US",
-            "document": "archive/1", "expires": "2030-01-01",
+            "domains": ["customer.example"], "document": "archive/1", "expires": "2030-01-01",
         });
         self.record(&format!("evidence/{id}"), &evidence).await;
         id
@@ -171,7 +171,9 @@ pub(crate) fn in_currency(order: &Value, currency: &str) -> Value {
 /// be stated until there is any.
 pub(crate) fn claiming(order: &Value, segments: &[(&str, Option<&str>)]) -> Value {
     let claim = |&(segment, evidence): &(&str, Option<&str>)| match evidence {
-        Some(evidence) => json!({"segment": segment, "evidence": evidence}),
+        Some(evidence) => {
+            json!({"segment": segment, "evidence": evidence, "registration_number": "12-3456789", "country": "US"})
+        }
         None => json!({"segment": segment, "registration_number": "12-3456789", "country": "US", "document": "mine.pdf"}),
     };
     with(order, [("/segments", segments.iter().map(claim).collect())])

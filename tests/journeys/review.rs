@@ -183,6 +183,7 @@ fn claiming(claims: &[&str]) -> Value {
 async fn verified(world: &World, id: &str, segment: &str, organization: &str, expires: &str) {
     let evidence = json!({
         "segment": segment, "organization": organization, "registration_number": "12-3456789", "country": "US",
+        "domains": ["customer.example"],
         "document": "archive/1", "verified_on": "2026-01-01", "expires": expires,
     });
     world.record(&format!("evidence/{id}"), &evidence).await;
@@ -351,6 +352,34 @@ async fn r34_staff_cannot_approve_their_own_order() {
     let approved = world.post_as(&colleague, &format!("/v1/desk/{path}"), &decision).await;
     assert_eq!(approved.expect(200)["status"], "issued");
     world.letters().await.only(REQUESTER);
+    world.close().await;
+}
+
+/// B16: a reference is a text that others can learn. With it alone, a stranger is not the organisation.
+#[tokio::test]
+async fn b16_evidence_proves_the_claim_of_its_holder_and_of_no_one_who_knows_its_reference() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    verified(&world, "EV-1", "nonprofit", "Example Customer Inc.", "2027-01-01").await;
+    let claim = |number: &str, country: &str| {
+        let claim = json!({"segment": "nonprofit", "evidence": "EV-1", "registration_number": number, "country": country});
+        claiming(&[&claim.to_string()])
+    };
+    let honest = claim("12-3456789", "US");
+    let elsewhere = json!("eve@stranger.example");
+    for stranger in [
+        claim("00-0000000", "US"),
+        claim("12-3456789", "CA"),
+        claiming(&[r#"{"segment": "nonprofit", "evidence": "EV-1"}"#]),
+        with(&honest, [("/customer/technical_contact/email", elsewhere)]),
+    ] {
+        let quote = world.quote(&stranger).await;
+        assert_eq!((&quote.0["net"], &quote.0["status"]), (&json!(4_200_000), &json!("in_review")), "list price, and staff look");
+        assert_eq!(quote.0["segments"][0]["standing"], "pending");
+    }
+    let quote = world.quote(&honest).await;
+    assert_eq!((&quote.0["net"], &quote.0["status"]), (&json!(1_050_000), &json!("issued")));
+    world.ignore_letters().await;
     world.close().await;
 }
 

@@ -27,7 +27,7 @@ async fn b24_another_spelling_of_a_name_is_the_same_organisation() {
     let token = world.token("rita@reseller.example", Some("Example Reseller GmbH")).await;
     let evidence = json!({
         "segment": "academic", "organization": "Bücher-Universität", "country": "DE", "document": "archive/1",
-        "expires": "2030-01-01", "registration_number": "1",
+        "expires": "2030-01-01", "domains": ["customer.example"],
     });
     world.record("evidence/EV-24", &evidence).await;
     let order = with(
@@ -35,7 +35,7 @@ async fn b24_another_spelling_of_a_name_is_the_same_organisation() {
         [
             ("/reseller/company", json!("Ｅｘａｍｐｌｅ　ＲＥＳＥＬＬＥＲ\u{A0}GmbH")),
             ("/customer/company", json!("Bu\u{308}cher\u{2011}Universita\u{308}t")),
-            ("/segments", json!([{"segment": "academic", "evidence": "EV-24"}])),
+            ("/segments", json!([{"segment": "academic", "evidence": "EV-24", "country": "DE"}])),
         ],
     );
     let preview = world.post_as(&token, "/v1/quotes/preview", &order).await.expect(200);

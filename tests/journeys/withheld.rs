@@ -60,7 +60,7 @@ async fn what_is_unused_is_credited_at_what_was_paid_for_it() {
     let vendor = plain_vendor();
     let mut world = World::of_vendor(NOW, vendor.path().into()).await;
     let evidence = json!({
-        "segment": "academic", "organization": "Example Customer Inc.", "registration_number": "1", "country": "US",
+        "segment": "academic", "organization": "Example Customer Inc.", "domains": ["customer.example"],
         "document": "archive/1", "expires": "2030-01-01",
     });
     world.record("evidence/EV-1", &evidence).await;

@@ -92,6 +92,12 @@ pub(crate) fn evidence() -> SegmentEvidence {
     recorded(desk::evidence, &body, |request, on, faults| request.check("EV-1", None, on, faults))
 }
 
+/// Evidence that proves the claims of people at a domain, and has no number that they would have to state.
+pub(crate) fn evidence_of_a_domain() -> SegmentEvidence {
+    let domains = vec!["customer.example".to_owned()];
+    SegmentEvidence { registration_number: None, country: None, domains, ..evidence() }
+}
+
 pub(crate) fn certificate() -> TaxCertificate {
     let body = json!({
         "kind": "resale", "organization": RESELLER, "country": "US", "region": "CA", "number": "SR-101",
@@ -225,7 +231,7 @@ fn everything_known() -> Facts {
         organization: Some(RESELLER.to_owned()),
         partner: Some(partner()),
         entitlements: held.into_iter().map(|it| (it.sen.clone(), it)).collect(),
-        evidence: [("EV-1".to_owned(), evidence())].into(),
+        evidence: [("EV-1".to_owned(), evidence_of_a_domain())].into(),
         certificates: [(VAT_ID.to_owned(), vat_id())].into(),
         sites: [("acme.cloud.example".to_owned(), site())].into(),
         government_subscriptions: Vec::new(),

@@ -156,6 +156,7 @@ fn entitlements_are_stored_in_this_shape() {
 fn what_the_desk_records_is_stored_in_this_shape() {
     assert_shape("partner", &given::partner());
     assert_shape("evidence", &given::evidence());
+    assert_shape("evidence-of-a-domain", &given::evidence_of_a_domain());
     assert_shape("certificate", &given::certificate());
     assert_shape("certificate-vat-id", &given::vat_id());
     assert_shape("site", &given::site());

@@ -247,6 +247,7 @@ def what_the_desk_does(world: World):
             "organization": CUSTOMER,
             "registration_number": "1",
             "country": "US",
+            "domains": ["customer.example"],
             "document": "archive/1",
             "expires": "2030-01-01",
         },
@@ -314,7 +315,7 @@ def what_the_desk_does(world: World):
     assert world.delivered(renewal)["licenses"][0]["sen"] == held
 
     # A government subscription. A customer can have only one.
-    claim = {"segment": "government", "evidence": "EV-1"}
+    claim = {"segment": "government", "evidence": "EV-1", "registration_number": "1", "country": "US"}
     seller = {**EXAMPLE["reseller"], "company": AGGREGATOR}
     wanted = order(new("tracker-government-cloud", 500), segments=[claim], reseller=seller)
     government = world.quote(wanted, AGGREGATOR)

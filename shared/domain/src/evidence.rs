@@ -7,14 +7,52 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Sen,
     host::ascii_host,
-    name::LegalName,
+    name::{LegalName, letters},
     party::{Contact, Email},
 };
+
+/// Who names a record, and what of it is more than a statement. References and register numbers pass through many hands and are
+/// partly public, and anyone can type a name. So a record proves a claim only for its holder.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'c> {
+    /// The legal name of the organisation that the claim is about, as stated.
+    pub organization: &'c str,
+    /// The organisation's registration number, as stated.
+    pub registration_number: Option<&'c str>,
+    /// The country of that register, as stated.
+    pub country: Option<&'c str>,
+    /// The person who receives what is bought. A false address is of no use to a stranger.
+    pub contact: &'c Email,
+    /// The legal name of the enrolled organisation for which the caller is signed in.
+    pub enrolled: Option<&'c str>,
+}
+
+impl Claimant<'_> {
+    /// Whether the caller is signed in for this organisation.
+    fn is_enrolled_as(&self, organization: &str) -> bool {
+        self.enrolled.is_some_and(|enrolled| LegalName::new(enrolled) == LegalName::new(organization))
+    }
+
+    /// Whether the contact has an address at one of these domains, or below one.
+    fn is_at(&self, domains: &[String]) -> bool {
+        let host = self.contact.domain().to_ascii_lowercase();
+        let is_below = |domain: &String| host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
+        domains.iter().any(|domain| host == *domain || is_below(domain))
+    }
+
+    /// Whether the claimant states this number of this country's register. What a record does not have, no claim must state.
+    fn states(&self, number: Option<&str>, country: Option<&str>) -> bool {
+        let alike = |number: &str| letters(number);
+        let has_number =
+            number.is_none_or(|number| self.registration_number.is_some_and(|stated| alike(stated) == alike(number)));
+        has_number && country.is_none_or(|country| self.country == Some(country))
+    }
+}
 
 /// Verified evidence that an end customer belongs to a segment (R58).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentEvidence {
-    /// The reference, which claims name.
+    /// The reference, which claims name. It proves nothing by itself.
     pub id: String,
     /// The version of the stored record.
     pub version: u64,
@@ -28,6 +66,9 @@ pub struct SegmentEvidence {
     /// The country of that register: ISO 3166-1 (R59).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    /// The domains of the organisation's own e-mail addresses, verified: in ASCII and lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
     /// Where the verified document is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
@@ -40,12 +81,20 @@ pub struct SegmentEvidence {
 }
 
 impl SegmentEvidence {
-    /// Whether the evidence proves a claim of `segment` for `organization` on a day.
-    pub fn proves(&self, segment: &str, organization: &str, day: Date) -> bool {
+    /// Whether the evidence is of this segment and organisation, and valid on a day. Staff who approve an order decide by this.
+    pub fn covers(&self, segment: &str, organization: &str, day: Date) -> bool {
         self.segment == segment
             && LegalName::new(&self.organization) == LegalName::new(organization)
             && self.verified_on <= day
             && day < self.expires
+    }
+
+    /// Whether the evidence proves a claim by itself on a day (R58–R60): the caller is signed in for the organisation, or states its
+    /// registration number and country and names a contact at its verified domain. A reference alone proves nothing.
+    pub fn proves(&self, segment: &str, claimant: &Claimant<'_>, day: Date) -> bool {
+        let is_stated = || claimant.states(self.registration_number.as_deref(), self.country.as_deref());
+        let is_holder = || claimant.is_enrolled_as(&self.organization) || is_stated() && claimant.is_at(&self.domains);
+        self.covers(segment, claimant.organization, day) && is_holder()
     }
 }
 
@@ -152,7 +201,61 @@ pub fn vat_id(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
+
+    fn evidence() -> SegmentEvidence {
+        SegmentEvidence {
+            id: "EV-1".to_owned(),
+            version: 1,
+            segment: "nonprofit".to_owned(),
+            organization: "Example Society".to_owned(),
+            registration_number: Some("12-3456789".to_owned()),
+            country: Some("US".to_owned()),
+            domains: vec!["society.example".to_owned()],
+            document: None,
+            verified_by: "user-1".to_owned(),
+            verified_on: date(2026, 1, 1),
+            expires: date(2027, 1, 1),
+        }
+    }
+
+    /// B16: who knows a reference or a public number is not yet the organisation.
+    #[test]
+    fn b16_evidence_proves_a_claim_of_its_holder_only() {
+        let on = date(2026, 6, 1);
+        let address = |text: &str| Email::parse(text).expect("an address");
+        let (own, below, other) =
+            (address("a@Society.example"), address("a@it.society.example"), address("a@notsociety.example"));
+        let honest = Claimant {
+            organization: "EXAMPLE society",
+            registration_number: Some("123456789"),
+            country: Some("US"),
+            contact: &own,
+            enrolled: None,
+        };
+        let evidence = evidence();
+        assert!(evidence.proves("nonprofit", &honest, on));
+        assert!(evidence.proves("nonprofit", &Claimant { contact: &below, ..honest }, on));
+        for stranger in [
+            Claimant { contact: &other, ..honest },
+            Claimant { registration_number: Some("12-3456780"), ..honest },
+            Claimant { registration_number: None, ..honest },
+            Claimant { country: Some("CA"), ..honest },
+            Claimant { country: None, ..honest },
+            Claimant { organization: "Another Society", ..honest },
+            Claimant { contact: &other, enrolled: Some("Another Society"), ..honest },
+        ] {
+            assert!(!evidence.proves("nonprofit", &stranger, on), "{stranger:?}");
+        }
+        // Who is signed in for the organisation need not state what is recorded.
+        let silent = Claimant { registration_number: None, country: None, contact: &other, ..honest };
+        assert!(evidence.proves("nonprofit", &Claimant { enrolled: Some("Example Society"), ..silent }, on));
+        // Evidence that was recorded before records had domains proves nothing by itself. Staff still decide by it.
+        let earlier = SegmentEvidence { domains: Vec::new(), ..evidence };
+        assert!(!earlier.proves("nonprofit", &honest, on) && earlier.covers("nonprofit", "Example Society", on));
+    }
 
     #[test]
     fn every_spelling_of_a_site_gives_its_host() {

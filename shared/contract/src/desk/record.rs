@@ -74,6 +74,7 @@ pub fn evidence(body: &[u8]) -> Result<RecordBody<EvidenceRequest>, Refusal> {
         organization: object.text("organization"),
         registration_number: object.text("registration_number"),
         country: object.text("country"),
+        domains: object.texts("domains"),
         document: object.text("document"),
         verified_on: object.text("verified_on"),
         expires: object.text("expires"),

@@ -200,6 +200,7 @@ fn evidence() -> SegmentEvidence {
         organization: LICENSEE.to_owned(),
         registration_number: None,
         country: None,
+        domains: vec!["customer.example".to_owned()],
         document: text("letter.pdf"),
         verified_by: "desk".to_owned(),
         verified_on: date(2026, 1, 1),

@@ -43,12 +43,12 @@ impl Approval {
     /// The claims of `offer` after this approval on a day: proven, or declined. An incomplete claim may be proven too; without
     /// evidence for it, it stays incomplete.
     fn judge(&self, offer: &Offer, known: &BTreeMap<String, SegmentEvidence>, on: Date) -> Result<Vec<SegmentClaim>, Refusal> {
-        let proves =
-            |evidence: &SegmentEvidence, claim: &SegmentClaim| evidence.proves(&claim.segment, &offer.customer.company, on);
+        let covers =
+            |evidence: &SegmentEvidence, claim: &SegmentClaim| evidence.covers(&claim.segment, &offer.customer.company, on);
         let mut faults = Faults::default();
         for (i, reference) in self.evidence.iter().enumerate() {
             let detail = match known.get(reference) {
-                Some(evidence) if offer.segments.iter().any(|claim| proves(evidence, claim)) => continue,
+                Some(evidence) if offer.segments.iter().any(|claim| covers(evidence, claim)) => continue,
                 Some(_) => "This evidence proves no claim of this order today. Compare segment, organisation and days.",
                 None => "There is no such evidence on record. Record it first, with `PUT /v1/desk/evidence/{id}`.",
             };
@@ -57,7 +57,7 @@ impl Approval {
         let mut claims = offer.segments.clone();
         for claim in claims.iter_mut().filter(|claim| claim.standing != ClaimStanding::Proven) {
             let named = self.evidence.iter().chain(&claim.evidence).filter_map(|reference| known.get(reference));
-            let proof = named.into_iter().find(|evidence| proves(evidence, claim)).map(|evidence| evidence.id.clone());
+            let proof = named.into_iter().find(|evidence| covers(evidence, claim)).map(|evidence| evidence.id.clone());
             match (proof, claim.standing) {
                 (Some(proof), _) => (claim.standing, claim.evidence) = (ClaimStanding::Proven, Some(proof)),
                 (None, ClaimStanding::Pending) if self.list_price => claim.standing = ClaimStanding::Declined,

@@ -1,6 +1,6 @@
 //! Verified evidence that an end customer belongs to a segment, as the desk records it (R58, R59).
 
-use super::{RecordContext, in_order};
+use super::{RecordContext, domains::domains, in_order};
 use crate::{
     Code, Policy,
     evidence::SegmentEvidence,
@@ -17,6 +17,7 @@ pub struct EvidenceRequest {
     pub organization: Option<String>,
     pub registration_number: Option<String>,
     pub country: Option<String>,
+    pub domains: Vec<String>,
     pub document: Option<String>,
     pub verified_on: Option<String>,
     pub expires: Option<String>,
@@ -35,6 +36,7 @@ impl EvidenceRequest {
         let organization = name(faults, "/organization", self.organization.as_deref(), 120);
         let registration_number = optional_text(faults, "/registration_number", self.registration_number.as_deref(), 60);
         let country = optional_country(faults, "/country", self.country.as_deref());
+        let domains = domains(faults, &self.domains);
         let document = optional_text(faults, "/document", self.document.as_deref(), 200);
         let verified_on = optional_date(faults, "/verified_on", self.verified_on.as_deref());
         let expires = date(faults, "/expires", self.expires.as_deref());
@@ -58,6 +60,7 @@ impl EvidenceRequest {
             organization: organization?,
             registration_number: registration_number?,
             country: country?,
+            domains: domains?,
             document: document?,
             verified_by: on.by.to_owned(),
             verified_on: verified_on.unwrap_or(on.today()),

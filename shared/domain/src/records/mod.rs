@@ -6,6 +6,7 @@
 //! nothing changed, and otherwise to be [advanced](Record::advance).
 
 mod certificate;
+mod domains;
 mod entitlement;
 mod evidence;
 mod partner;

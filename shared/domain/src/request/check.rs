@@ -57,7 +57,13 @@ impl Request {
         let mut found = Findings { faults, warnings: Vec::new() };
         let bill_to = reseller.as_ref().map(Option::as_ref).and_then(|reseller| reseller.or(customer.as_ref()));
         let channel = standing(facts, bill_to, today, &mut found);
-        let claiming = Claiming { policy, facts, customer: customer.as_ref(), today };
+        let claiming = Claiming {
+            policy,
+            facts,
+            customer: customer.as_ref(),
+            contact: technical_contact.as_ref().map(|contact| &contact.email),
+            today,
+        };
         let segments = self.segment_claims(&claiming, &mut found);
         let judging = Judging {
             policy,

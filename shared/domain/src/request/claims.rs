@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     Code, Policy,
-    evidence::{VAT_ID, vat_id},
+    evidence::{Claimant, VAT_ID, vat_id},
     form::{list, optional_country, optional_text, required},
     order::EVIDENCE_MISSING,
-    party::Party,
+    party::{Email, Party},
     policy::{Proof, Statement},
     price::{ClaimStanding, SegmentClaim},
     tax::TaxClaim,
@@ -26,6 +26,8 @@ pub(super) struct Claiming<'c> {
     pub(super) facts: &'c Facts,
     /// The end customer; `None` when it could not be read.
     pub(super) customer: Option<&'c Party>,
+    /// The person who receives the keys; `None` when it could not be read.
+    pub(super) contact: Option<&'c Email>,
     pub(super) today: Date,
 }
 
@@ -117,7 +119,7 @@ impl Request {
 
 impl SegmentRequest {
     fn check(&self, index: usize, claiming: &Claiming<'_>, found: &mut Findings<'_>) -> Option<SegmentClaim> {
-        let Claiming { policy, facts, customer, today } = *claiming;
+        let Claiming { policy, facts, customer, contact, today } = *claiming;
         let faults = &mut *found.faults;
         let at = |member: &str| format!("/segments/{index}/{member}");
         let Some(id) = &self.segment else { return required(faults, at("segment")) };
@@ -133,8 +135,15 @@ impl SegmentRequest {
         let document = optional_text(faults, &at("document"), self.document.as_deref(), 200);
         let evidence = optional_text(faults, &at("evidence"), self.evidence.as_deref(), 64);
         let (registration_number, country, document, evidence) = (registration_number?, country?, document?, evidence?);
+        let claimant = customer.zip(contact).map(|(customer, contact)| Claimant {
+            organization: &customer.company,
+            registration_number: registration_number.as_deref(),
+            country: country.as_deref(),
+            contact,
+            enrolled: facts.partner.as_ref().map(|partner| &*partner.name),
+        });
         let known = evidence.as_ref().and_then(|reference| facts.evidence.get(reference));
-        let proven = known.zip(customer).is_some_and(|(known, customer)| known.proves(id, &customer.company, today));
+        let proven = known.zip(claimant).is_some_and(|(known, claimant)| known.proves(id, &claimant, today));
         let Proof::Evidence(wanted) = &segment.proof else { return None };
         let missing: Vec<_> = wanted.iter().filter(|statement| self.states(**statement).is_none()).collect();
         let standing = match (proven, missing.is_empty() || evidence.is_some()) {

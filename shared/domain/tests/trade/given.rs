@@ -210,6 +210,7 @@ fn evidence(segment: &str) -> SegmentEvidence {
         organization: LICENSEE.to_owned(),
         registration_number: None,
         country: None,
+        domains: vec!["customer.example".to_owned()],
         document: Some("letter".to_owned()),
         verified_by: "desk".to_owned(),
         verified_on: date(2020, 1, 1),
