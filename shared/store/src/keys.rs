@@ -95,11 +95,6 @@ impl Key {
         Self::new(aggregate.partition.clone(), format!("LETTER#{seq}#{role}"))
     }
 
-    /// The payment whose receipt is in a partition; `None` for another kind of partition.
-    pub(crate) fn payment_id(partition: &str) -> Option<PaymentId> {
-        PaymentId::parse(partition.strip_prefix("PAYMENT#")?)
-    }
-
     /// A payment's receipt.
     pub fn receipt(payment: &PaymentId) -> Self {
         Self::new(format!("PAYMENT#{}", payment.as_str()), "PAYMENT")

@@ -24,7 +24,6 @@ mod reads;
 mod reviews;
 pub mod schema;
 mod series;
-mod undecided;
 mod writes;
 
 use std::sync::{Arc, atomic::AtomicU64};
