@@ -20,7 +20,6 @@ use contract::{QuoteView, quote::QuoteBody};
 use domain::{
     Policy, Quote, Refusal,
     link::Purpose,
-    party::Email,
     quote::{IssueContext, Offer},
     request::{Facts, Origin},
 };
@@ -83,8 +82,7 @@ impl Quotes {
     /// Decides the request's offer. The refusal lists everything that is wrong with the request.
     fn decide(&self, request: &OfferRequest, Loaded { policy, facts }: &Loaded) -> Result<Offer, Refusal> {
         let subject = request.caller.as_ref().map(|caller| caller.subject.clone());
-        let email = request.caller.as_ref().and_then(|caller| caller.email.as_ref());
-        let email = email.and_then(|email| Email::parse(email.as_str()));
+        let email = request.caller.as_ref().and_then(Caller::address);
         let issue = IssueContext {
             origin: Origin { at: self.clock.now(), ip: request.ip.0, subject, email },
             request_hash: request.hash.clone(),

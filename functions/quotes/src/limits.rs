@@ -115,10 +115,7 @@ impl Quotes {
         if key.is_some_and(|key| letters().has(key, window.number)) {
             return Ok(());
         }
-        let signed_in = caller.map(|caller| {
-            let own = caller.email.as_ref().and_then(|email| Email::parse(email.as_str()));
-            (caller.subject.as_str(), own)
-        });
+        let signed_in = caller.map(|caller| (caller.subject.as_str(), caller.address()));
         for mut bucket in letter_buckets(&to.email, ip, signed_in) {
             let here = letters().count((bucket.what, &bucket.whom), window.number);
             let allowed = match bucket.allowance.verdict(here, bucket.most) {

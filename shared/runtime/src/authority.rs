@@ -16,7 +16,6 @@ use domain::{
     Code, Quote, QuoteNumber, Refusal, Sen,
     license::{Claims, Entitlement},
     link::Purpose,
-    party::Email,
     quote::{Offer, Reviewer},
 };
 use serde::Deserialize;
@@ -272,8 +271,7 @@ impl Requester {
 
 /// Whether the caller has the verified address of the offer's requester.
 fn has_requested(caller: &Caller, offer: &Offer) -> bool {
-    let email = caller.email.as_ref().and_then(|email| Email::parse(email.as_str()));
-    email.is_some_and(|email| email == offer.requester().email)
+    caller.address().is_some_and(|address| address == offer.requester().email)
 }
 
 impl<T: WithLinks + WithVerifier> FromRequestParts<Arc<T>> for Requester {
@@ -364,10 +362,7 @@ impl<T: WithVerifier + WithStore> FromRequestParts<Arc<T>> for TechnicalContactO
         let caller = state.verifier().required_caller(&parts.headers).await?;
         let sen: Sen = sen.parse().map_err(|_| hidden(&caller))?;
         let entitlement = state.store().entitlement(&sen).await?;
-        let claims = Claims {
-            email: caller.email.as_ref().and_then(|email| Email::parse(email.as_str())),
-            organization: caller.organization.clone(),
-        };
+        let claims = Claims { email: caller.address(), organization: caller.organization.clone() };
         let visible = entitlement.as_ref().and_then(|entitlement| entitlement.visible_to(&claims));
         let entitlement = visible.ok_or_else(|| hidden(&caller))?.into_owned();
         Ok(Self { caller, entitlement })

@@ -99,6 +99,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The caller's verified address, for comparison with those of orders and records; `None` for a caller without one, and for one
+    /// that no order can have.
+    pub fn address(&self) -> Option<Email> {
+        self.email.as_ref().and_then(|email| Email::parse(email.as_str()))
+    }
+
     /// Whether the token states this group, with exactly this spelling.
     pub fn belongs_to(&self, group: &str) -> bool {
         self.groups.iter().any(|own| own == group)
