@@ -63,9 +63,8 @@ impl Desk {
 
 /// Whether the second person is the first one: the same subject, or an address of the same mailbox at another sign-in.
 fn is_same_person(proposal: &PolicyProposal, staff: &Staff) -> bool {
-    let mailbox = |email: &str| Email::parse(email).map(|email| email.mailbox());
-    let first = proposal.email.as_deref().and_then(mailbox);
-    proposal.by == staff.subject() || first.is_some_and(|first| staff.email().and_then(mailbox) == Some(first))
+    let first = proposal.email.as_deref().and_then(Email::parse);
+    proposal.by == staff.subject() || first.is_some_and(|first| staff.reviewer().has_mailbox_of(&first))
 }
 
 /// The log line from which an alarm is made.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{number::InvoiceNumber, order::ReviewReason, payment::PaymentId};
+use crate::{number::InvoiceNumber, order::ReviewReason, party::Email, payment::PaymentId};
 
 /// The status of a quote at a time, as the API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,14 @@ pub struct Reviewer<'r> {
     pub subject: &'r str,
     /// The reviewer's e-mail address, if the token has a verified one.
     pub email: Option<&'r str>,
+}
+
+impl Reviewer<'_> {
+    /// Whether this person has the mailbox of an address. All addresses of one mailbox belong to one person.
+    pub fn has_mailbox_of(&self, address: &Email) -> bool {
+        let own = self.email.and_then(Email::parse);
+        own.is_some_and(|own| own.mailbox() == address.mailbox())
+    }
 }
 
 /// An event of a quote.

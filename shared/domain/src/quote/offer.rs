@@ -220,15 +220,12 @@ impl Offer {
         &self.bill_to().contact
     }
 
-    /// Whether a member of staff requested the offer or is one of its contacts, and so must not approve it (R34). All addresses
-    /// of one mailbox belong to one person.
+    /// Whether a member of staff requested the offer or is one of its contacts, and so must not approve it (R34).
     pub(super) fn is_of(&self, person: Reviewer<'_>) -> bool {
         let contacts = self.reseller.iter().map(|reseller| &reseller.contact);
         let contacts = contacts.chain([&self.customer.contact, &self.technical_contact]);
         let mut addresses = contacts.map(|contact| &contact.email).chain(&self.requested_by_address);
-        let own = person.email.and_then(Email::parse).map(|email| email.mailbox());
-        self.requested_by.as_deref() == Some(person.subject)
-            || own.is_some_and(|own| addresses.any(|address| address.mailbox() == own))
+        self.requested_by.as_deref() == Some(person.subject) || addresses.any(|address| person.has_mailbox_of(address))
     }
 
     /// The amount to pay.
