@@ -104,6 +104,12 @@ impl Correspondence<'_> {
         isolated(text, self.formats.direction())
     }
 
+    /// A text about a person and the quote.
+    fn person(&self, key: &str, person: &Contact) -> String {
+        let (name, email) = (self.own(&person.name), kept(person.email.as_str()));
+        self.fill(key, &[("number", &self.number()), ("name", &name), ("email", &email)])
+    }
+
     /// A sentence with a link. A text without a place for the link is followed by it.
     fn sentence(&self, key: &str, url: String) -> Sentence {
         let text = self.policy.wording.text(&self.offer.locale, key);
@@ -172,21 +178,17 @@ impl Correspondence<'_> {
     fn taken_over_by(&self, after: &Offer) -> Outgoing {
         let to = self.offer.requester().clone();
         let number = self.number();
-        let person = |key: &str, contact: &Contact| {
-            let (name, email) = (self.own(&contact.name), kept(contact.email.as_str()));
-            self.fill(key, &[("number", &number), ("name", &name), ("email", &email)])
-        };
         let company = |key: &str, party: &Party| self.fill(key, &[("company", &self.own(&party.company))]);
         let before = self.offer;
-        let order = |offer: &Offer| offer.lines.iter().map(|line| line.order.clone()).collect::<Vec<_>>();
+        let differs = || !before.lines.iter().map(|line| &line.order).eq(after.lines.iter().map(|line| &line.order));
         let differences = [
             (before.technical_contact != after.technical_contact)
-                .then(|| person("letter.changed.technical_contact", &after.technical_contact)),
+                .then(|| self.person("letter.changed.technical_contact", &after.technical_contact)),
             (before.bill_to().company != after.bill_to().company).then(|| company("letter.changed.bill_to", after.bill_to())),
             (before.customer.company != after.customer.company).then(|| company("letter.changed.licensee", &after.customer)),
-            (order(before) != order(after)).then(|| self.text("letter.changed.lines")),
+            differs().then(|| self.text("letter.changed.lines")),
         ];
-        let body = person("letter.changed.body", after.requester());
+        let body = self.person("letter.changed.body", after.requester());
         let paragraphs = [body].into_iter().chain(differences.into_iter().flatten()).chain([self.text("letter.changed.next")]);
         let subject = self.fill("letter.changed.subject", &[("number", &number)]);
         let letter = self.letter(&to, subject, paragraphs.collect());
@@ -217,9 +219,7 @@ impl Correspondence<'_> {
             let name = self.policy.wording.name(&self.offer.locale, "segment", segment, known);
             self.fill("letter.quote.declined", &[("segment", &self.own(name))])
         });
-        let technical_contact = &self.offer.technical_contact;
-        let (name, email) = (self.own(&technical_contact.name), kept(technical_contact.email.as_str()));
-        let receiver = self.fill("letter.quote.technical_contact", &[("name", &name), ("email", &email)]);
+        let receiver = self.person("letter.quote.technical_contact", &self.offer.technical_contact);
         let parties = parties.into_iter().chain([receiver]);
         let body = self.fill("letter.quote.body", &values);
         let paragraphs = std::iter::once(body).chain(parties).chain(declined).chain([self.text(invitation)]).collect();
