@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Sen,
-    host::ascii_host,
+    host::{ascii_host, is_within},
     name::{LegalName, letters},
     party::{Contact, Email},
 };
@@ -36,15 +36,13 @@ impl Claimant<'_> {
     /// Whether the contact has an address at one of these domains, or below one.
     fn is_at(&self, domains: &[String]) -> bool {
         let host = self.contact.domain().to_ascii_lowercase();
-        let is_below = |domain: &String| host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
-        domains.iter().any(|domain| host == *domain || is_below(domain))
+        domains.iter().any(|domain| is_within(&host, domain))
     }
 
     /// Whether the claimant states this number of this country's register. What a record does not have, no claim must state.
     fn states(&self, number: Option<&str>, country: Option<&str>) -> bool {
-        let alike = |number: &str| letters(number);
         let has_number =
-            number.is_none_or(|number| self.registration_number.is_some_and(|stated| alike(stated) == alike(number)));
+            number.is_none_or(|number| self.registration_number.is_some_and(|stated| letters(stated) == letters(number)));
         has_number && country.is_none_or(|country| self.country == Some(country))
     }
 }

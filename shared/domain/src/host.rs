@@ -20,6 +20,11 @@ pub(crate) fn ascii_host(text: &str) -> Option<Cow<'_, str>> {
     (host.len() <= 253 && host.contains('.') && host.split('.').all(label)).then_some(host)
 }
 
+/// Whether a host is this domain or below it. Both are in ASCII and lower case.
+pub(crate) fn is_within(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 //!
 //! A text is searched as a mail program would read it: a host name is a link there also without `https://`.
 
-use crate::{name::folded, place::is_country};
+use crate::{host::is_within, name::folded, place::is_country};
 
 /// What a text contains that could send its reader elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,27 +64,31 @@ const ABBREVIATIONS: [&str; 27] = [
 
 /// What a text on one line contains.
 pub(crate) fn in_text(text: &str) -> Option<Redirection> {
-    let text = folded(text);
-    let words = || text.split(|c: char| c.is_whitespace() || ",;()<>[]{}\"'|".contains(c)).map(trimmed);
-    words().find_map(address).or_else(|| has_iban(&text).then_some(Redirection::AccountNumber))
+    found_in(&folded(text))
 }
 
 /// What the name of a person contains.
 pub(crate) fn in_name(name: &str) -> Option<Redirection> {
-    in_text(name).or_else(|| (longest_number(&folded(name)).0 >= LONG).then_some(Redirection::LongNumber))
+    let name = folded(name);
+    found_in(&name).or_else(|| (longest_number(&name).0 >= LONG).then_some(Redirection::LongNumber))
 }
 
 /// What the legal name of an organisation contains. The name may begin with a number of the register, and with the domain name of
 /// the organisation, `own`: there are companies that are named so.
 pub(crate) fn in_legal_name(name: &str, own: Option<&str>) -> Option<Redirection> {
-    let folded = folded(name);
-    let first = folded.split_whitespace().next().unwrap_or_default();
-    let own = own.map(str::to_ascii_lowercase);
-    let is_own = own.is_some_and(|own| own == trimmed(first) || own.ends_with(&format!(".{}", trimmed(first))));
-    let rest = if is_own { &folded[first.len()..] } else { &*folded };
-    let (digits, begins) = longest_number(&folded);
+    let name = folded(name);
+    let first = name.split_whitespace().next().unwrap_or_default();
+    let is_own = own.is_some_and(|own| is_within(&own.to_ascii_lowercase(), trimmed(first)));
+    let rest = if is_own { &name[first.len()..] } else { &*name };
+    let (digits, begins) = longest_number(&name);
     let registered = begins == 0 && digits <= REGISTERED_DIGITS;
-    in_text(rest).or_else(|| (digits >= LONG && !registered).then_some(Redirection::LongNumber))
+    found_in(rest).or_else(|| (digits >= LONG && !registered).then_some(Redirection::LongNumber))
+}
+
+/// What a text contains that is [`folded`] already.
+fn found_in(text: &str) -> Option<Redirection> {
+    let words = || text.split(|c: char| c.is_whitespace() || ",;()<>[]{}\"'|".contains(c)).map(trimmed);
+    words().find_map(address).or_else(|| has_iban(text).then_some(Redirection::AccountNumber))
 }
 
 fn trimmed(word: &str) -> &str {
@@ -144,11 +148,13 @@ fn is_iban(account: &str) -> bool {
     let (Some(country), Some(check)) = (account.get(..2), account.get(2..4)) else { return false };
     let shaped = account.len() >= 15 && is_country(&country.to_ascii_uppercase()) && check.bytes().all(|b| b.is_ascii_digit());
     // Letters count as 10 to 35, after the first four characters were moved to the end.
-    let remainder = account.bytes().cycle().skip(4).take(account.len()).fold(0_u32, |sum, byte| match byte {
-        b'0'..=b'9' => (sum * 10 + u32::from(byte - b'0')) % 97,
-        _ => (sum * 100 + u32::from(byte.to_ascii_lowercase() - b'a') + 10) % 97,
-    });
-    shaped && remainder == 1
+    let remainder = || {
+        account.bytes().cycle().skip(4).take(account.len()).fold(0_u32, |sum, byte| match byte {
+            b'0'..=b'9' => (sum * 10 + u32::from(byte - b'0')) % 97,
+            _ => (sum * 100 + u32::from(byte.to_ascii_lowercase() - b'a') + 10) % 97,
+        })
+    };
+    shaped && remainder() == 1
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Request {
         };
         let lines = self.lines(&judging, &mut found);
         let po_number = form::optional_text(found.faults, "/po_number", self.po_number.as_deref(), 40);
-        let po_number = po_number.filter(|number| is_plain("/po_number", number.as_deref(), found.faults));
+        let po_number = po_number.filter(|number| may_be_repeated("/po_number", number.as_deref(), found.faults));
         let notes = form::optional_lines(found.faults, "/notes", self.notes.as_deref(), 2_000);
         let locale = self.locale(policy, &mut found);
         let accepted = self.accepted(purchasing_for, policy, found.faults);
@@ -287,9 +287,9 @@ impl AddressRequest {
         let street = form::text(faults, format_args!("{at}/street"), self.street.as_deref(), 200);
         let city = form::text(faults, format_args!("{at}/city"), self.city.as_deref(), 100);
         let postal_code = form::optional_text(faults, format_args!("{at}/postal_code"), self.postal_code.as_deref(), 20);
-        let street = street.filter(|street| is_plain(format_args!("{at}/street"), Some(street), faults));
-        let city = city.filter(|city| is_plain(format_args!("{at}/city"), Some(city), faults));
-        let postal_code = postal_code.filter(|code| is_plain(format_args!("{at}/postal_code"), code.as_deref(), faults));
+        let street = street.filter(|street| may_be_repeated(format_args!("{at}/street"), Some(street), faults));
+        let city = city.filter(|city| may_be_repeated(format_args!("{at}/city"), Some(city), faults));
+        let postal_code = postal_code.filter(|code| may_be_repeated(format_args!("{at}/postal_code"), code.as_deref(), faults));
         let country = form::country(faults, format_args!("{at}/country"), self.country.as_deref());
         let region = country.as_deref().and_then(|country| self.region(at, country, policy, faults));
         Some(Address { street: street?, city: city?, postal_code: postal_code?, region: region?, country: country? })
@@ -314,7 +314,7 @@ fn person(at: impl Display + Copy, given: &ContactRequest, faults: &mut Faults) 
 }
 
 /// Whether letters may repeat a text (C2). Adds the fault of one that they may not.
-fn is_plain(pointer: impl Display, text: Option<&str>, faults: &mut Faults) -> bool {
+fn may_be_repeated(pointer: impl Display, text: Option<&str>, faults: &mut Faults) -> bool {
     accepted(pointer, text.and_then(redirection::in_text), faults)
 }
 
