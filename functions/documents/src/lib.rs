@@ -54,7 +54,7 @@ impl Documents {
         let missing = self.typesetter.unprintable(&document);
         if !missing.is_empty() {
             // Code points say which font is needed, and nothing about the person whose name it is.
-            let characters = missing.iter().map(|c| format!("U+{:04X}", u32::from(*c))).collect::<Vec<_>>().join(" ");
+            let characters = typesetting::code_points(&missing);
             tracing::warn!(code = "not_printable", number = %name, characters, "a document has boxes in place of characters");
         }
         let pdf = task::compute(move || self.typesetter.pdf(&document)).await;

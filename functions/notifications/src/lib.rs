@@ -280,7 +280,7 @@ impl Notifications {
                 let (typesetter, name) = (self.typesetter.clone(), format!("{}.pdf", document.number));
                 let missing = typesetter.unprintable(&document);
                 if !missing.is_empty() {
-                    let characters = missing.iter().map(|c| format!("U+{:04X}", u32::from(*c))).collect::<Vec<_>>().join(" ");
+                    let characters = typesetting::code_points(&missing);
                     tracing::warn!(code = "not_printable", number = %cause.number, characters, "an attachment has boxes in it");
                 }
                 let pdf = task::compute(move || typesetter.pdf(&document)).await;

@@ -29,7 +29,7 @@ pub use document::{
 pub use error::{Diagnostic, Place, TemplateError, TypesettingError};
 pub use formats::Formats;
 pub use marks::{isolated, kept, unmarked};
-pub use typesetter::{Brand, Typesetter};
+pub use typesetter::{Brand, Typesetter, code_points};
 
 /// The path of the logo in the vendor folder. The file is optional.
 pub const LOGO: &str = "documents/logo.svg";

@@ -61,6 +61,11 @@ struct Data<'a> {
     logo: bool,
 }
 
+/// Characters as their code points, `U+0995 U+09BE`: for logs, which must not repeat a person's name.
+pub fn code_points(characters: &[char]) -> String {
+    characters.iter().map(|c| format!("U+{:04X}", u32::from(*c))).collect::<Vec<_>>().join(" ")
+}
+
 impl Typesetter {
     /// A template of a vendor without a logo and without fonts of its own: see [`Self::branded`].
     ///
