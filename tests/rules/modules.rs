@@ -33,6 +33,7 @@ const LAYERS: &[&str] = &[
     "place",
     "printing",
     "redirection",
+    "suppression",
     "wording",
     "evidence",
     "form",

@@ -29,6 +29,7 @@ pub mod policy;
 pub mod channel;
 pub mod evidence;
 pub mod license;
+pub mod suppression;
 
 // Prices.
 pub mod method;

@@ -76,6 +76,12 @@ impl Email {
         }
     }
 
+    /// Whether this address is that of its mailbox itself for certain. What a server does with the part after a `+` is known of Gmail
+    /// only: another server may have no such mailbox, although it has the one without that part.
+    pub fn names_its_mailbox(&self) -> bool {
+        self.mailbox().ends_with("@gmail.com") || !self.0.rsplit_once('@').is_some_and(|(local, _)| local.contains('+'))
+    }
+
     /// The part after the `@`.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or(&self.0, |(_, domain)| domain)
