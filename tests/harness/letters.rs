@@ -9,6 +9,8 @@ pub struct Letter {
     pub to: String,
     /// From whom it says it is.
     pub from: String,
+    /// The configuration set that it was sent through.
+    pub configuration_set: Option<String>,
     /// Its subject.
     pub subject: String,
     /// Its text part.
@@ -45,6 +47,13 @@ impl Letters {
         let mut found: Vec<_> = self.0.extract_if(.., |letter| letter.to == recipient).collect();
         assert_eq!(found.len(), 1, "expected {report}");
         found.remove(0)
+    }
+
+    /// Takes out the first of several letters to `recipient`.
+    #[track_caller]
+    pub fn take_first(&mut self, recipient: &str) -> Letter {
+        let place = self.0.iter().position(|letter| letter.to == recipient);
+        self.0.remove(place.unwrap_or_else(|| panic!("no letter came to {recipient}")))
     }
 
     /// The one letter that came, to `recipient`.

@@ -24,5 +24,6 @@ mod sites;
 mod soak;
 mod spelling;
 mod story;
+mod suppressions;
 mod taken_back;
 mod withheld;

@@ -21,6 +21,7 @@ use domain::{
     records::{Record, RecordContext},
     request::{Facts, Origin},
     settlement::settle,
+    suppression::{LetterClass, Lifted, MailboxId, Message, Recorded, Suppression, WithheldLetter, Withholding},
 };
 use jiff::{SignedDuration, Timestamp, civil::date};
 use runtime::Vendor;
@@ -454,6 +455,47 @@ pub(crate) fn closed() -> Receipt {
     let reason = "Sent again by bank transfer.".to_owned();
     let by = Closed { at: at(80), by: "staff-1".to_owned(), email: Some("dana@vendor.example".to_owned()), reason };
     reported.close(by).expect("a person must look at it")
+}
+
+/// A mailbox from which a letter came back, and whose owner has complained; a receipt was withheld.
+pub(crate) fn suppression() -> Suppression {
+    let mail = json!({"timestamp": at(1), "messageId": "ses-1", "destination": ["rita@reseller.example"]});
+    let recipient = json!({"emailAddress": "rita@reseller.example", "diagnosticCode": "smtp; 550 5.1.1 no such user"});
+    let bounce = json!({
+        "eventType": "Bounce", "mail": mail,
+        "bounce": {
+            "bounceType": "Permanent", "bounceSubType": "NoEmail", "bouncedRecipients": [recipient],
+            "timestamp": at(2), "feedbackId": "f-1",
+        },
+    });
+    let complaint = json!({
+        "notificationType": "Complaint", "mail": mail,
+        "complaint": {"complainedRecipients": [], "timestamp": at(3), "feedbackId": "f-2"},
+    });
+    let reports = [bounce, complaint].map(|event| match Message::read(&event.to_string()).expect("an event of SES") {
+        Message::Reports(mut reports) => reports.remove(0),
+        Message::Other => panic!("{event} is about a mailbox"),
+    });
+    let to = reports[0].address.clone();
+    let mailbox = MailboxId::of(&minter(), &to);
+    let recorded = reports.iter().fold(None, |before, report| match Suppression::record(before.as_ref(), &mailbox, report) {
+        Recorded::Write(next) => Some(next),
+        Recorded::Known => panic!("{report:?} is new"),
+    });
+    let letter =
+        WithheldLetter { quote: number(), entry: 3, role: "receipt".to_owned(), class: LetterClass::Purchase, to, at: at(40) };
+    match recorded.expect("a record").withhold(&letter) {
+        Withholding::List(next) => next,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Staff have lifted the suppression, and the receipt is about to be sent.
+pub(crate) fn suppression_lifted() -> Suppression {
+    let (by, email) = (STAFF.to_owned(), Some("dana@vendor.example".to_owned()));
+    suppression()
+        .lift(Lifted { at: at(90), by, email, reason: "The mailbox exists again.".to_owned() })
+        .expect("it is suppressed")
 }
 
 /// Money that pays nothing.

@@ -371,7 +371,7 @@ impl<'w> Operation<'w> {
     /// Its path with a name in each of its places.
     fn path(&self, name: &str) -> String {
         let path = self.method_and_path().1.replace("{kind}", "partners");
-        let places = ["{number}", "{sen}", "{organization}", "{id}", "{host}", "{version}", "{payment}"];
+        let places = ["{number}", "{sen}", "{organization}", "{id}", "{host}", "{version}", "{payment}", "{mailbox}"];
         places.iter().fold(path, |path, place| path.replace(place, name))
     }
 

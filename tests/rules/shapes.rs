@@ -20,6 +20,7 @@ use domain::{
     order::ReviewReason,
     payment::{Method, PaidBy, PaymentEvent, PaymentNotice, Receipt, RefundState, ReportReason, Unapplied},
     policy::LineKind,
+    suppression::{Cause, LetterClass, MailboxId, Suppression},
 };
 use serde_json::{Value, json};
 use store::{
@@ -82,7 +83,7 @@ fn assert_shape<T: Item>(name: &str, aggregate: &T) {
     let attributes = item::attributes(aggregate).expect("an item");
     let mut names: Vec<_> = attributes.keys().map(String::as_str).collect();
     names.sort_unstable();
-    names.retain(|name| !([Quote::KIND, Receipt::KIND].contains(&T::KIND) && INDEXED.contains(name)));
+    names.retain(|name| !([Quote::KIND, Receipt::KIND, Suppression::KIND].contains(&T::KIND) && INDEXED.contains(name)));
     assert_eq!(names, ["body", "kind", "pk", "sk", "version"]);
     assert_golden(&format!("{ITEMS}/{name}.json"), &shown(&attributes));
 }
@@ -160,6 +161,8 @@ fn what_the_desk_records_is_stored_in_this_shape() {
     assert_shape("certificate", &given::certificate());
     assert_shape("certificate-vat-id", &given::vat_id());
     assert_shape("site", &given::site());
+    assert_shape("suppression", &given::suppression());
+    assert_shape("suppression-lifted", &given::suppression_lifted());
     assert_shape("holding", &given::holding());
     assert_shape("policy-in-force", &given::policy_in_force());
     assert_shape("policy-proposal", &given::policy_proposal());
@@ -244,6 +247,16 @@ fn reasons_and_methods_keep_their_names() {
         (RefundState::Failed, "failed"),
     ];
     assert!(states.iter().all(|(state, name)| json!(state) == *name));
+    let causes = [
+        (Cause::PermanentBounce, "permanent_bounce"),
+        (Cause::TransientBounce, "transient_bounce"),
+        (Cause::UndeterminedBounce, "undetermined_bounce"),
+        (Cause::Complaint, "complaint"),
+        (Cause::Notice, "notice"),
+        (Cause::Rejected, "rejected"),
+    ];
+    assert!(causes.iter().all(|(cause, name)| json!(cause) == *name));
+    assert_eq!(json!([LetterClass::Request, LetterClass::Purchase]), json!(["request", "purchase"]));
     let kinds = ["new", "renewal", "upgrade", "renew_and_upgrade", "coterm", "downgrade_at_renewal"];
     assert_eq!(json!(LineKind::ALL), json!(kinds));
     assert!(LineKind::ALL.iter().all(|kind| json!(kind) == kind.as_str()));
@@ -271,6 +284,7 @@ fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
             SegmentEvidence::KIND => rewritten::<SegmentEvidence>(&attributes),
             TaxCertificate::KIND => rewritten::<TaxCertificate>(&attributes),
             Site::KIND => rewritten::<Site>(&attributes),
+            Suppression::KIND => rewritten::<Suppression>(&attributes),
             GovernmentSubscription::KIND => rewritten::<GovernmentSubscription>(&attributes),
             PolicyInForce::KIND => rewritten::<PolicyInForce>(&attributes),
             PolicyProposal::KIND => rewritten::<PolicyProposal>(&attributes),
@@ -292,6 +306,7 @@ fn what_was_stored_yesterday_is_read_back_and_rewritten_unchanged() {
         (SegmentEvidence::KIND, 1),
         (TaxCertificate::KIND, 2),
         (Site::KIND, 1),
+        (Suppression::KIND, 2),
         (GovernmentSubscription::KIND, 1),
         (PolicyInForce::KIND, 1),
         (PolicyProposal::KIND, 1),
@@ -316,9 +331,14 @@ fn fingerprints() -> BTreeMap<String, String> {
         .into()
 }
 
-fn letters() -> [(&'static str, LetterNote); 2] {
+fn mailbox() -> MailboxId {
+    given::suppression().mailbox
+}
+
+fn letters() -> [(&'static str, LetterNote); 3] {
     let (accepted_as, reason) = ("ses-1".to_owned(), "InvalidParameterValue".to_owned());
-    [("quote", LetterNote::Sent { accepted_as }), ("receipt", LetterNote::SetAside { reason })]
+    let withheld = LetterNote::Withheld { mailbox: mailbox() };
+    [("confirmation", withheld), ("quote", LetterNote::Sent { accepted_as }), ("receipt", LetterNote::SetAside { reason })]
 }
 
 /// What the store writes beside aggregates, by the name of its golden file.
@@ -343,6 +363,7 @@ async fn note_everything(store: &Store, world: &World) -> Vec<(&'static str, Str
         ("limit", format!("LIMIT#{BUCKET} UNTIL#{}", at(15))),
         ("policy-part", format!("POLICY#{} PART#0001", given::POLICY_VERSION)),
         ("letter-sent", format!("QUOTE#{} LETTER#1#quote", number.compact())),
+        ("letter-withheld", format!("QUOTE#{} LETTER#1#confirmation", number.compact())),
         ("letter-set-aside", format!("QUOTE#{} LETTER#1#receipt", number.compact())),
         ("reveal", format!("LICENSE#{} AUDIT#{}#u1", sen("server").compact(), at(2))),
         ("public-key", "KEYS KEY#golden".to_owned()),
@@ -383,8 +404,9 @@ async fn counters_notes_and_parts_of_yesterday_still_count() {
     assert!(!store.allow(BUCKET, 1, 3, at(15)).await.expect("a counter"), "three were counted");
     assert!(store.allow(BUCKET, 1, 4, at(15)).await.expect("a counter"));
     assert_eq!(store.policy_files(given::POLICY_VERSION).await.expect("a policy"), Some(files()));
-    for (role, _) in letters() {
-        assert!(store.letter_done(&Key::letter(&Key::quote(&number()), 1, role)).await.expect("a note"), "{role}");
+    for (role, expected) in letters() {
+        let (note, suppression) = store.letter(&Key::letter(&Key::quote(&number()), 1, role), &mailbox()).await.expect("a note");
+        assert_eq!((note, suppression), (Some(expected), None), "{role}");
     }
     // C8: an entry that was stored before entries had a key and an address is read, too.
     assert_eq!(store.reveals(&sen("server")).await.expect("notes"), ["user-0", "user-1"]);
@@ -419,6 +441,7 @@ fn keys_are_built_as_the_table_says() {
             "HOLDING#tracker-government#example agency",
             "HOLDING",
         ),
+        (Key::mailbox(&mailbox()), &format!("MAILBOX#{}", mailbox()), "MAILBOX"),
         (Key::limit("lookup#192.0.2.1", at(15)), "LIMIT#lookup#192.0.2.1", "UNTIL#2026-11-22T10:15:00Z"),
         (Key::policy_in_force(), "POLICY", "CURRENT"),
         (Key::policy_proposal(), "POLICY", "PROPOSED"),

@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
+use ::feedback::Feedback;
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_sdk_ses::config::retry::RetryConfig;
 use axum::{
@@ -35,7 +36,7 @@ use local::{
 };
 use mail_parser::MessageParser;
 use notifications::Notifications;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Commit, Item, Store, keys::Key};
 use tempfile::TempDir;
 use tests::{Bench, NOW, example, plain_vendor, quoting, settings, with};
@@ -70,6 +71,7 @@ pub(crate) struct Consumers {
     issuance: Issuance,
     notifications: Notifications,
     deadlines: Deadlines,
+    feedback: Feedback,
     post: PostOffice,
     mail: Arc<Mail>,
     signatures: Arc<AtomicU32>,
@@ -133,6 +135,7 @@ impl Consumers {
             issuance: Issuance::start(&settings, store.clone(), signer, clock()).await.unwrap(),
             notifications: Notifications::start(&settings, store.clone(), ses, clock()).unwrap(),
             deadlines: Deadlines::new(store.clone(), clock()),
+            feedback: Feedback::start(&settings, store.clone()).unwrap(),
             store,
             post,
             mail,
@@ -207,6 +210,17 @@ impl Consumers {
 
     pub(crate) async fn remind(&self) -> Round {
         self.deadlines.round().await.unwrap()
+    }
+
+    /// Messages of the topic, in one event.
+    pub(crate) async fn report(&self, messages: &[String]) -> Result<(), ::feedback::Failure> {
+        let record = |message: &String| json!({ "Sns": { "MessageId": "m", "Message": message } });
+        let event = json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() });
+        self.feedback.handle(serde_json::from_value(event).unwrap()).await
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The mail service takes nothing for this recipient, and answers this error code.

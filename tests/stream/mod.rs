@@ -3,6 +3,7 @@
 //! other records only while the mapping retries.
 
 mod consumers;
+mod feedback;
 mod mapping;
 
 use deadlines::{GRACE, Round};

@@ -8,6 +8,7 @@ mod policy;
 mod records;
 mod reviews;
 mod state;
+mod suppressions;
 
 use std::sync::Arc;
 
@@ -42,6 +43,10 @@ pub fn api() -> Routes<Desk> {
         .get("/v1/desk/payments", payments::waiting)
         .get("/v1/desk/payments/{payment}", payments::view)
         .post("/v1/desk/payments/{payment}/close", payments::close)
+        .get("/v1/desk/quotes/{number}/letters", suppressions::letters)
+        .get("/v1/desk/suppressions", suppressions::suppressed)
+        .get("/v1/desk/suppressions/{mailbox}", suppressions::view)
+        .post("/v1/desk/suppressions/{mailbox}/lift", suppressions::lift)
         .get("/v1/desk/policy", policy::in_force)
         .put_up_to(MAX_POLICY_BYTES, "/v1/desk/policy", policy::publish)
         .get("/v1/desk/policy/{version}", policy::files)

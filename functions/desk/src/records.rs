@@ -17,6 +17,7 @@ use domain::{
     fault::Faults,
     payment::PaymentId,
     records::{self, Record, RecordContext},
+    suppression::MailboxId,
 };
 use jiff::Timestamp;
 use runtime::{Failure, Reply, authority::Staff, query::Paging, random};
@@ -191,6 +192,7 @@ pub(crate) async fn audit(
         "sites" => Key::site(&host(&id)?),
         "entitlements" => Key::entitlement(&sen(&id)?),
         "payments" => Key::receipt(&PaymentId::parse(&id).ok_or_else(Refusal::not_found)?),
+        "suppressions" => Key::mailbox(&MailboxId::parse(&id).ok_or_else(Refusal::not_found)?),
         "policy" if id == "current" => Key::policy_in_force(),
         _ => return Err(Refusal::not_found().into()),
     };

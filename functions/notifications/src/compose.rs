@@ -7,6 +7,7 @@ use domain::{
     license::{self, Kind},
     party::{Contact, Party},
     quote::{Delivered, Delivery, Entry, Event, Offer, Stage},
+    suppression::LetterClass,
 };
 use typesetting::{Document, Formats, isolated, kept, unmarked};
 
@@ -42,6 +43,15 @@ pub(crate) fn compose(quote: &Quote, entry: &Entry, policy: &Policy, links: &Lin
     };
     letters.extend(taken_over(quote, entry).map(|(before, after)| about(before).taken_over_by(after)));
     letters
+}
+
+/// What causes the letters about an event. Anyone can request a quote in another person's name; only a purchase is delivered (C3).
+pub(crate) fn class(event: &Event) -> LetterClass {
+    match event {
+        Event::Submitted { .. } | Event::Approved { .. } | Event::Rejected { .. } | Event::Issued { .. } => LetterClass::Request,
+        Event::PaymentFailed { .. } | Event::Paid { .. } | Event::Refunded { .. } => LetterClass::Purchase,
+        Event::Withheld { .. } | Event::Delivered { .. } => LetterClass::Purchase,
+    }
 }
 
 /// The offers before and after this entry, if another person requested the later one. That person had the link that changes the

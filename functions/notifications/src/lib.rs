@@ -6,11 +6,16 @@
 //! A letter is noted as sent after the mail service accepted it. A record that is delivered again finds the note, or, if the
 //! note could not be written, the entry in this process's memory. A letter is sent twice only when the process ends between the
 //! service's response and the note; both copies have the same Message-ID.
+//!
+//! A mailbox from which a letter came back for good, or whose owner has complained, gets no letter (C3). The letter is noted as
+//! withheld, and is sent when staff have lifted that.
 
 mod compose;
 mod letter;
 mod reach;
+mod sets;
 mod template;
+mod withholding;
 
 use std::{
     collections::HashMap,
@@ -25,9 +30,11 @@ use aws_lambda_events::{
 use aws_sdk_ses::{primitives::Blob, types::RawMessage};
 use contract::Links;
 use domain::{
-    Quote,
+    Quote, QuoteNumber,
+    number::Minter,
     pending::Work,
     policy::{Mistakes, Seller},
+    suppression::{LetterClass, MailboxId, Suppression},
 };
 use jiff::Timestamp;
 use runtime::{Clock, Configuration, Policies, StartError, Vendor, stream, task};
@@ -35,8 +42,9 @@ use store::{Item, LetterNote, OutboxRecord, Store, keys::Key};
 use typesetting::{Brand, Typesetter};
 
 use crate::{
-    compose::{Outgoing, compose},
+    compose::{Outgoing, class, compose},
     letter::{Attachment, Templates},
+    sets::ConfigurationSets,
 };
 
 pub use crate::reach::reach;
@@ -52,25 +60,28 @@ pub struct Notifications {
     links: Links,
     templates: Templates,
     typesetter: Arc<Typesetter>,
+    /// Names mailboxes without their addresses.
+    minter: Minter,
+    sets: ConfigurationSets,
     /// The letters that the mail service accepted and that have no note yet, with the service's ids of the messages.
     unnoted: Mutex<HashMap<Key, String>>,
 }
 
-/// What a letter is about: an entry in the history of an aggregate, whatever its kind.
+/// What a letter is about: an entry in the history of a quote.
 struct Cause<'a> {
-    /// The aggregate's item.
+    /// The quote's item.
     aggregate: Key,
-    /// The version of the aggregate that the letter is composed from.
+    /// The version of the quote that the letter is composed from.
     version: u64,
-    /// The aggregate's number, as people write it: for log lines.
-    number: String,
-    /// The number without separators: part of the Message-ID.
-    compact: &'a str,
+    /// The quote's number: for log lines, and part of the Message-ID.
+    number: &'a QuoteNumber,
     /// The entry of its history.
     seq: u32,
     /// The date of the letter.
     at: Timestamp,
     seller: &'a Seller,
+    /// What caused the letter.
+    class: LetterClass,
 }
 
 impl Cause<'_> {
@@ -92,6 +103,9 @@ pub enum Failure {
     /// The vendor's template, or its data.
     #[error("letter {0} cannot be written: {1}")]
     Letter(String, Box<dyn Error + Send + Sync>),
+    /// Other writes of the record of a mailbox were first each time.
+    #[error("the record of the mailbox {0} was changed by others at each attempt")]
+    Contended(MailboxId),
     /// The mail service did not accept the letter. The text is its error code.
     #[error("the mail service did not accept the letter: {0}")]
     Mail(String),
@@ -105,8 +119,14 @@ impl Failure {
         match self {
             Self::Letter(..) => true,
             Self::Mail(code) => code == "InvalidParameterValue",
-            Self::Record(_) | Self::Store(_) => false,
+            Self::Record(_) | Self::Store(_) | Self::Contended(_) => false,
         }
+    }
+
+    /// Whether an operator has switched off the configuration set of the letter. The letter stays pending and holds up no other one:
+    /// letters of the other set are sent.
+    fn is_paused(&self) -> bool {
+        matches!(self, Self::Mail(code) if code == "ConfigurationSetSendingPausedException")
     }
 }
 
@@ -136,6 +156,8 @@ pub fn templates(vendor: &Vendor) -> Result<(), Mistakes> {
 enum Composition {
     /// The letter was sent, or needed no sending.
     Current,
+    /// A letter waits until its configuration set sends again. It stays pending.
+    Paused,
     /// The aggregate has changed since the letter was composed. The letter was not sent.
     Outdated,
 }
@@ -144,14 +166,16 @@ enum Composition {
 enum Sending {
     /// The mail service accepted the letter, and returned this id of the message.
     Accepted(String),
-    /// The letter has a note: it was sent or set aside before.
+    /// The letter has a note: it was sent, set aside or withheld.
     Noted,
     /// The aggregate has changed while the letter was typeset. The letter was not sent.
     Outdated,
 }
 
 impl Notifications {
-    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL` and `LINK_KEYS`, and checks the vendor's templates.
+    /// Reads `VENDOR_DIR`, `PUBLIC_URL`, `PAYMENT_URL`, `LINK_KEYS`, `NUMBER_KEY` and the names of SES's configuration sets,
+    /// `MAIL_SET_REQUESTS` and `MAIL_SET_PURCHASES`, and checks the vendor's templates. Without a set, letters are sent through the
+    /// default of the sender's identity.
     pub fn start(
         configuration: &Configuration,
         store: Store,
@@ -159,10 +183,13 @@ impl Notifications {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let (vendor, links) = Vendor::with_links(configuration)?;
+        let (key, sets) = configuration.read(|c| (c.secret("NUMBER_KEY"), ConfigurationSets::read(c)))?;
+        let minter = Minter::new(key.expose().as_bytes());
         let typesetter = typesetter(&vendor);
         let policies = Policies::new(&vendor, store.clone(), clock);
         let ((templates, typesetter), policies) = Mistakes::both(Mistakes::both(letters(&vendor), typesetter), policies)?;
-        Ok(Self { store, mail, policies, links, templates, typesetter: Arc::new(typesetter), unnoted: Mutex::default() })
+        let (typesetter, unnoted) = (Arc::new(typesetter), Mutex::default());
+        Ok(Self { store, mail, policies, links, templates, typesetter, minter, sets, unnoted })
     }
 
     /// Publishes the policy of the package, if none is in force yet: the first quote is about to be announced, and later letters and
@@ -183,6 +210,8 @@ impl Notifications {
         // Each kind of aggregate with letters has a line here. A record of another kind is none of its business.
         if let Some(record) = OutboxRecord::<Quote>::read(&record)? {
             self.quote(record).await?;
+        } else if let Some(record) = OutboxRecord::<Suppression>::read(&record)? {
+            self.released(&record.new).await?;
         }
         Ok(())
     }
@@ -195,35 +224,49 @@ impl Notifications {
         let OutboxRecord { new: Quote { number, .. }, old, .. } = record;
         loop {
             let Some(quote) = self.store.quote(&number).await? else { return Ok(()) };
-            if self.letters(&quote, old.as_ref()).await? == Composition::Current {
+            match self.letters(&quote, old.as_ref(), |_, _| true).await? {
                 // A quote that has changed meanwhile has a record of its own.
-                return self.store.work_done(&quote, Work::Letters).await.map(drop).map_err(Failure::from);
+                Composition::Current => {
+                    return self.store.work_done(&quote, Work::Letters).await.map(drop).map_err(Failure::from);
+                }
+                Composition::Paused => return Ok(()),
+                Composition::Outdated => {}
             }
         }
     }
 
-    /// Sends the letters about what happened to a quote since `old`. `Outdated`: the quote has changed since it was read, and the
-    /// letters that are not sent yet must be composed again.
-    async fn letters(&self, quote: &Quote, old: Option<&Quote>) -> Result<Composition, Failure> {
+    /// Sends the letters about what happened to a quote since `old`, of those that are `wanted` by their entry and role. `Outdated`:
+    /// the quote has changed since it was read, and the letters that are not sent yet must be composed again.
+    async fn letters(
+        &self,
+        quote: &Quote,
+        old: Option<&Quote>,
+        wanted: impl Fn(u32, &str) -> bool,
+    ) -> Result<Composition, Failure> {
         // A document is composed with the policy that it was issued under.
         let policy = self.policies.pinned(&quote.offer.policy_version).await?;
+        let mut result = Composition::Current;
         for entry in quote.news_since(old) {
             let cause = Cause {
                 aggregate: quote.key(),
                 version: quote.version,
-                number: quote.number.to_string(),
-                compact: quote.number.compact(),
+                number: &quote.number,
                 seq: entry.seq,
                 at: entry.at,
                 seller: &policy.seller,
+                class: class(&entry.event),
             };
-            for outgoing in compose(quote, entry, &policy, &self.links) {
-                if self.deliver(&cause, outgoing).await? == Composition::Outdated {
-                    return Ok(Composition::Outdated);
+            let mut letters = compose(quote, entry, &policy, &self.links);
+            letters.retain(|letter| wanted(entry.seq, &letter.role));
+            for outgoing in letters {
+                match self.deliver(&cause, outgoing).await? {
+                    Composition::Current => {}
+                    Composition::Paused => result = Composition::Paused,
+                    Composition::Outdated => return Ok(Composition::Outdated),
                 }
             }
         }
-        Ok(Composition::Current)
+        Ok(result)
     }
 
     /// Sends a letter once, or sets it aside when it can never be sent: it must not hold up the letters behind it.
@@ -231,6 +274,10 @@ impl Notifications {
         let role = outgoing.role.clone();
         match self.send_once(cause, outgoing).await {
             Err(failure) if failure.is_final() => self.set_aside(cause, &role, &failure).await.map(|()| Composition::Current),
+            Err(failure) if failure.is_paused() => {
+                tracing::warn!(number = %cause.number, role, %failure, "the letter waits");
+                Ok(Composition::Paused)
+            }
             sent => sent,
         }
     }
@@ -269,10 +316,10 @@ impl Notifications {
         look(&mut self.unnoted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sends a letter unless it has a note.
+    /// Sends a letter unless it has a note, or its mailbox is suppressed.
     async fn send(&self, cause: &Cause<'_>, outgoing: Outgoing) -> Result<Sending, Failure> {
         let role = outgoing.role.as_str();
-        if self.store.letter_done(&cause.letter(role)).await? {
+        if self.is_noted(cause, role, &outgoing.to.email).await? {
             return Ok(Sending::Noted);
         }
         let attachment = match outgoing.document {
@@ -295,7 +342,7 @@ impl Notifications {
             }
             None => None,
         };
-        let id = format!("<{}.{}.{role}@{}>", cause.compact, cause.seq, cause.seller.email.domain());
+        let id = format!("<{}.{}.{role}@{}>", cause.number.compact(), cause.seq, cause.seller.email.domain());
         let message = self
             .templates
             .message(&outgoing.letter, &outgoing.to, cause.seller, attachment, &id, cause.at)
@@ -304,8 +351,9 @@ impl Notifications {
             .data(Blob::new(message))
             .build()
             .map_err(|error| Failure::Letter(role.to_owned(), error.into()))?;
-        let sent = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str()).send().await;
-        let accepted_as = sent.map_err(|error| Failure::Mail(store::code(&error)))?;
+        let request = self.mail.send_raw_email().raw_message(raw).destinations(outgoing.to.email.as_str());
+        let request = request.set_configuration_set_name(self.sets.of(cause.class).map(str::to_owned));
+        let accepted_as = request.send().await.map_err(|error| Failure::Mail(store::code(&error)))?;
         Ok(Sending::Accepted(accepted_as.message_id().to_owned()))
     }
 }

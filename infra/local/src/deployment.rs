@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use ::feedback::Feedback;
 use aws_config::{Region, SdkConfig};
 use axum::{Router, middleware};
 use deadlines::{Deadlines, Round};
@@ -29,6 +30,7 @@ use tokio::{
 
 use crate::{
     engine::{self, Engine},
+    feedback::{self, Reporting},
     guard, inbox,
     issuer::{self, Issuer},
     post::PostOffice,
@@ -125,6 +127,8 @@ impl Deployment {
             ("PAYMENT_URL", &format!("{url}/pay")),
             ("LINK_KEYS", &keys.link_keys),
             ("NUMBER_KEY", &keys.number_key),
+            ("MAIL_SET_REQUESTS", "requests"),
+            ("MAIL_SET_PURCHASES", "purchases"),
             ("STRIPE_WEBHOOK_SECRET", &webhook_secret.secret),
             ("STRIPE_ACCEPT_TEST_MODE", "true"),
             ("OIDC_ISSUER", issuer.url()),
@@ -143,9 +147,12 @@ impl Deployment {
             clock: clock.clock(),
             http: reqwest::Client::builder().no_proxy().build()?,
         };
+        let feedback = Arc::new(Feedback::start(&configuration, store.clone())?);
+        let reporting = Reporting { post: post.0.clone(), feedback, clock: clock.clock() };
         let routes = functions(&configuration, &store, &clock)?
             .merge(practice::router(Arc::new(practice)))
             .merge(inbox::router(post.0.clone()))
+            .merge(feedback::router(reporting))
             .merge(issuer.router())
             .merge(timepiece::router(clock.clone()));
         let consumers = consumers(&configuration, &store, &clock, mail, signer).await?;

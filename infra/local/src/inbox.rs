@@ -14,7 +14,7 @@ use axum::{
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{
-        ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+        ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, VARY,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -61,8 +61,8 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// The inbox, with absolute paths:
 ///
 /// * `GET /local/inbox`: the newest letters, newest first; with `Accept: application/json` the same letters oldest first, as
-///   `{"messages": [{"id", "to", "from", "subject", "date", "text", "html", "attachments": […]}], "total", "previous"}`, where
-///   `to` is one string (addresses joined by `", "`), absent parts are `null`, an attachment is
+///   `{"messages": [{"id", "to", "from", "configuration_set", "subject", "date", "text", "html", "attachments": […]}], "total",
+///   "previous"}`, where `to` is one string (addresses joined by `", "`), absent parts are `null`, an attachment is
 ///   `{"filename", "content_type", "size", "url"}` with its size in bytes and its path, `total` is the number of all letters, and
 ///   `previous` the path of the page with the letters before these, or `null`;
 /// * `GET /local/inbox?before={id}&limit={n}`: the letters before one of them, at most `n` (1 to 1000, by default 100);
@@ -102,7 +102,8 @@ async fn one(State(post): State<PostOffice>, Path(id): Path<String>, headers: He
     if wants_json(&headers) {
         return Ok(guarded(Json(view(&letter))));
     }
-    page("letter.html", &json!({ "letter": shown(&letter) }))
+    let origin = headers.get(HOST).and_then(|host| host.to_str().ok()).map(|host| format!("http://{host}"));
+    page("letter.html", &json!({ "letter": shown(&letter), "origin": origin }))
 }
 
 async fn attachment(State(post): State<PostOffice>, Path((id, number)): Path<(String, usize)>) -> Result<Response, InboxError> {
@@ -135,6 +136,7 @@ fn view(letter: &Letter) -> Value {
         "id": letter.id,
         "to": letter.to.join(", "),
         "from": letter.from,
+        "configuration_set": letter.configuration_set,
         "subject": letter.subject,
         "date": letter.date,
         "text": letter.text,

@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use mail_parser::{MessageParser, MessagePart, MimeHeaders, PartType};
 
+/// The line that names the configuration set of SES, as SES itself reads it from a message.
+pub(crate) const CONFIGURATION_SET: &str = "X-SES-CONFIGURATION-SET";
+
 /// A letter, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
@@ -10,6 +13,8 @@ pub struct Letter {
     pub id: String,
     /// The recipients: bare addresses.
     pub to: Vec<String>,
+    /// The configuration set that the letter was sent through.
+    pub configuration_set: Option<String>,
     /// The sender in the header: bare addresses, joined by `", "`.
     pub from: String,
     /// The decoded subject; empty if there is none.
@@ -47,6 +52,7 @@ impl Letter {
         Some(Self {
             id: id.to_owned(),
             to: message.header_values("Delivered-To").filter_map(|value| value.as_text()).map(str::to_owned).collect(),
+            configuration_set: message.header(CONFIGURATION_SET).and_then(|value| value.as_text()).map(str::to_owned),
             from: message.from().map(addresses).unwrap_or_default().join(", "),
             subject: message.subject().unwrap_or_default().to_owned(),
             date: message.date().and_then(|date| Timestamp::from_second(date.to_timestamp()).ok()),

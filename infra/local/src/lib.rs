@@ -5,6 +5,7 @@ pub mod deployment;
 mod directory;
 mod durable;
 pub mod engine;
+mod feedback;
 mod guard;
 pub mod inbox;
 pub mod issuer;

@@ -2,7 +2,8 @@
 //! AWS SDK's client can send to it through `AWS_ENDPOINT_URL_SES`. It stores every message as one `.eml` file and sends no mail.
 //!
 //! A message is on disk before it is acknowledged. One `Delivered-To` line (RFC 9228) per recipient precedes the sender's bytes,
-//! because the recipients of the envelope may differ from those of the header.
+//! because the recipients of the envelope may differ from those of the header. A line before them names the configuration set, if the
+//! request names one.
 
 use std::{
     io,
@@ -27,7 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     durable,
-    letter::{Letter, addresses},
+    letter::{CONFIGURATION_SET, Letter, addresses},
 };
 
 /// SES accepts messages of at most 10 MB. In base64 and percent-encoded they are smaller than this limit.
@@ -104,9 +105,11 @@ impl PostOffice {
     }
 
     /// Stores the message and returns its id. After `Ok` the message survives a crash; after `Err` a retry is safe.
-    fn keep(&self, recipients: &[String], message: &[u8]) -> io::Result<String> {
+    fn keep(&self, Accepted { set, recipients, message }: &Accepted) -> io::Result<String> {
         let id = format!("{:0NUMBER_DIGITS$}-{}", self.next.fetch_add(1, Ordering::Relaxed), fresh_id());
-        let mut file: Vec<u8> = recipients.iter().flat_map(|to| format!("Delivered-To: {to}\r\n").into_bytes()).collect();
+        let set = set.iter().map(|set| format!("{CONFIGURATION_SET}: {set}\r\n"));
+        let recipients = recipients.iter().map(|to| format!("Delivered-To: {to}\r\n"));
+        let mut file: Vec<u8> = set.chain(recipients).flat_map(String::into_bytes).collect();
         file.extend_from_slice(message);
         durable::write(&self.file(&id), &file)?;
         Ok(id)
@@ -201,19 +204,17 @@ async fn answer(
         }
         None => return Err(Refusal::of_sender("MissingAction", "The request has no Action")),
     }
-    let (recipients, message) = accept(&form)?;
-    let id = tokio::task::spawn_blocking(move || office.keep(&recipients, &message))
-        .await
-        .map_err(io::Error::other)
-        .flatten()
-        .map_err(|cause| {
+    let accepted = accept(&form)?;
+    let id = tokio::task::spawn_blocking(move || office.keep(&accepted)).await.map_err(io::Error::other).flatten().map_err(
+        |cause| {
             tracing::error!(%cause, "a letter could not be stored");
             Refusal {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 code: "InternalFailure",
                 message: "The letter could not be stored".to_owned(),
             }
-        })?;
+        },
+    )?;
     let body = format!(
         "<SendRawEmailResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\"><SendRawEmailResult>\
          <MessageId>{id}</MessageId></SendRawEmailResult><ResponseMetadata><RequestId>{}</RequestId>\
@@ -227,8 +228,17 @@ fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
     form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
 }
 
-/// The recipients (of the envelope, or else of the header) and the message, or the error that SES would return.
-fn accept(form: &[(String, String)]) -> Result<(Vec<String>, Vec<u8>), Refusal> {
+/// A message that is to be stored.
+struct Accepted {
+    /// The configuration set.
+    set: Option<String>,
+    /// The recipients of the envelope, or else of the header.
+    recipients: Vec<String>,
+    message: Vec<u8>,
+}
+
+/// The message with its recipients, or the error that SES would return.
+fn accept(form: &[(String, String)]) -> Result<Accepted, Refusal> {
     let invalid = |message: &str| Refusal::of_sender("InvalidParameterValue", message);
     let data = field(form, "RawMessage.Data").ok_or_else(|| invalid("RawMessage.Data is missing"))?;
     let message = BASE64_STANDARD.decode(data).map_err(|_| invalid("RawMessage.Data is not base64"))?;
@@ -247,7 +257,12 @@ fn accept(form: &[(String, String)]) -> Result<(Vec<String>, Vec<u8>), Refusal> 
     if recipients.iter().any(|to| to.chars().any(char::is_control)) {
         return Err(invalid("A recipient contains control characters"));
     }
-    Ok((recipients, message))
+    let set = field(form, "ConfigurationSetName").map(str::to_owned);
+    let is_name = |set: &String| set.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if set.as_ref().is_some_and(|set| !is_name(set)) {
+        return Err(invalid("The name of a configuration set has letters, digits, hyphens and underscores"));
+    }
+    Ok(Accepted { set, recipients, message })
 }
 
 /// The address in `Name <address>`, or the address itself.

@@ -18,6 +18,7 @@ use domain::{
     license::Entitlement,
     payment::Receipt,
     pending::Pending,
+    suppression::Suppression,
 };
 
 /// The attribute that holds the kind of an item.
@@ -33,14 +34,17 @@ pub const BODY: &str = "body";
 pub const NEXT_WORK: &str = "owed";
 /// The attribute with the instant since which work is pending.
 pub const PENDING_SINCE: &str = "owed_since";
-/// The attribute of a quote that waits for a review ([`WAITS`]) or of a payment about which a person must decide
-/// ([`UNDECIDED`]). It is absent from all others.
+/// The attribute of a quote that waits for a review ([`WAITS`]), of a payment about which a person must decide ([`UNDECIDED`]), or
+/// of a mailbox that gets no letters ([`SUPPRESSED`]). It is absent from all others.
 pub const REVIEW: &str = "review";
 /// The value of [`REVIEW`]. One partition holds all quotes in review, because they are few.
 pub const WAITS: &str = "waits";
 /// The value of [`REVIEW`] for a payment about which a person must decide.
 pub const UNDECIDED: &str = "payments";
-/// The attribute with the day by which the review is due, or with the instant since which a payment is undecided.
+/// The value of [`REVIEW`] for a mailbox that gets no letters.
+pub const SUPPRESSED: &str = "suppressions";
+/// The attribute with the day by which the review is due, or with the instant since which a payment is undecided or a mailbox
+/// suppressed.
 pub const REVIEW_DUE: &str = "review_due";
 
 /// An aggregate that is stored as one item.
@@ -156,6 +160,27 @@ impl Item for Site {
 
     fn version(&self) -> u64 {
         self.version
+    }
+}
+
+impl Item for Suppression {
+    const KIND: &'static str = "suppression";
+
+    fn key(&self) -> Key {
+        Key::mailbox(&self.mailbox)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn pending(&self) -> Option<Pending> {
+        self.pending()
+    }
+
+    fn found_by(&self) -> Vec<(&'static str, String)> {
+        let since = self.since();
+        since.map_or_else(Vec::new, |since| vec![(REVIEW, SUPPRESSED.to_owned()), (REVIEW_DUE, since.to_string())])
     }
 }
 

@@ -11,7 +11,8 @@
 //! | evidence of a segment | `EVIDENCE#EV-1` | `EVIDENCE` |
 //! | a tax certificate | `CERTIFICATE#DE123456789` | `CERTIFICATE` |
 //! | a cloud site and its contacts | `SITE#acme.cloud.example` | `SITE` |
-//! | the desk's changes to one of these four | the record's own | `AUDIT#2026-11-22T10:00:00Z#…` |
+//! | what came back from a mailbox, by its keyed hash | `MAILBOX#0123456789abcdef0123456789abcdef` | `MAILBOX` |
+//! | the desk's changes to one of these five | the record's own | `AUDIT#2026-11-22T10:00:00Z#…` |
 //! | whether a customer has a government subscription | `HOLDING#tracker-government#example agency` | `HOLDING` |
 //! | a counter of a rate limit in a window | `LIMIT#lookup#192.0.2.1` | `UNTIL#2026-11-22T10:15:00Z` |
 //! | which policy is in force | `POLICY` | `CURRENT` |
@@ -30,14 +31,16 @@
 //! | aggregates to deliver or to take back, the longest pending first | `fulfilment` | `2026-11-22T10:00:00Z` |
 //! | aggregates with letters to send, the longest pending first | `letters` | `2026-11-22T10:00:00Z` |
 //!
-//! The index `reviews` contains the quotes that wait for a review, and the payments about which a person must decide:
+//! The index `reviews` contains the quotes that wait for a review, the payments about which a person must decide, and the mailboxes
+//! that get no letters:
 //!
 //! | what is read | partition `review` | sort `review_due` |
 //! |---|---|---|
 //! | quotes in review, the first due first | `waits` | `2026-11-25` |
 //! | payments to decide about, the longest waiting first | `payments` | `2026-11-22T10:00:00Z` |
+//! | suppressed mailboxes, the longest suppressed first | `suppressions` | `2026-11-22T10:00:00Z` |
 
-use domain::{QuoteNumber, Sen, name::LegalName, payment::PaymentId};
+use domain::{QuoteNumber, Sen, name::LegalName, payment::PaymentId, suppression::MailboxId};
 use jiff::Timestamp;
 
 /// The name of the partition key.
@@ -55,6 +58,8 @@ pub const REVIEWS_INDEX: &str = "reviews";
 const QUOTE: &str = "QUOTE#";
 /// The prefix of the sort keys of audit entries.
 pub(crate) const AUDIT: &str = "AUDIT#";
+/// The prefix of the sort keys of the notes about letters.
+pub(crate) const LETTER: &str = "LETTER#";
 /// The prefix of the sort keys of a policy's parts.
 pub(crate) const PART: &str = "PART#";
 /// The prefix of the sort keys of public verification keys.
@@ -92,7 +97,7 @@ impl Key {
     /// The note about a letter, in the partition of the aggregate that the letter is about: `seq` is the entry of the
     /// aggregate's history, `role` the recipient's.
     pub fn letter(aggregate: &Self, seq: u32, role: &str) -> Self {
-        Self::new(aggregate.partition.clone(), format!("LETTER#{seq}#{role}"))
+        Self::new(aggregate.partition.clone(), format!("{LETTER}{seq}#{role}"))
     }
 
     /// A payment's receipt.
@@ -154,6 +159,11 @@ impl Key {
     /// A cloud site, by its host in lower case.
     pub fn site(host: &str) -> Self {
         Self::new(format!("SITE#{host}"), "SITE")
+    }
+
+    /// What came back from a mailbox.
+    pub fn mailbox(id: &MailboxId) -> Self {
+        Self::new(format!("MAILBOX#{id}"), "MAILBOX")
     }
 
     /// An end customer's only subscription to a government product (R106). All spellings of a [`LegalName`] are the same
@@ -230,6 +240,7 @@ mod tests {
             Key::evidence("x"),
             Key::certificate("x"),
             Key::site("x"),
+            Key::mailbox(&MailboxId::parse("0123456789abcdef0123456789abcdef").unwrap()),
             Key::government_subscription("x", "x"),
             Key::government_subscription("x", "x x"),
             Key::government_subscription("x", "xx"),

@@ -36,7 +36,7 @@ use aws_sdk_dynamodb::{
 pub use audit::{AuditEntry, Reveal};
 pub use entitlements::Changed;
 pub use item::Item;
-pub use letters::LetterNote;
+pub use letters::{LetterNote, NotedLetter};
 pub use outbox::{OutboxRecord, RecordError};
 pub use page::{Cursor, Page, PageError, PageRequest};
 pub use pending::Waiting;

@@ -1,5 +1,5 @@
-//! What waits for a decision of staff: quotes in review (R33, R34), and payments about which a person must decide. Each kind has a
-//! partition of its own in one index, which the ordinary writes of the aggregates maintain.
+//! What waits for a decision of staff: quotes in review (R33, R34), payments about which a person must decide, and mailboxes that get
+//! no letters (C3). Each kind has a partition of its own in one index, which the ordinary writes of the aggregates maintain.
 
 use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
@@ -7,12 +7,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Quote, QuoteNumber,
     payment::{PaymentId, Receipt},
+    suppression::{MailboxId, Suppression},
 };
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
     Error, Store,
-    item::{self, Attributes, Item, REVIEW, REVIEW_DUE, UNDECIDED, WAITS},
+    item::{self, Attributes, Item, REVIEW, REVIEW_DUE, SUPPRESSED, UNDECIDED, WAITS},
     keys::{Key, PARTITION, REVIEWS_INDEX},
     page::{Cursor, NotACursor, Page, PageError, PageRequest},
 };
@@ -76,7 +77,26 @@ impl Awaiting for Receipt {
     }
 }
 
-/// The id of the aggregate that a partition belongs to: `QUOTE#…` and `PAYMENT#…` without the kind.
+impl Awaiting for Suppression {
+    const WAITING: &'static str = SUPPRESSED;
+    const LIST: &'static str = "suppressions";
+    type When = Timestamp;
+    type Order = (Option<Timestamp>, MailboxId);
+
+    fn when(&self) -> Option<Timestamp> {
+        self.since()
+    }
+
+    fn order(&self) -> Self::Order {
+        (self.when(), self.mailbox.clone())
+    }
+
+    fn key_of(id: &str) -> Option<Key> {
+        MailboxId::parse(id).map(|mailbox| Key::mailbox(&mailbox))
+    }
+}
+
+/// The id of the aggregate that a partition belongs to: `QUOTE#…`, `PAYMENT#…` and `MAILBOX#…` without the kind.
 fn id(partition: &str) -> Option<&str> {
     partition.split_once('#').map(|(_, id)| id)
 }
@@ -130,6 +150,12 @@ impl Store {
         self.awaiting(page, "Query of undecided payments", "BatchGetItem of undecided payments").await
     }
 
+    /// Reads a page of the mailboxes that get no letters, the longest suppressed first, as [`in_review`](Self::in_review) reads
+    /// quotes.
+    pub async fn suppressions(&self, page: &PageRequest) -> Result<Page<Suppression>, PageError> {
+        self.awaiting(page, "Query of suppressed mailboxes", "BatchGetItem of suppressed mailboxes").await
+    }
+
     async fn awaiting<T: Awaiting>(
         &self,
         page: &PageRequest,
@@ -178,6 +204,17 @@ mod tests {
         // Callers have cursors of this form.
         let sent = Cursor::new("reviews", format!("2026-11-25 {}", number.compact()));
         assert_eq!(Place { when: date(2026, 11, 25), key: Key::quote(&number) }.cursor::<Quote>(), sent);
+    }
+
+    #[test]
+    fn c3_a_place_of_a_mailbox_is_read_back_from_its_cursor() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let key = Key::mailbox(&MailboxId::parse(id).unwrap());
+        let place = Place { when: Timestamp::UNIX_EPOCH, key };
+        assert_eq!(place.cursor::<Suppression>(), Cursor::new("suppressions", format!("1970-01-01T00:00:00Z {id}")));
+        assert_eq!(Place::of_cursor::<Suppression>(&place.cursor::<Suppression>()), Ok(place));
+        let other = Cursor::new("payments", format!("1970-01-01T00:00:00Z {id}"));
+        assert_eq!(Place::of_cursor::<Suppression>(&other), Err(NotACursor), "a cursor of another list");
     }
 
     #[test]

@@ -95,16 +95,16 @@ async fn n_licences_are_n_writes_n_signatures_and_one_update() -> Result<(), Fau
     Ok(())
 }
 
-/// A read of the quote for all of its letters. For each letter a look whether it was sent before, the letter, and a note that it was;
+/// A read of the quote for all of its letters. For each letter a look whether it was sent before and what came back from its mailbox, the letter, and a note that it was;
 /// before a letter that asks for payment, a look whether the quote is still as it was. When all are sent, that is noted at the quote.
 #[tokio::test]
 async fn a_letter_is_one_read_one_message_and_one_note_and_all_letters_of_a_quote_are_one_read_and_one_update()
 -> Result<(), Fault> {
     let account = warm().await?;
     account.quote(&journeys::example()?, "now").await?;
-    let one = calls(&[("GetItem", 3), ("SendRawEmail", 1), ("PutItem", 1), ("UpdateItem", 1)]);
+    let one = calls(&[("BatchGetItem", 1), ("GetItem", 2), ("SendRawEmail", 1), ("PutItem", 1), ("UpdateItem", 1)]);
     assert_eq!(account.spent().of("notifications"), one, "the quote");
-    let two = calls(&[("GetItem", 3), ("SendRawEmail", 2), ("PutItem", 2), ("UpdateItem", 1)]);
+    let two = calls(&[("BatchGetItem", 2), ("GetItem", 1), ("SendRawEmail", 2), ("PutItem", 2), ("UpdateItem", 1)]);
     assert_eq!(paid(1).await?.of("notifications"), two, "the confirmation and the receipt");
     Ok(())
 }

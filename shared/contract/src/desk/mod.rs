@@ -7,6 +7,7 @@ mod payment;
 mod policy;
 mod reason;
 mod record;
+mod suppression;
 #[cfg(test)]
 mod tests;
 
@@ -16,5 +17,8 @@ pub use entitlement::{BatchView, EntitlementView, LineOutcome, NOT_A_SEN, Purcha
 pub use payment::{ClosingBody, PaymentsView, ReceiptView};
 pub use policy::{PolicyBody, PolicyCheckView, PolicyFilesView, PolicyProposalView, PolicyView, file_pointer};
 pub use record::{Outcome, RecordBody, certificate, evidence, partner, site};
+pub use suppression::{
+    LetterState, LetterView, LettersView, LiftBody, ReportView, SuppressionView, SuppressionsView, WithheldLetterView,
+};
 
 pub use crate::reader::without_mark;

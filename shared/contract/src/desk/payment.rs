@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Code, Money, QuoteNumber, Refusal,
-    fault::Faults,
+    Money, QuoteNumber, Refusal,
     payment::{Allocation, Closed, Receipt, RefundState, ReportReason, Unapplied},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::reason::reason;
-use crate::reader;
+use super::reason::reason_and_version;
 
 /// The payments about which a person must decide, the longest waiting first.
 #[derive(Debug, Serialize)]
@@ -158,18 +156,9 @@ impl ClosingBody {
     ///
     /// Every fault of the body.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let ((given, version), mut faults) = reader::read(body, |object| (object.text("reason"), object.integer("version")))?;
-        let mut rules = Faults::default();
-        let reason = reason(&mut rules, given);
-        if let Some(None) = reason {
-            rules.add(Code::Required, "/reason", "State what was done. The reason is kept with your name.");
-        }
-        if version.is_none() {
-            let detail = "Give the version that you have read. If the payment has changed since, it stays open.";
-            rules.add(Code::Required, "/version", detail);
-        }
-        faults.absorb(rules);
-        let (reason, version) = faults.into_result(reason.flatten().zip(version))?;
+        let why = "State what was done. The reason is kept with your name.";
+        let which = "Give the version that you have read. If the payment has changed since, it stays open.";
+        let (reason, version) = reason_and_version(body, why, which)?;
         Ok(Self { reason, version })
     }
 }

@@ -1,6 +1,8 @@
 //! The reason that staff give for a change or a decision, kept in the audit (R118).
 
-use domain::{Code, fault::Faults};
+use domain::{Code, Refusal, fault::Faults};
+
+use crate::reader;
 
 /// The longest reason, in characters.
 pub(super) const MAX_REASON: usize = 500;
@@ -14,4 +16,24 @@ pub(super) fn reason(faults: &mut Faults, given: Option<String>) -> Option<Optio
         return None;
     }
     Some(Some(reason.to_owned()))
+}
+
+/// Reads the body of a decision about a record: `reason`, and the `version` that was read. Both are required; the details say what
+/// for.
+///
+/// # Errors
+///
+/// Every fault of the body.
+pub(super) fn reason_and_version(body: &[u8], why: &str, which: &str) -> Result<(String, i64), Refusal> {
+    let ((given, version), mut faults) = reader::read(body, |object| (object.text("reason"), object.integer("version")))?;
+    let mut rules = Faults::default();
+    let reason = reason(&mut rules, given);
+    if let Some(None) = reason {
+        rules.add(Code::Required, "/reason", why);
+    }
+    if version.is_none() {
+        rules.add(Code::Required, "/version", which);
+    }
+    faults.absorb(rules);
+    faults.into_result(reason.flatten().zip(version))
 }

@@ -89,3 +89,28 @@ pub(crate) fn change(old: Option<&Value>, new: &Value, at: Timestamp) -> Value {
         }],
     })
 }
+
+/// A message of the topic of SES: the letter of a person of this name has come back.
+pub(crate) fn bounce(person: &str, at: Timestamp) -> Value {
+    let address = format!("{person}@reseller.example");
+    let recipient = json!({ "emailAddress": address, "diagnosticCode": "smtp; 550 5.1.1 user unknown" });
+    let message = json!({
+        "eventType": "Bounce",
+        "bounce": {
+            "bounceType": "Permanent",
+            "bounceSubType": "NoEmail",
+            "bouncedRecipients": [recipient],
+            "timestamp": at,
+            "feedbackId": format!("feedback-{person}"),
+        },
+        "mail": { "timestamp": at, "messageId": format!("letter-{person}"), "destination": [address] },
+    });
+    json!({
+        "Records": [{
+            "EventSource": "aws:sns",
+            "EventVersion": "1.0",
+            "EventSubscriptionArn": "arn:aws:sns:eu-central-1:123456789012:mail:1",
+            "Sns": { "Type": "Notification", "MessageId": format!("message-{person}"), "Message": message.to_string() },
+        }],
+    })
+}

@@ -21,8 +21,8 @@ use crate::{
 };
 
 /// In the order in which a quote meets them.
-pub(crate) const FUNCTIONS: [&str; 8] =
-    ["quotes", "notifications", "documents", "payments", "issuance", "licenses", "desk", "deadlines"];
+pub(crate) const FUNCTIONS: [&str; 9] =
+    ["quotes", "notifications", "feedback", "documents", "payments", "issuance", "licenses", "desk", "deadlines"];
 
 /// What quote numbers and SENs are derived from.
 pub(crate) const NUMBER_KEY: &str = "example-number-secret";
@@ -112,6 +112,8 @@ impl Round {
         let created = Invocation::batch(&events::change(None, &issued, now));
         let (notifications, _) = self.live("notifications", &created).await?;
 
+        let (feedback, _) = self.live("feedback", &Invocation::message(&events::bounce(number.compact(), now))).await?;
+
         let link = quote["links"]["document"].as_str().and_then(|link| link.strip_prefix("https://api.example.com"));
         let (path, query) = link.and_then(|link| link.split_once('?')).ok_or("a quote without a document")?;
         let (documents, _) = self.live("documents", &Invocation::http(&events::get(path, query), 200)).await?;
@@ -135,7 +137,7 @@ impl Round {
 
         let (deadlines, _) = self.live("deadlines", &Invocation::tick("reminded")).await?;
 
-        Ok([quotes, notifications, documents, payments, issuance, licenses, desk, deadlines])
+        Ok([quotes, notifications, feedback, documents, payments, issuance, licenses, desk, deadlines])
     }
 
     async fn live(&mut self, name: &str, invocation: &Invocation) -> Result<(Run, Value), Box<dyn Error>> {

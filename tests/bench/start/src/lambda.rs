@@ -39,6 +39,8 @@ enum Wanted {
     Status(u64),
     /// That no record of a batch failed.
     NoFailures,
+    /// Nothing.
+    Nothing,
     /// An object with this member.
     Member(&'static str),
 }
@@ -54,6 +56,11 @@ impl Invocation {
         Self { event: event.to_string().into(), wanted: Wanted::NoFailures }
     }
 
+    /// A message of a topic, which must be answered with nothing.
+    pub(crate) fn message(event: &Value) -> Self {
+        Self { event: event.to_string().into(), wanted: Wanted::Nothing }
+    }
+
     /// A schedule's tick, which must be answered with an object that has this member.
     pub(crate) fn tick(member: &'static str) -> Self {
         Self { event: "{}".into(), wanted: Wanted::Member(member) }
@@ -64,6 +71,7 @@ impl Wanted {
     fn is(self, answer: &Value) -> bool {
         match self {
             Self::Status(status) => answer["statusCode"].as_u64() == Some(status),
+            Self::Nothing => answer.is_null(),
             Self::NoFailures => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
             Self::Member(name) => answer.get(name).is_some(),
         }

@@ -55,7 +55,7 @@ const fn route(function: &'static str, name: &'static str, warm: usize, request:
 }
 
 /// In the order in which a quote meets them.
-pub(super) const ROUTES: [Route; 18] = [
+pub(super) const ROUTES: [Route; 19] = [
     route("deadlines", "nothing is pending", 10, |_| Ok(Invocation::tick("reminded"))),
     route("quotes", "GET /v1/pricing", 10, |_| get("/v1/pricing", "")),
     route("quotes", "GET /v1/payment-methods", 10, |_| get("/v1/payment-methods", "locale=en")),
@@ -76,6 +76,11 @@ pub(super) const ROUTES: [Route; 18] = [
         let mut revise = events::post(&path, &order(&format!("rita.{place}"))?);
         revise["rawQueryString"] = query.into();
         Ok(Invocation::http(&revise, 201))
+    }),
+    // A letter of another person each time, because a repeated report is only read.
+    route("feedback", "a letter came back", 10, |world| {
+        let place = world.next("feedback");
+        Ok(Invocation::message(&events::bounce(&format!("rita-{place}"), Clock::system().now())))
     }),
     route("notifications", "a quote is issued", 2, |world| {
         let place = world.next("notifications");
