@@ -210,7 +210,7 @@ def failures(stack: Stack, bucket: Resource) -> Findings:
         yield Finding(
             bucket.name,
             f"has {len(given_up)} given-up batches of records since {since:%Y-%m-%d %H:%M} UTC",
-            f"find the cause in the logs of Issuance and Notifications and remove it; then\ninfra/aws/replay {stack.name}",
+            f"find the cause in the logs of Issuance, Notifications and Feedback and remove it; then\ninfra/aws/replay {stack.name}",
         )
 
 
@@ -384,6 +384,16 @@ def topic(stack: Stack, topic: Resource) -> Findings:
         yield Finding(topic.name, "has no subscription", f"deploy with the parameter AlarmEmail, or\n{subscribe}")
 
 
+def subscription(stack: Stack, subscription: Resource) -> Findings:
+    """Only those of functions: the topic of an address says whether a person has confirmed."""
+    if subscription.properties.get("Protocol") != "lambda":
+        return
+    topic = stack.value(subscription.properties["TopicArn"])
+    pages = stack.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    if not any(each["Protocol"] == "lambda" for page in pages for each in page["Subscriptions"]):
+        yield Finding(subscription.name, "does not exist: bounces and complaints are not recorded", as_deployed(stack))
+
+
 def alarms(stack: Stack) -> Findings:
     names = {resource.id: resource.name for resource in stack.of_type("AWS::CloudWatch::Alarm")}
     pages = (
@@ -545,6 +555,7 @@ OF_A_RESOURCE = {
     "AWS::S3::Bucket": failures,
     "AWS::SES::ConfigurationSet": mail_settings,
     "AWS::SES::EmailIdentity": sender,
+    "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
     "AWS::Scheduler::Schedule": schedule,
 }

@@ -1,4 +1,4 @@
-"""Invokes functions again with the stream records that were given up.
+"""Invokes functions again with the stream records, and with the messages of SES, that were given up.
 
 Pending work is decided from the current state of the quote, and letters by what was already sent. So a replay is safe to repeat,
 and no letter requests payment for a quote that has been paid or revised."""
@@ -28,7 +28,11 @@ def refusal(stack: Stack, batch: dict) -> str | None:
     function = batch["requestContext"]["functionArn"]
     if function.split(":function:")[-1].split(":")[0] not in {each.id for each in stack.of_type("AWS::Lambda::Function")}:
         return f"{function} is not a function of this stack"
-    records = [as_it_stands(stack, record) for record in json.loads(batch["payload"])["Records"]]
+    # A message of the topic, which Lambda has given up after its retries, is stored as it was.
+    if "requestPayload" in batch:
+        records = batch["requestPayload"]["Records"]
+    else:
+        records = [as_it_stands(stack, record) for record in json.loads(batch["payload"])["Records"]]
     # Exactly one attempt with a long timeout: a retry while the function still runs would send letters twice.
     once = Config(read_timeout=900, retries={"total_max_attempts": 1})
     functions = stack.session.client("lambda", config=once)

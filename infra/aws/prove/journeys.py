@@ -89,6 +89,11 @@ class World:
         }
         return self.notify(stripe_event("charge.refunded", intent, details))
 
+    def reports(self, message: dict | str):
+        """Publishes a message to the topic, as SES does."""
+        text = message if isinstance(message, str) else json.dumps(message)
+        self.cloud.client("sns").publish(TopicArn=self.stack.outputs["MailTroubleTopic"], Message=text)
+
     def cold(self, names: list[str] = FUNCTIONS):
         """Restarts functions, as a deployment does: their caches are empty."""
         functions = self.cloud.client("lambda")
@@ -349,6 +354,63 @@ def a_payment_that_a_person_decides(world: World):
     assert world.desk("GET", f"audit/payments/{name}").expect(200)["entries"]
 
 
+def bounced(address: str, id: str) -> dict:
+    """An event of SES: a letter to this address has come back."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {
+        "eventType": "Bounce",
+        "mail": {"timestamp": now, "messageId": f"letter-{id}", "destination": [address]},
+        "bounce": {
+            "bounceType": "Permanent",
+            "bounceSubType": "NoEmail",
+            "bouncedRecipients": [{"emailAddress": address, "diagnosticCode": "smtp; 550 5.1.1 user unknown"}],
+            "timestamp": now,
+            "feedbackId": id,
+        },
+    }
+
+
+def suppressed(world: World, address: str) -> dict | None:
+    """The suppressed mailbox with this address, as the desk lists it."""
+    listed = world.desk("GET", "suppressions?limit=200").expect(200)["suppressions"]
+    return next((mailbox for mailbox in listed if mailbox["address"] == address), None)
+
+
+def a_letter_that_comes_back(world: World):
+    """C3: a bounce suppresses the mailbox. The next letter is withheld and listed, and is sent when staff lift that, also when the
+    stream record of the lift is lost."""
+    gone = "gone@reseller.example"
+    wanted = order(new("tracker-server", 20, None))
+    wanted["reseller"]["contact"]["email"] = gone
+    first = world.quote(wanted)
+    world.letter(gone, first["number"])
+    world.reports("Successfully validated SNS topic for Amazon SES event publishing.")
+    world.reports(bounced(gone, "came-back"))
+    until(lambda: suppressed(world, gone), "the mailbox is suppressed")
+
+    second = world.quote(wanted)
+    letters = f"quotes/{second['number']}/letters"
+    states = lambda: [letter["state"] for letter in world.desk("GET", letters).expect(200)["letters"]]
+    until(lambda: states() == ["withheld"], "the letter is withheld")
+    mailbox = suppressed(world, gone)
+    assert [letter["quote"] for letter in mailbox["withheld"]] == [second["number"]], mailbox
+    assert "550 5.1.1" in mailbox["reports"][0]["diagnostic"], mailbox
+
+    functions, mapping = world.cloud.client("lambda"), world.stack.names["NotificationsEvents"]
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    time.sleep(1)
+    path = f"suppressions/{mailbox['mailbox']}"
+    lift = {"reason": "The mailbox exists again.", "version": mailbox["version"]}
+    assert "since" not in world.desk("POST", f"{path}/lift", lift).expect(200)
+    made_old(world, {"pk": {"S": f"MAILBOX#{mailbox['mailbox']}"}, "sk": {"S": "MAILBOX"}})
+    assert world.round()["reminded"] >= 1
+    functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+    world.letter(gone, second["number"])
+    until(lambda: states() == ["sent"], "the letter is recorded as sent")
+    until(lambda: not world.desk("GET", path).expect(200)["withheld"], "no letter is withheld")
+    assert world.desk("GET", f"audit/{path}").expect(200)["entries"][0]["reason"] == lift["reason"]
+
+
 def waiting(world: World) -> list[str]:
     """The numbers of the quotes that wait for a review."""
     return [quote["number"] for quote in world.desk("GET", "reviews").expect(200)["quotes"]]
@@ -394,12 +456,17 @@ def signatures_asked(world: World) -> int:
     return sum(line["action"] == "kms:Sign" for line in world.cloud.asked())
 
 
-def grown_old(world: World, quote: dict, hours: int = 2):
+def grown_old(world: World, quote: dict):
     """Makes the pending work of a quote appear older."""
+    made_old(world, stored_at(quote))
+
+
+def made_old(world: World, key: dict, hours: int = 2):
+    """Makes the pending work of an item appear older."""
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600 * hours))
     world.cloud.client("dynamodb").update_item(
         TableName=world.stack.outputs["TableName"],
-        Key=stored_at(quote),
+        Key=key,
         UpdateExpression="SET owed_since = :since",
         ConditionExpression="attribute_exists(owed)",
         ExpressionAttributeValues={":since": {"S": since}},

@@ -267,6 +267,15 @@ def a_topic_without_a_subscriber(operator, repairs):
     yield "Alarms", "has no subscription"
 
 
+def a_topic_that_the_function_does_not_receive(operator, repairs):
+    topics, topic = client(operator, "sns"), operator.world.stack.outputs["MailTroubleTopic"]
+    listed = topics.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    [subscription] = [each for each in listed if each["Protocol"] == "lambda"]
+    topics.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    repairs.callback(topics.subscribe, TopicArn=topic, Protocol="lambda", Endpoint=subscription["Endpoint"])
+    yield "MailTroubleToFeedback", "does not exist: bounces and complaints are not recorded"
+
+
 def an_alarm(operator, repairs):
     watch, alarm = client(operator, "cloudwatch"), name(operator, "IssuanceLate")
     watch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="the threshold was crossed")
@@ -330,6 +339,7 @@ BREAKAGES = [
     the_sandbox,
     mail_that_is_switched_off,
     a_topic_without_a_subscriber,
+    a_topic_that_the_function_does_not_receive,
     an_alarm,
     an_alarm_that_is_gone,
     an_issuer_under_another_name,
@@ -386,6 +396,25 @@ def replaying(operator: Operator):
     assert len(world.delivered(quote)["licenses"]) == 2
     operator.replays(0, of=0)
     functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def replaying_a_message(operator: Operator):
+    """A message of SES that was given up is recorded when it is replayed; one that is no event of SES is kept."""
+    world, gone = operator.world, "given-up@reseller.example"
+    place = {"Bucket": world.stack.outputs["FailuresBucket"], "Key": "aws/lambda/async/Feedback/2026/11/22/1"}
+
+    def give_up_message(message: str):
+        given = world.cloud.client("lambda").get_function_configuration(FunctionName=world.stack.names["Feedback"])["FunctionArn"]
+        event = {"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "1", "Message": message}}]}
+        context = {"functionArn": f"{given}:$LATEST", "condition": "RetriesExhausted", "approximateInvokeCount": 3}
+        failed = {"version": "1.0", "requestContext": context, "requestPayload": event, "responsePayload": None}
+        world.cloud.client("s3").put_object(**place, Body=json.dumps(failed))
+
+    give_up_message("no event of SES")
+    assert "the function failed" in operator.replays(0, of=1)
+    give_up_message(json.dumps(journeys.bounced(gone, "given-up")))
+    operator.replays(1, of=1)
+    assert journeys.suppressed(world, gone), "the report was not recorded"
 
 
 def replaying_late(operator: Operator):

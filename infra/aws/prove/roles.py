@@ -226,9 +226,13 @@ def each_removal_is_noticed(world: World):
         ("DeskRole", "dynamodb:Query", False, lambda _: world.desk("GET", "audit/evidence/EV-1").status < 500),
         ("NotificationsRole", "ses:SendRawEmail", False, lambda seconds: is_sent(world, seconds)),
         ("NotificationsRole", "dynamodb:GetItem", False, lambda seconds: is_sent(world, seconds)),
+        ("NotificationsRole", "dynamodb:BatchGetItem", False, lambda seconds: is_sent(world, seconds)),
         ("NotificationsRole", "dynamodb:PutItem", False, lambda seconds: is_recorded(world, seconds)),
         ("NotificationsRole", "dynamodb:UpdateItem", False, lambda seconds: is_recorded(world, seconds)),
         ("NotificationsRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_sent(world, seconds)),
+        ("FeedbackRole", "dynamodb:GetItem", False, lambda seconds: is_suppressed(world, next(one_more), seconds)),
+        ("FeedbackRole", "dynamodb:PutItem", False, lambda seconds: is_suppressed(world, next(one_more), seconds)),
+        ("FeedbackRole", "secretsmanager:GetSecretValue", True, lambda seconds: is_suppressed(world, next(one_more), seconds)),
         ("IssuanceRole", "kms:Sign", False, lambda seconds: is_delivered(world, seconds)),
         ("IssuanceRole", "kms:GetPublicKey", True, lambda seconds: is_delivered(world, seconds)),
         ("IssuanceRole", "dynamodb:GetItem", False, lambda seconds: is_delivered(world, seconds)),
@@ -275,6 +279,13 @@ def is_sent(world: World, seconds: float) -> bool:
     """Whether a new quote's letter arrives within this time."""
     quote = small_quote(world)
     return comes(lambda: any(quote["number"] in letter["Subject"] for letter in world.mailbox.to(RITA)), seconds)
+
+
+def is_suppressed(world: World, number: int, seconds: float) -> bool:
+    """Whether a mailbox is suppressed within this time after a letter to it has come back."""
+    address = f"gone-{number}@reseller.example"
+    world.reports(journeys.bounced(address, f"gone-{number}"))
+    return comes(lambda: journeys.suppressed(world, address), seconds)
 
 
 def is_recorded(world: World, seconds: float) -> bool:
