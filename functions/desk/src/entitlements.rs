@@ -185,7 +185,7 @@ impl Desk {
             .extend([&old, &new].into_iter().flatten().map(|it| (it.product.clone(), it.licensee.clone())));
         let known = self.store.facts(&wanted, None).await?.government_subscriptions;
         for holding in noted(old, new, &known, before) {
-            self.store.hold(&holding).await?;
+            self.store.record_government_subscription(&holding).await?;
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ impl Issuance {
     /// `Ok`: no fulfilment is pending for this record any more. `Err`: retry the record.
     async fn record(&self, record: EventRecord) -> Result<(), Failure> {
         match OutboxRecord::<Quote>::read(&record)? {
-            Some(record) if record.next() == Some(Work::Fulfilment) => self.fulfil(&record.new.number).await,
+            Some(record) if record.next_work() == Some(Work::Fulfilment) => self.fulfil(&record.new.number).await,
             _ => Ok(()),
         }
     }

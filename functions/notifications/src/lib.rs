@@ -218,7 +218,7 @@ impl Notifications {
 
     async fn quote(&self, record: OutboxRecord<Quote>) -> Result<(), Failure> {
         // Letters about a delivery follow the delivery.
-        if record.next() != Some(Work::Letters) {
+        if record.next_work() != Some(Work::Letters) {
             return Ok(());
         }
         let OutboxRecord { new: Quote { number, .. }, old, .. } = record;

@@ -49,7 +49,7 @@ impl Pending {
     }
 
     /// The work to do next.
-    pub fn next(&self) -> Option<Work> {
+    pub fn next_work(&self) -> Option<Work> {
         self.work.first().copied()
     }
 
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn work_is_done_in_order_and_each_kind_has_a_name_of_its_own() {
         let pending = Pending::new([Work::Letters, Work::Fulfilment], Timestamp::UNIX_EPOCH);
-        assert_eq!(pending.next(), Some(Work::Fulfilment));
+        assert_eq!(pending.next_work(), Some(Work::Fulfilment));
         assert_eq!(pending.after(Work::Fulfilment), BTreeSet::from([Work::Letters]));
         assert_eq!(pending.after(Work::Letters), BTreeSet::new());
         assert!(Work::ALL.is_sorted());

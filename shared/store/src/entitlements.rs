@@ -75,9 +75,9 @@ impl Store {
         let mut writes = Vec::new();
         let mut subscription_of = Vec::new();
         for (index, holding) in subscriptions.iter().enumerate() {
-            let taken = self.take(holding, today)?;
-            subscription_of.extend(taken.iter().map(|_| index));
-            writes.extend(taken);
+            let claimed = self.claim_government_subscription(holding, today)?;
+            subscription_of.extend(claimed.iter().map(|_| index));
+            writes.extend(claimed);
         }
         for next in changes {
             writes.push(self.put(next)?);

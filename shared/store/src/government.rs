@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     ///
     /// DynamoDB failed. Retrying is safe.
-    pub async fn hold(&self, holding: &GovernmentSubscription) -> Result<(), Error> {
+    pub async fn record_government_subscription(&self, holding: &GovernmentSubscription) -> Result<(), Error> {
         for item in subscription_items(holding)? {
             let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
             put.send().await.map_err(|error| Error::of("PutItem of a government subscription", &error))?;
@@ -31,11 +31,15 @@ impl Store {
     }
 
     /// The writes that record a subscription, unless the customer has another one to the product that has not ended on `today`.
-    pub(crate) fn take(&self, holding: &GovernmentSubscription, today: Date) -> Result<Vec<TransactWriteItem>, Error> {
-        subscription_items(holding)?.into_iter().map(|item| self.take_item(holding, item, today)).collect()
+    pub(crate) fn claim_government_subscription(
+        &self,
+        holding: &GovernmentSubscription,
+        today: Date,
+    ) -> Result<Vec<TransactWriteItem>, Error> {
+        subscription_items(holding)?.into_iter().map(|item| self.claim_item(holding, item, today)).collect()
     }
 
-    fn take_item(&self, holding: &GovernmentSubscription, item: Attributes, today: Date) -> Result<TransactWriteItem, Error> {
+    fn claim_item(&self, holding: &GovernmentSubscription, item: Attributes, today: Date) -> Result<TransactWriteItem, Error> {
         let put = types::Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))

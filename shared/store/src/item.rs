@@ -210,7 +210,7 @@ pub fn attributes<T: Item>(aggregate: &T) -> Result<Attributes, Error> {
     attributes.insert(VERSION.to_owned(), AttributeValue::N(aggregate.version().to_string()));
     attributes.insert(BODY.to_owned(), AttributeValue::S(body));
     if let Some(pending) = aggregate.pending()
-        && let Some(next) = pending.next()
+        && let Some(next) = pending.next_work()
     {
         attributes.insert(NEXT_WORK.to_owned(), AttributeValue::S(next.as_str().to_owned()));
         attributes.insert(PENDING_SINCE.to_owned(), AttributeValue::S(pending.since.to_string()));

@@ -44,18 +44,18 @@ impl<T: Item> OutboxRecord<T> {
             let old = old.filter(|_| text(old_image, NEXT_WORK).is_none());
             return Ok(Some(Self { new, old, work: pending.work }));
         }
-        let work = left(&new, new_image)?;
+        let work = remaining(&new, new_image)?;
         Ok((!work.is_empty()).then_some(Self { new, old: None, work }))
     }
 
     /// The work to do next.
-    pub fn next(&self) -> Option<Work> {
+    pub fn next_work(&self) -> Option<Work> {
         self.work.first().copied()
     }
 }
 
-/// The work that is left: the work of this version, from the one that the item names as next.
-fn left<T: Item>(new: &T, image: &serde_dynamo::Item) -> Result<BTreeSet<Work>, RecordError> {
+/// The work that remains: that of this version, from the one that the item names as next.
+fn remaining<T: Item>(new: &T, image: &serde_dynamo::Item) -> Result<BTreeSet<Work>, RecordError> {
     let Some(next) = text(image, NEXT_WORK) else { return Ok(BTreeSet::new()) };
     let next = Work::of_name(next)
         .ok_or_else(|| RecordError(format!("a {} has pending work that this program does not know", T::KIND)))?;
@@ -134,9 +134,9 @@ mod tests {
     #[test]
     fn the_work_of_a_change_follows_from_the_quote_and_its_news_are_the_entries_after_the_version_before() {
         let created = OutboxRecord::<Quote>::read(&record(image(ISSUED, Some("letters")), json!({}))).unwrap().unwrap();
-        assert_eq!((created.next(), created.old), (Some(Work::Letters), None));
+        assert_eq!((created.next_work(), created.old), (Some(Work::Letters), None));
         let paid = OutboxRecord::<Quote>::read(&record(image(PAID, Some("fulfilment")), image(ISSUED, None))).unwrap().unwrap();
-        assert_eq!((paid.next(), paid.old.as_ref().map(|old| old.version)), (Some(Work::Fulfilment), Some(1)));
+        assert_eq!((paid.next_work(), paid.old.as_ref().map(|old| old.version)), (Some(Work::Fulfilment), Some(1)));
         assert!(paid.new.news_since(paid.old.as_ref()).all(|entry| entry.seq > 1));
         // Written before pending work was stored beside the quote.
         let before = OutboxRecord::<Quote>::read(&record(image(PAID, None), image(ISSUED, None))).unwrap().unwrap();
@@ -150,7 +150,7 @@ mod tests {
         let reminder =
             OutboxRecord::<Quote>::read(&record(image(PAID, Some("letters")), image(PAID, Some("letters")))).unwrap().unwrap();
         assert_eq!(
-            (reminder.next(), &reminder.old),
+            (reminder.next_work(), &reminder.old),
             (Some(Work::Letters), &None),
             "the work that is left, not all work of the version"
         );
