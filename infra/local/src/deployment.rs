@@ -135,6 +135,8 @@ impl Deployment {
             ("OIDC_AUDIENCE", issuer::AUDIENCE),
         ]);
         let (folder, links) = Vendor::with_links(&configuration)?;
+        // All mistakes of the folder are reported now, those of its texts included.
+        folder.policy()?;
         // The vendor edits the folder in place: a changed folder takes effect at the next start.
         Policies::new(&folder, store.clone(), clock.clock())?.take_folder().await?;
 

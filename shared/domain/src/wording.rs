@@ -1,7 +1,11 @@
 //! The vendor's texts of documents and letters, per language. A text that a language lacks is taken from the vendor's default
 //! language, text by text (R115).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 /// The prefix of the keys of names: `name.product.tracker-server`.
 pub(crate) const NAMES: &str = "name.";
@@ -14,17 +18,45 @@ pub(crate) const OTHER: &str = "other";
 /// The key of the tag by whose conventions a language writes dates and numbers: `en-GB` for `en`.
 const LOCALE: &str = "format.locale";
 
-/// Every text of every language.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The texts of a language, by their keys.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// Every text of every language. A cheap handle: clones share the texts.
+#[derive(Clone, Default)]
 pub struct Wording {
     default: String,
-    languages: BTreeMap<String, BTreeMap<String, String>>,
+    languages: BTreeMap<String, Language>,
+    /// Where texts come from that the default language lacks.
+    newer: Option<Arc<Wording>>,
+}
+
+/// The texts of one language. They are read when the first of them is needed: most requests need none, and a vendor may have many
+/// languages.
+type Language = Arc<LazyLock<Texts, Box<dyn FnOnce() -> Texts + Send + Sync>>>;
+
+impl fmt::Debug for Wording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let languages: Vec<_> = self.languages().collect();
+        f.debug_struct("Wording").field("default", &self.default).field("languages", &languages).finish_non_exhaustive()
+    }
 }
 
 impl Wording {
     /// Texts by language and key. The default language must be among them, which [`Policy::read`](crate::Policy::read) checks.
     pub fn new(default: String, languages: BTreeMap<String, BTreeMap<String, String>>) -> Self {
-        Self { default, languages }
+        Self::reading(default, languages.into_iter().map(|(language, texts)| (language, move || texts)), None)
+    }
+
+    /// The same, of languages that are read when they are first needed. Texts that letters and documents have started to use
+    /// since these were written come from `newer`. A name is no such text: without one, the name in the file that defines the
+    /// thing counts.
+    pub(crate) fn reading<R>(default: String, languages: impl IntoIterator<Item = (String, R)>, newer: Option<Self>) -> Self
+    where
+        R: FnOnce() -> Texts + Send + Sync + 'static,
+    {
+        let language = |read: R| Arc::new(LazyLock::new(Box::new(read) as Box<dyn FnOnce() -> Texts + Send + Sync>));
+        let languages = languages.into_iter().map(|(name, read)| (name, language(read))).collect();
+        Self { default, languages, newer: newer.map(Arc::new) }
     }
 
     /// The language that every missing text falls back to.
@@ -75,11 +107,12 @@ impl Wording {
             let category = category(self.locale(language));
             Some(self.of(language, &format!("{key}.{category}")).unwrap_or(general))
         };
-        written(language).or_else(|| written(&self.default)).unwrap_or(key)
+        written(language).or_else(|| written(&self.default)).unwrap_or_else(|| self.text(language, key))
     }
 
     fn find(&self, language: &str, key: &str) -> Option<&str> {
-        self.of(language, key).or_else(|| self.of(&self.default, key))
+        let newer = || self.newer.as_ref().filter(|_| !key.starts_with(NAMES))?.find(language, key);
+        self.of(language, key).or_else(|| self.of(&self.default, key)).or_else(newer)
     }
 
     fn of(&self, language: &str, key: &str) -> Option<&str> {

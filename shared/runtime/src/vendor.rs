@@ -68,7 +68,21 @@ impl Vendor {
     ///
     /// Every mistake in the policy. A file of the folder that is not text is a mistake, even if the policy does not use it.
     pub fn policy(&self) -> Result<Policy, Mistakes> {
-        let read = Policy::read(&self.files);
+        self.with_unreadable(Policy::read(&self.files))
+    }
+
+    /// Reads the policy without its texts, which are read when they are first needed
+    /// ([`read_published`](Policy::read_published)).
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in the policy outside its texts. A file of the folder that is not text is a mistake.
+    pub(crate) fn policy_without_texts(&self) -> Result<Policy, Mistakes> {
+        self.with_unreadable(Policy::read_published(&self.files, None))
+    }
+
+    /// Adds the files that are not text to the mistakes of the policy.
+    fn with_unreadable(&self, read: Result<Policy, Mistakes>) -> Result<Policy, Mistakes> {
         if self.unreadable.is_empty() {
             return read;
         }

@@ -1,5 +1,6 @@
 //! Which policy a function uses that has no permission to write policies. Only the functions that price quotes have it.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +10,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use axum::extract::State;
 use axum::{Json, Router};
+use domain::{Policy, policy::Mistakes};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use runtime::{Clock, Policies, Vendor};
@@ -91,6 +93,70 @@ async fn c10_a_reading_function_never_writes_a_policy() {
         assert_eq!(policies.current().await.unwrap().version, vendor.policy().unwrap().version, "in force: {in_force:?}");
         assert_eq!(table.writes.load(Ordering::SeqCst), 0);
     }
+}
+
+/// A vendor's folder in which a text has a mistake.
+fn vendor_with_a_mistake_in_a_text() -> (tempfile::TempDir, Vendor) {
+    let folder = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/vendor");
+    fs::create_dir(folder.path().join("languages")).unwrap();
+    for part in [".", "languages"] {
+        for entry in fs::read_dir(example.join(part)).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+            fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    let german = folder.path().join("languages/de.toml");
+    let texts = fs::read_to_string(&german).unwrap().replacen("[document]", "[document]\nquotation = \"Angebot\"", 1);
+    fs::write(german, texts).unwrap();
+    let vendor = Vendor::open(folder.path()).unwrap();
+    (folder, vendor)
+}
+
+/// How a function starts with the policies of a folder.
+type Start = fn(&Vendor, Store, Clock) -> Result<Policies, Mistakes>;
+
+/// A start does not read the texts, so they are checked before the folder's policy is used for the first time.
+#[tokio::test]
+async fn a_folder_with_a_mistake_in_a_text_is_neither_published_nor_priced_with() {
+    let (_folder, vendor) = vendor_with_a_mistake_in_a_text();
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+    for in_force in [Some("0123456789abcdef"), None] {
+        for start in [Policies::new as Start, Policies::reading] {
+            let (table, store) = Table::with(in_force, "AccessDeniedException").await;
+            let policies = start(&vendor, store, Clock::fixed_at(now)).expect("a start reads no text");
+            let error = policies.current().await.expect_err("it was never published");
+            let store::Error::Corrupt { reason, .. } = error else { panic!("{error}") };
+            assert!(reason.contains("languages/de.toml") && reason.contains("document.quotation"), "{reason}");
+            assert_eq!(table.writes.load(Ordering::SeqCst), 0);
+        }
+    }
+}
+
+/// A policy in force was checked when it was published, so that a program which starts with the same folder reads no text of it.
+#[tokio::test]
+async fn a_policy_in_force_is_used_without_reading_its_texts() {
+    let (_folder, vendor) = vendor_with_a_mistake_in_a_text();
+    let mistakes = vendor.policy().expect_err("a mistake").to_string();
+    let files = vendor.policy_files();
+    let policy = Policy::read_published(&files, None).expect("no text is read");
+    assert!(mistakes.contains("document.quotation"), "{mistakes}");
+    let version: &'static str = policy.version.clone().leak();
+    let (table, store) = Table::with(Some(version), "AccessDeniedException").await;
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+    let policies = Policies::new(&vendor, store, Clock::fixed_at(now)).unwrap();
+    let current = policies.current().await.unwrap();
+    assert_eq!((&*current.version, table.writes.load(Ordering::SeqCst)), (version, 0));
+    assert_eq!(
+        current.wording.text("de", "document.page"),
+        vendor_text("de", "document.page"),
+        "a text is read when it is needed"
+    );
+}
+
+/// A text of the example vendor.
+fn vendor_text(language: &str, key: &str) -> String {
+    let vendor = Vendor::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/vendor")).unwrap();
+    vendor.policy().unwrap().wording.text(language, key).to_owned()
 }
 
 /// A quote pins the policy that priced it, so a policy that could not be stored must not be used.

@@ -21,7 +21,8 @@ impl Policies {
     ///
     /// # Errors
     ///
-    /// DynamoDB failed. Retrying is safe.
+    /// DynamoDB failed, and retrying is safe; or no policy is in force and the texts of the folder have mistakes, which an operator
+    /// must correct.
     pub async fn current(&self) -> Result<Arc<Policy>, store::Error> {
         let Shared { store, clock, cache, lock, .. } = &*self.0;
         let reading = || Reading::begin(clock.now(), store.publications());
@@ -35,11 +36,17 @@ impl Policies {
         }
         let policy = match store.policy_in_force().await? {
             Some(in_force) => self.readable(&in_force.version).await?,
-            None if !self.0.publishes => self.0.folder.policy.clone(),
+            None if !self.0.publishes => self.unpublished()?,
             None => self.publish_first(clock.now()).await?,
         };
         cache.adopt(policy.clone(), reading);
         Ok(policy)
+    }
+
+    /// The folder's policy, which was never published. Its texts are checked.
+    fn unpublished(&self) -> Result<Arc<Policy>, store::Error> {
+        self.0.folder.check()?;
+        Ok(self.0.folder.policy.clone())
     }
 
     /// Publishes the folder's policy as the first one. If another process was faster, its policy is the result.
@@ -99,9 +106,12 @@ impl Policies {
             why,
             "the policy in force cannot be read: the previous policy stays in use here"
         );
-        if before.version == folder.version() && self.0.publishes {
+        if before.version == folder.version() {
             // It may never have been in force, and quotes are about to be priced with it.
-            store.keep_policy(folder.version(), &folder.files).await.or_else(unless_denied)?;
+            folder.check()?;
+            if self.0.publishes {
+                store.keep_policy(folder.version(), &folder.files).await.or_else(unless_denied)?;
+            }
         }
         Ok(before)
     }
@@ -110,7 +120,7 @@ impl Policies {
 /// Reads a policy from the table. Texts that were added after it was published come from the folder.
 fn read(version: &str, files: &BTreeMap<String, String>, newer: &Wording) -> Result<Policy, store::Error> {
     let corrupt = |reason| store::Error::Corrupt { key: Key::policy_files(version), reason };
-    let policy = Policy::read_stored(files, newer).map_err(|mistakes| corrupt(mistakes.to_string()))?;
+    let policy = Policy::read_published(files, Some(newer)).map_err(|mistakes| corrupt(mistakes.to_string()))?;
     if policy.version != version {
         return Err(corrupt(format!("its files are those of version {}", policy.version)));
     }

@@ -81,7 +81,7 @@ impl Policies {
     ///
     /// # Errors
     ///
-    /// DynamoDB failed. Retrying is safe.
+    /// The texts of the folder have mistakes, or DynamoDB failed; only then can a retry succeed.
     pub async fn take_folder(&self) -> Result<(), store::Error> {
         let Shared { clock, folder, lock, .. } = &*self.0;
         let replacement = |in_force: Option<&PolicyInForce>| {
@@ -106,7 +106,7 @@ impl Policies {
             Ok(policy) => Arc::new(policy),
             Err(mistakes) => return Ok(Err(NotPublished::Unsound(mistakes))),
         };
-        let published = Publication { policy, files: files.clone() };
+        let published = Publication { policy, files: files.clone(), checked: true };
         let [email, reason] = [email, reason].map(|text| text.map(str::to_owned));
         let context = PublicationContext { subject: by.to_owned(), email, at, reason, unique: unique.to_owned() };
         let replacement = |in_force: Option<&PolicyInForce>| {
@@ -151,7 +151,7 @@ impl Policies {
             match replacement(before.as_ref()) {
                 Replacement::NotNeeded => return Ok(before),
                 Replacement::Conflict => return Ok(None),
-                Replacement::Allowed => {}
+                Replacement::Allowed => publication.check()?,
             }
             let next = next(publication.version(), &context, before.as_ref(), folder.version());
             let entry = AuditEntry {

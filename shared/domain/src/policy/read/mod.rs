@@ -22,6 +22,17 @@ use sha2::{Digest, Sha256};
 
 use crate::wording::Wording;
 
+/// The texts of a policy that is about to be read.
+enum Unread<'w> {
+    /// All are read, and every mistake is reported.
+    Unchecked,
+    /// They were checked when they were published, and each language is read when it is needed.
+    Published {
+        /// The texts that letters and documents have started to use since.
+        newer: Option<&'w Wording>,
+    },
+}
+
 impl Policy {
     /// Reads a policy from the vendor's files: names relative to the vendor's folder, with their text. Files of other crates
     /// (letters, documents, examples) may be included. The version depends on every `.toml` file.
@@ -30,20 +41,22 @@ impl Policy {
     ///
     /// Every mistake in the files, by file and line.
     pub fn read(files: &BTreeMap<String, String>) -> Result<Self, Mistakes> {
-        Self::read_with(files, None)
+        Self::read_with(files, &Unread::Unchecked)
     }
 
-    /// Reads a policy that was sound when it was published. Texts that letters and documents have started to use since are
-    /// taken from `newer`. The version is that of the files as they are.
+    /// Reads a policy whose texts were checked, as they are when it is published. A language is read when its first text is
+    /// needed, so that a program starts as fast with many languages as with one. The version is that of the files as they are.
+    ///
+    /// Texts that letters and documents have started to use since the policy was published are taken from `newer`.
     ///
     /// # Errors
     ///
-    /// Every other mistake in the files, by file and line.
-    pub fn read_stored(files: &BTreeMap<String, String>, newer: &Wording) -> Result<Self, Mistakes> {
-        Self::read_with(files, Some(newer))
+    /// Every mistake outside the texts, by file and line.
+    pub fn read_published(files: &BTreeMap<String, String>, newer: Option<&Wording>) -> Result<Self, Mistakes> {
+        Self::read_with(files, &Unread::Published { newer })
     }
 
-    fn read_with(files: &BTreeMap<String, String>, newer: Option<&Wording>) -> Result<Self, Mistakes> {
+    fn read_with(files: &BTreeMap<String, String>, texts: &Unread<'_>) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(files);
         let vendor = reader.vendor();
         let mut catalogue = reader.catalogue();
@@ -53,8 +66,11 @@ impl Policy {
         let bounds = reader.bounds();
         let (methods, restrictions, second_person) = reader.paying(&catalogue);
         let language = vendor.as_ref().and_then(|vendor| vendor.default_language.as_ref());
-        let wording = reader.wording(language, &methods, newer);
-        let tax = reader.taxes(&catalogue, wording.as_ref());
+        let (wording, checked) = match texts {
+            Unread::Unchecked => (reader.wording(language, &methods), true),
+            Unread::Published { newer } => (reader.published_wording(language, *newer), false),
+        };
+        let tax = reader.taxes(&catalogue, wording.as_ref().filter(|_| checked));
         // What is not there has been reported.
         let sound = || {
             let Vendor { seller, quote, terms, reseller_agreement, invoice_series, review, brand, .. } = vendor?;

@@ -6,7 +6,7 @@ use super::{files::VENDOR, source::Reader, values::Text};
 use crate::{
     place,
     policy::{MethodPolicy, texts::KEYS},
-    wording::{NAMES, PLURALS, Wording, places},
+    wording::{NAMES, PLURALS, Texts, Wording, places},
 };
 
 const LANGUAGES: &str = "languages/";
@@ -17,53 +17,58 @@ const PAYMENT_PLACES: [&str; 5] = ["reference", "amount", "link", "valid_through
 /// The kinds of things that a language may name differently from the other files.
 const NAMED: [&str; 7] = ["product", "edition", "programme", "segment", "tax", "region", "currency"];
 
-/// The texts of a language, by their keys.
+/// The texts of a language by their keys, each with its place in the file.
 type Language = BTreeMap<String, Text>;
 
 impl Reader<'_> {
     /// Reads the vendor's texts; `None` without a readable default language. In that case, only the mistakes of each file by
     /// itself are reported.
-    pub(super) fn wording(
-        &mut self,
-        default: Option<&Text>,
-        methods: &[MethodPolicy],
-        newer: Option<&Wording>,
-    ) -> Option<Wording> {
+    pub(super) fn wording(&mut self, default: Option<&Text>, methods: &[MethodPolicy]) -> Option<Wording> {
         let mut languages: BTreeMap<&str, Language> = BTreeMap::new();
-        for file in self.files.keys() {
-            let Some(language) = file.strip_prefix(LANGUAGES).and_then(|name| name.strip_suffix(".toml")) else { continue };
+        for (language, file, _) in language_files(self.files) {
             languages.extend(self.texts(file).map(|texts| (language, texts)));
         }
+        let default = self.default_language(default)?;
+        let spoken = languages.get(default)?;
+        for key in KEYS.iter().filter(|key| !spoken.contains_key(**key)) {
+            let what = format!("the text `{key}` is missing: add it, because other languages fall back to it");
+            self.mistake(&file_of(default), None, what);
+        }
+        for (language, texts) in &languages {
+            let file = file_of(language);
+            self.compare(&file, texts, spoken);
+            self.instructions(&file, texts, methods);
+        }
+        let languages = languages.into_iter().map(|(language, texts)| (language.to_owned(), plain(texts)));
+        Some(Wording::new(default.to_owned(), languages.collect()))
+    }
+
+    /// The vendor's texts, which were checked when they were published. Each language is read when it is first needed. Texts that
+    /// the default language lacks come from `newer`.
+    pub(super) fn published_wording(&mut self, default: Option<&Text>, newer: Option<&Wording>) -> Option<Wording> {
+        let languages = language_files(self.files).map(|(language, file, text)| {
+            let (file, text) = (file.to_owned(), text.to_owned());
+            let read = move || {
+                let files = BTreeMap::from([(file.clone(), text)]);
+                Reader::new(&files).texts(&file).map(plain).unwrap_or_default()
+            };
+            (language.to_owned(), read)
+        });
+        Some(Wording::reading(self.default_language(default)?.to_owned(), languages, newer.cloned()))
+    }
+
+    /// The default language. It has a file, or its absence is reported.
+    fn default_language<'t>(&mut self, default: Option<&'t Text>) -> Option<&'t str> {
         let default = default?;
-        let default_file = format!("{LANGUAGES}{}.toml", default.get_ref());
-        if !self.files.contains_key(&default_file) {
+        let file = file_of(default.get_ref());
+        if !self.files.contains_key(&file) {
             let what = format!(
-                "the default language is `{}`, but there is no {default_file}: add the file, or change the default",
+                "the default language is `{}`, but there is no {file}: add the file, or change the default",
                 default.get_ref()
             );
             self.mistake(VENDOR, Some(default.span()), what);
         }
-        let spoken = languages.get(default.get_ref().as_str())?;
-        let missing: Vec<&str> = KEYS.iter().copied().filter(|key| !spoken.contains_key(*key)).collect();
-        for key in missing.iter().filter(|_| newer.is_none()) {
-            let what = format!("the text `{key}` is missing: add it, because other languages fall back to it");
-            self.mistake(&default_file, None, what);
-        }
-        for (language, texts) in &languages {
-            let file = format!("{LANGUAGES}{language}.toml");
-            self.compare(&file, texts, spoken);
-            self.instructions(&file, texts, methods);
-        }
-        let plain = |texts: Language| texts.into_iter().map(|(key, text)| (key, text.into_inner())).collect();
-        let languages = languages.into_iter().map(|(language, texts)| (language.to_owned(), plain(texts)));
-        let mut languages: BTreeMap<String, BTreeMap<String, String>> = languages.collect();
-        for (language, texts) in &mut languages {
-            let learnt = newer.into_iter().flat_map(|newer| missing.iter().map(|key| (*key, newer.text(language, key))));
-            for (key, text) in learnt {
-                texts.entry(key.to_owned()).or_insert_with(|| text.to_owned());
-            }
-        }
-        Some(Wording::new(default.get_ref().clone(), languages))
+        Some(default.get_ref())
     }
 
     /// Checks a language against the default language: no other texts, and in each text no other placeholders. A language may
@@ -104,6 +109,22 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The languages with the names and contents of their files.
+fn language_files(files: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &String, &str)> {
+    files.iter().filter_map(|(file, text)| {
+        let language = file.strip_prefix(LANGUAGES)?.strip_suffix(".toml")?;
+        Some((language, file, &**text))
+    })
+}
+
+fn file_of(language: &str) -> String {
+    format!("{LANGUAGES}{language}.toml")
+}
+
+fn plain(texts: Language) -> Texts {
+    texts.into_iter().map(|(key, text)| (key, text.into_inner())).collect()
 }
 
 /// The mistake in the key of a name, if any. A name of an unknown thing is no mistake, because the vendor may have sold it
