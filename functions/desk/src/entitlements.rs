@@ -57,8 +57,7 @@ pub(crate) async fn import_lines(staff: Staff, State(desk): State<Arc<Desk>>, he
     }
     let Batch { lines, mut outcomes } = Batch::read(&body)?;
     let policy = desk.policies.current().await?;
-    let wanted = Wanted { entitlements: lines.iter().filter_map(|line| line.sen.clone()).collect(), ..Wanted::default() };
-    let mut known = desk.store.facts(&wanted, None).await?.entitlements;
+    let mut known = desk.store.entitlements(lines.iter().filter_map(|line| line.sen.as_ref())).await?;
     let mut waiting = lines.into_iter();
     let mut running = JoinSet::new();
     loop {

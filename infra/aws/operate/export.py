@@ -31,12 +31,14 @@ def read(item: dict) -> dict:
     return attributes
 
 
-def license_files(entitlement: dict) -> dict[str, str]:
-    """The licence file in force, named by its SEN, and each earlier file, named by SEN and time of issue."""
+def license_files(item: dict) -> dict[str, str]:
+    """The licence file in force, named by its SEN, and each earlier file, named by SEN and time of issue. Their texts are in the
+    attribute `files`, in this order; an item that was stored before that attribute existed has them in its body."""
+    entitlement, texts = item["body"], iter(json.loads(item.get("files", "[]")))
     issues = [(entitlement["sen"], entitlement)]
     issues += [(f"{entitlement['sen']}-{issue['issued_at'].replace(':', '')}", issue) for issue in entitlement.get("earlier", [])]
     # Subscriptions and imported entitlements have no file.
-    return {name: issue["file"]["text"] for name, issue in issues if issue.get("file")}
+    return {name: issue["file"].get("text") or next(texts) for name, issue in issues if issue.get("file")}
 
 
 def export(stack: Stack, folder: Path) -> Counter:
@@ -51,7 +53,7 @@ def export(stack: Stack, folder: Path) -> Counter:
             files[kind].write(json.dumps(item, ensure_ascii=False, sort_keys=True, default=number) + "\n")
             counted[kind] += 1
             if kind == "license":
-                for name, text in license_files(item["body"]).items():
+                for name, text in license_files(item).items():
                     (folder / "licenses" / f"{name}.lic").write_text(text, encoding="utf-8")
                     counted["licence files"] += 1
     finally:

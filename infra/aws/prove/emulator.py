@@ -1,6 +1,7 @@
 """Starts ministack with corrections, so that it checks permissions like AWS where it is more lenient or stricter:
 
 * `dynamodb:LeadingKeys` is evaluated, for each part of a transaction by itself;
+* `dynamodb:Attributes` and `dynamodb:Select` are evaluated for a batch of reads;
 * `kms:SigningAlgorithm`, `kms:MessageType` and `ses:FromAddress` are evaluated;
 * raw mail is checked against the identity of its sender's domain, not against `*`;
 * `aws:PrincipalArn` of a role's session is the role's ARN, not the session's;
@@ -71,8 +72,22 @@ lambda_action = actions._lambda_action
 record = open(os.environ["PROVE_RECORD"], "a", buffering=1)
 
 
+def projected(reads) -> dict:
+    """The condition keys about the attributes of a batch of reads."""
+    names = [
+        read.get("ExpressionAttributeNames", {}).get(name.strip(), name.strip())
+        for read in reads
+        for name in read.get("ProjectionExpression", "").split(",")
+    ]
+    if "" in names:
+        return {"dynamodb:Select": "ALL_ATTRIBUTES"}
+    return {"dynamodb:Select": "SPECIFIC_ATTRIBUTES", "dynamodb:Attributes": names}
+
+
 def with_leading_keys(body: bytes) -> dict:
     context = context_of(body)
+    if tables := read(body).get("RequestItems"):
+        context |= projected(tables.values())
     if keys := partitions(read(body)):
         context["dynamodb:LeadingKeys"] = keys
     return context

@@ -100,7 +100,12 @@ def each_keeps_to_its_keys(world: World):
     own, foreign = [{"pk": {"S": partition}, "sk": {"S": "x"}} for partition in ("QUOTE#x", "LICENSE#x")]
     quotes.get_item(TableName=table, Key=own)
     put = [{"Put": {"TableName": table, "Item": item}} for item in (own, foreign)]
+    batch = {"Keys": [foreign], "ProjectionExpression": "pk, sk, kind, version, body"}
+    quotes.batch_get_item(RequestItems={table: batch})
     for denied in (
+        # C10: an order needs no licence key.
+        lambda: quotes.batch_get_item(RequestItems={table: {"Keys": [foreign]}}),
+        lambda: quotes.batch_get_item(RequestItems={table: {**batch, "ProjectionExpression": "pk, files"}}),
         lambda: quotes.get_item(TableName=table, Key=foreign),
         lambda: quotes.put_item(TableName=table, Item=foreign),
         lambda: quotes.put_item(TableName=table, Item=policy),

@@ -152,7 +152,9 @@ pub struct Statement {
 pub struct LicenseKey {
     /// The id of the key that signed the file.
     pub key_id: String,
-    /// The file's text.
+    /// The file's text; empty in an entitlement that was read without its files, such as one of the
+    /// [facts](crate::request::Facts) of an order. Such an entitlement cannot be stored.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
 }
 
@@ -184,6 +186,11 @@ impl Entitlement {
         let bought = self.earlier.iter().rev().find(|statement| claims.bought(statement))?;
         let statement = Statement { next: None, ..bought.clone() };
         Some(Cow::Owned(Self { statement, earlier: Vec::new(), ..self.clone() }))
+    }
+
+    /// The signed licence files: that of the current statement, if it has one, and those of the earlier statements.
+    pub fn files(&mut self) -> impl Iterator<Item = &mut LicenseKey> {
+        self.statement.file.iter_mut().chain(self.earlier.iter_mut().filter_map(|earlier| earlier.file.as_mut()))
     }
 
     /// The first day that is not covered, by the term or by the maintenance.

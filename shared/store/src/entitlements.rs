@@ -1,10 +1,12 @@
 //! Entitlements, and changes of several of them in one transaction.
 
+use std::collections::BTreeMap;
+
 use domain::{Sen, government::GovernmentSubscription, license::Entitlement};
 use jiff::civil::Date;
 
 use crate::{
-    Commit, Created, Error, Store,
+    Commit, Created, Error, Store, item,
     keys::Key,
     writes::{Lost, lost},
 };
@@ -46,6 +48,15 @@ impl Store {
     /// Reads the entitlement with this number.
     pub async fn entitlement(&self, sen: &Sen) -> Result<Option<Entitlement>, Error> {
         self.load(&Key::entitlement(sen), "GetItem of an entitlement").await
+    }
+
+    /// Reads those of several entitlements that exist, with their licence files. The
+    /// [facts](Self::facts) of an order have no files, and can change no entitlement.
+    pub async fn entitlements(&self, sens: impl IntoIterator<Item = &Sen>) -> Result<BTreeMap<Sen, Entitlement>, Error> {
+        let keys = sens.into_iter().map(Key::entitlement).collect();
+        let found = self.get_all(&keys, "BatchGetItem of entitlements").await?;
+        let entitlement = |found| item::aggregate(found).map(|found: Entitlement| (found.sen.clone(), found));
+        found.iter().map(entitlement).collect()
     }
 
     /// Commits a change of an entitlement, if the stored version is the one on which it was decided.

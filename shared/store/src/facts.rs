@@ -12,9 +12,12 @@ use domain::{
 
 use crate::{
     Error, Store,
-    item::{self, Attributes, Item, KIND},
-    keys::Key,
+    item::{self, Attributes, BODY, Item, KIND, VERSION},
+    keys::{Key, PARTITION, SORT},
 };
+
+/// What is read of a record: all but licence files. No order needs a key, and the role of Quotes allows no other attributes (C10).
+const ATTRIBUTES: [&str; 5] = [PARTITION, SORT, KIND, VERSION, BODY];
 
 impl Store {
     /// Reads the records that a request names, and the partner record of the signed-in caller's organisation (R4). One call reads
@@ -25,7 +28,8 @@ impl Store {
     /// DynamoDB failed, or did not return every record. Facts are never incomplete, and retrying is safe.
     pub async fn facts(&self, wanted: &Wanted, organization: Option<&str>) -> Result<Facts, Error> {
         let mut facts = Facts { organization: organization.map(str::to_owned), ..Facts::default() };
-        for found in self.get_all(&keys(wanted, organization), "BatchGetItem of facts").await? {
+        let keys = keys(wanted, organization);
+        for found in self.get_attributes(&keys, Some(&ATTRIBUTES), "BatchGetItem of facts").await? {
             add(&mut facts, &found)?;
         }
         Ok(facts)
@@ -52,7 +56,7 @@ fn add(facts: &mut Facts, found: &Attributes) -> Result<(), Error> {
     match item::text(found, KIND) {
         Some(Partner::KIND) => facts.partner = Some(item::aggregate(found)?),
         Some(Entitlement::KIND) => {
-            let entitlement: Entitlement = item::aggregate(found)?;
+            let entitlement: Entitlement = item::aggregate_without_files(found)?;
             facts.entitlements.insert(entitlement.sen.clone(), entitlement);
         }
         Some(SegmentEvidence::KIND) => {

@@ -1,7 +1,7 @@
 //! The items of the table: key, kind, version, and the aggregate as JSON in `body`. The shapes of `body` have golden files in
 //! `tests/golden/items`. A value that DynamoDB must compare is an attribute of its own.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
@@ -29,6 +29,9 @@ pub const VERSION: &str = "version";
 pub const MARK: &str = "mark";
 /// The attribute that holds the aggregate.
 pub const BODY: &str = "body";
+/// The attribute that holds the texts of an entitlement's licence files, in the order of
+/// [`Entitlement::files`]. They are not in the body, so that a function can read entitlements without any key (C10).
+pub const FILES: &str = "files";
 /// The attribute that names the next pending [`Work`](domain::pending::Work) of an aggregate. All of its pending work is that
 /// and what the aggregate has after it ([`Item::pending`]). The attribute is absent when no work is pending.
 pub const NEXT_WORK: &str = "owed";
@@ -58,6 +61,15 @@ pub trait Item: Serialize + DeserializeOwned {
     /// The work that this version leaves to be done. An aggregate that causes no letters and no deliveries has none.
     fn pending(&self) -> Option<Pending> {
         None
+    }
+    /// The aggregate without the texts that [`FILES`] holds, and these texts. `None`: it has none.
+    fn without_files(&self) -> Option<(Self, Vec<String>)> {
+        None
+    }
+    /// Puts the texts of [`FILES`] back. Returns whether every file has its text. An item that was stored before the attribute
+    /// existed has the texts in its body.
+    fn with_files(&mut self, texts: Vec<String>) -> bool {
+        texts.is_empty()
     }
     /// Attributes by which an index finds the item, with their values.
     fn found_by(&self) -> Vec<(&'static str, String)> {
@@ -112,6 +124,19 @@ impl Item for Entitlement {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn without_files(&self) -> Option<(Self, Vec<String>)> {
+        let mut rest = self.clone();
+        let texts: Vec<_> = rest.files().map(|file| mem::take(&mut file.text)).collect();
+        (!texts.is_empty()).then_some((rest, texts))
+    }
+
+    fn with_files(&mut self, texts: Vec<String>) -> bool {
+        let mut texts = texts.into_iter();
+        let mut missing = self.files().filter(|file| file.text.is_empty());
+        let whole = missing.all(|file| texts.next().map(|text| file.text = text).is_some());
+        whole && texts.next().is_none()
     }
 }
 
@@ -200,12 +225,24 @@ impl Item for GovernmentSubscription {
 /// An item's attributes, as the SDK represents them.
 pub type Attributes = HashMap<String, AttributeValue>;
 
-/// The item of an aggregate. `Err`: the aggregate cannot be written as JSON, which a retry does not change.
+/// The item of an aggregate. `Err`: the aggregate cannot be written as JSON, or it was read without its licence files, which the
+/// item would lose. A retry does not change either.
 pub fn attributes<T: Item>(aggregate: &T) -> Result<Attributes, Error> {
     let key = aggregate.key();
-    let body = serde_json::to_string(aggregate)
-        .map_err(|error| Error::Corrupt { key: format!("{}/{}", key.partition, key.sort), reason: error.to_string() })?;
+    let unwritable = |reason: String| Error::Corrupt { key: format!("{}/{}", key.partition, key.sort), reason };
+    let json = |aggregate: &T| serde_json::to_string(aggregate).map_err(|error| unwritable(error.to_string()));
     let mut attributes = of_key(&key);
+    let body = match aggregate.without_files() {
+        None => json(aggregate)?,
+        Some((_, texts)) if texts.iter().any(String::is_empty) => {
+            return Err(unwritable("it was read without its licence files".to_owned()));
+        }
+        Some((rest, texts)) => {
+            let texts = serde_json::to_string(&texts).map_err(|error| unwritable(error.to_string()))?;
+            attributes.insert(FILES.to_owned(), AttributeValue::S(texts));
+            json(&rest)?
+        }
+    };
     attributes.insert(KIND.to_owned(), AttributeValue::S(T::KIND.to_owned()));
     attributes.insert(VERSION.to_owned(), AttributeValue::N(aggregate.version().to_string()));
     attributes.insert(BODY.to_owned(), AttributeValue::S(body));
@@ -251,6 +288,17 @@ pub(crate) fn corrupt(attributes: &Attributes, reason: String) -> Error {
 
 /// Reads the aggregate of an item. `Err`: the item does not have the shape that the store writes, and an operator must look.
 pub fn aggregate<T: Item>(attributes: &Attributes) -> Result<T, Error> {
+    let mut aggregate: T = aggregate_without_files(attributes)?;
+    let texts = text(attributes, FILES).map(serde_json::from_str).transpose();
+    let texts = texts.map_err(|_| corrupt(attributes, format!("its {FILES} are not a list of texts")))?;
+    if !aggregate.with_files(texts.unwrap_or_default()) {
+        return Err(corrupt(attributes, format!("its {FILES} are not those of its body")));
+    }
+    Ok(aggregate)
+}
+
+/// The same of an item that was read without [`FILES`], or whose files are not needed. It cannot be written.
+pub(crate) fn aggregate_without_files<T: Item>(attributes: &Attributes) -> Result<T, Error> {
     // Only the position is kept, because some messages of serde_json quote a value.
     serde_json::from_str(text(attributes, BODY).unwrap_or_default())
         .map_err(|error| corrupt(attributes, format!("its body is not a {}, at column {}", T::KIND, error.column())))

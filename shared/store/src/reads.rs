@@ -1,6 +1,9 @@
 //! Strongly consistent reads: of one item, of many items by their keys, of a partition.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
@@ -56,12 +59,22 @@ impl Store {
 
     /// Reads those of many items that exist, in any order, with one call for every hundred.
     pub(crate) async fn get_all(&self, keys: &BTreeSet<Key>, operation: &'static str) -> Result<Vec<Attributes>, Error> {
+        self.get_attributes(keys, None, operation).await
+    }
+
+    /// The same with some attributes only. The role of the function may allow no others.
+    pub(crate) async fn get_attributes(
+        &self,
+        keys: &BTreeSet<Key>,
+        only: Option<&[&str]>,
+        operation: &'static str,
+    ) -> Result<Vec<Attributes>, Error> {
         let keys: Vec<_> = keys.iter().map(item::of_key).collect();
         let mut found = Vec::new();
         for batch in keys.chunks(BATCH) {
             let mut requested = batch.to_vec();
             for attempt in 0.. {
-                let (got, left) = self.get_batch(requested, operation).await?;
+                let (got, left) = self.get_batch(requested, only, operation).await?;
                 found.extend(got);
                 if left.is_empty() {
                     break;
@@ -81,9 +94,14 @@ impl Store {
     async fn get_batch(
         &self,
         keys: Vec<Attributes>,
+        only: Option<&[&str]>,
         operation: &'static str,
     ) -> Result<(Vec<Attributes>, Vec<Attributes>), Error> {
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+        // Each name has a placeholder, because some are reserved words.
+        let names = only.map(|only| only.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect::<HashMap<_, _>>());
+        let projection = only.map(|only| only.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", "));
+        let wanted = wanted.set_projection_expression(projection).set_expression_attribute_names(names).build();
         let wanted = wanted.map_err(|error| Error::Unavailable { operation, reason: error.to_string() })?;
         let got = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
         let got = got.map_err(|error| Error::of(operation, &error))?;
