@@ -29,6 +29,10 @@ def mistakes(report, exceptions, today):
         if unknown or not all(exception.get(key) for key in ("id", "crate", "until", "reason")):
             wrong.append(f"{name} needs id, crate, until and reason, and nothing else")
             continue
+        # A time of day is a datetime, which is a date to Python.
+        if type(exception["until"]) is not datetime.date:
+            wrong.append(f"{name} ends on {exception['until']!r}: write a day without quotation marks, such as {today}")
+            continue
         key = (exception["id"], exception["crate"])
         if key in known:
             wrong.append(f"{name} is there twice")

@@ -40,6 +40,11 @@ class Exceptions(unittest.TestCase):
             [sentence] = self.wrong([exception("RUSTSEC-1", "one", until=until), *self.sound[1:]])
             self.assertIn(expected, sentence)
 
+    def test_c11_an_exception_ends_on_a_day(self):
+        for until in ["2026-12-31", 2026, datetime.datetime(2026, 12, 31, 12)]:
+            sentences = self.wrong([exception("RUSTSEC-1", "one", until=until), *self.sound[1:]])
+            self.assertIn("write a day without quotation marks", sentences[0])
+
     def test_c11_an_exception_states_its_reason_and_occurs_once(self):
         for change in [{"reason": ""}, {"until": None}, {"note": "more"}]:
             sentences = self.wrong([exception("RUSTSEC-1", "one", **change), *self.sound[1:]])
