@@ -3,7 +3,7 @@
 use axum::{body::Body, http::Request};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::SignedDuration;
-use lambda_http::{Adapter, Context, LambdaEvent, request::LambdaRequest};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use payments::Payments;
 use runtime::{Clock, Configuration};
 use serde_json::{Value, json};
@@ -158,10 +158,10 @@ async fn signatures_of_stripe_s_own_library_are_accepted() {
     assert_eq!(endpoint.table().await.len(), 1, "the vector's payment names no quote, and is kept once");
 }
 
-/// API Gateway's HTTP API, payload format 2.0, as `lambda_http` is called with it.
+/// API Gateway's HTTP API, payload format 2.0.
 async fn through_the_gateway(endpoint: &Endpoint, signature: &str, body: &str, base64: bool) -> Value {
     let body = if base64 { BASE64_STANDARD.encode(body) } else { body.to_owned() };
-    let event: LambdaRequest = serde_json::from_value(json!({
+    let event: ApiGatewayV2httpRequest = serde_json::from_value(json!({
         "version": "2.0", "routeKey": "POST /webhooks/stripe", "rawPath": "/webhooks/stripe", "rawQueryString": "",
         "headers": {"content-type": "application/json; charset=utf-8", "host": "api.example.com", "stripe-signature": signature},
         "requestContext": {
@@ -176,7 +176,7 @@ async fn through_the_gateway(endpoint: &Endpoint, signature: &str, body: &str, b
         "body": body, "isBase64Encoded": base64,
     }))
     .expect("a gateway's event");
-    let answer = Adapter::from(endpoint.routes()).oneshot(LambdaEvent::new(event, Context::default())).await.expect("infallible");
+    let answer = runtime::serve::answer(&endpoint.routes(), event).await.expect("infallible");
     serde_json::to_value(answer).expect("a gateway's response")
 }
 
