@@ -3,7 +3,7 @@
 * `dynamodb:LeadingKeys` is evaluated, for each part of a transaction by itself;
 * `dynamodb:Attributes` and `dynamodb:Select` are evaluated for a batch of reads;
 * `kms:SigningAlgorithm`, `kms:MessageType` and `ses:FromAddress` are evaluated;
-* raw mail is checked against the identity of its sender's domain, not against `*`;
+* raw mail is checked against the identity of its sender's domain and against its configuration set, not against `*`;
 * `aws:PrincipalArn` of a role's session is the role's ARN, not the session's;
 * `aws:SecureTransport` is true: requests that are plain HTTP on one machine use TLS on AWS;
 * `aws:SourceAccount` is this account, for which its services assume roles;
@@ -33,6 +33,8 @@ class ArnWithContext(str):
     """The resource of a request, with the values of the service's condition keys."""
 
     context: dict[str, str]
+    second: str | None = None
+    """Another resource of the same request, which the role must be allowed as well."""
 
 
 def partitions(request: dict) -> list[str]:
@@ -54,13 +56,13 @@ def read(body: bytes) -> dict:
     return request if isinstance(request, dict) else {}
 
 
-def sender(body: bytes) -> str | None:
-    """The sender's address of a raw message; `None` for any other request."""
+def sender(body: bytes) -> tuple[str | None, str | None]:
+    """The sender's address of a raw message and its configuration set; `None` for any other request."""
     form = urllib.parse.parse_qs(body.decode(errors="replace"))
     if form.get("Action") != ["SendRawEmail"]:
-        return None
+        return None, None
     message = email.message_from_bytes(base64.b64decode(form["RawMessage.Data"][0]))
-    return email.utils.parseaddr(message["From"])[1]
+    return email.utils.parseaddr(message["From"])[1], form.get("ConfigurationSetName", [None])[0]
 
 
 resource_of = actions.extract_resource_arn
@@ -105,6 +107,11 @@ def with_keyed_parts(action: str, body: bytes, region: str, account: str) -> lis
 
 
 def noted(access_key, action, service, region, resource_arn="*", service_context=None):
+    if second := getattr(resource_arn, "second", None):
+        other = ArnWithContext(second)
+        other.context = resource_arn.context
+        if answer := noted(access_key, action, service, region, other, service_context):
+            return answer
     context = dict(service_context or {})
     if isinstance(resource_arn, KeyedArn):
         context["dynamodb:LeadingKeys"] = resource_arn.partitions
@@ -126,9 +133,11 @@ def noted(access_key, action, service, region, resource_arn="*", service_context
 
 
 def with_identity(service, method, path, headers, body, query, region, account):
-    if service == "ses" and (address := sender(body)):
+    address, settings = sender(body) if service == "ses" else (None, None)
+    if address:
         arn = ArnWithContext(f"arn:aws:ses:{region}:{account}:identity/{address.rpartition('@')[2]}")
         arn.context = {"ses:FromAddress": address}
+        arn.second = settings and f"arn:aws:ses:{region}:{account}:configuration-set/{settings}"
         return arn
     arn = resource_of(service, method, path, headers, body, query, region, account)
     if service == "kms":
