@@ -60,6 +60,7 @@ async fn c3_after_a_bounce_the_next_letters_are_withheld_shown_and_sent_when_sta
 
     let [mailbox] = &suppressed(&world).await[..] else { panic!("one mailbox") };
     assert_eq!((&mailbox["address"], &mailbox["since"]), (&json!(RITA), &json!(NOW)));
+    assert_eq!(mailbox["cause"], json!("permanent_bounce"));
     let stated = &mailbox["reports"][0];
     assert_eq!((&stated["cause"], &stated["detail"]), (&json!("permanent_bounce"), &json!("NoEmail")));
     assert_eq!(stated["diagnostic"], json!("smtp; 550 5.1.1 user unknown"));
@@ -80,7 +81,7 @@ async fn c3_after_a_bounce_the_next_letters_are_withheld_shown_and_sent_when_sta
     assert_eq!(suppressed(&world).await, [json!(null); 0]);
     assert_eq!(letters_of(&world, second.number()).await, [state("quote", "sent")]);
     let after = world.desk_shows(&format!("suppressions/{id}")).await;
-    assert_eq!((after.get("since"), &after["withheld"]), (None, &json!([])));
+    assert_eq!((after.get("since"), after.get("cause"), &after["withheld"]), (None, None, &json!([])));
     assert_eq!(after["lifted"]["reason"], json!("The server was repaired."));
     let audit = world.desk_shows(&format!("audit/suppressions/{id}")).await;
     assert_eq!(
@@ -180,6 +181,19 @@ async fn c3_sixty_quotes_for_bouncing_mailboxes_cause_one_letter_each() {
     let listed = suppressed(&world).await;
     assert_eq!(listed.len(), 10);
     assert!(listed.iter().all(|mailbox| mailbox["withheld"].as_array().is_some_and(|letters| letters.len() == 5)), "{listed:#?}");
+
+    // The list is read page by page.
+    let (mut paged, mut path) = (Vec::new(), "suppressions?limit=4".to_owned());
+    loop {
+        let mut page = world.desk_shows(&path).await;
+        let Value::Array(found) = page["suppressions"].take() else { panic!("a list") };
+        assert!(found.len() <= 4);
+        paged.extend(found);
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("suppressions?limit=4&cursor={next}");
+    }
+    assert_eq!(paged.len(), 10);
+    assert!(listed.iter().all(|mailbox| paged.contains(mailbox)), "{paged:#?}");
     world.close().await;
 }
 

@@ -31,6 +31,9 @@ pub struct SuppressionView<'s> {
     /// Since when letters are withheld. Absent: they are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Why: of the first report that stops letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// Oldest first.
     pub reports: Vec<ReportView<'s>>,
     /// The letters that were withheld and not sent since, oldest first.
@@ -97,6 +100,7 @@ impl<'s> From<&'s Suppression> for SuppressionView<'s> {
             version: suppression.version,
             address: suppression.address().map(|address| address.as_str()),
             since: suppression.since(),
+            cause: suppression.standing().next().map(|report| report.cause),
             reports: suppression.reports.iter().map(report).collect(),
             withheld: suppression.withheld.iter().map(withheld).collect(),
             lifted: suppression.lifted.as_ref(),
