@@ -326,6 +326,26 @@ pub(crate) mod tests {
         error.code()
     }
 
+    /// C3: which configuration set a letter was sent through is visible, and its name is no way to add a header.
+    #[tokio::test]
+    async fn c3_a_letter_states_its_configuration_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let office = PostOffice::open(folder.path()).unwrap();
+        let client = serve(&office).await;
+        let through = |set: &str| {
+            let message = raw(&letter("Quote", "<p>Total</p>"));
+            client.send_raw_email().raw_message(message).configuration_set_name(set).send()
+        };
+        through("requests").await.unwrap();
+        for set in ["a b", "requests\r\nX-Other: 1", "requests:"] {
+            let error = through(set).await.unwrap_err().into_service_error();
+            assert_eq!(code(&error), Some("InvalidParameterValue"), "{set}");
+        }
+        send(&office, &letter("Quote", "<p>Total</p>")).await;
+        let sets: Vec<_> = office.messages().unwrap().into_iter().map(|letter| letter.configuration_set).collect();
+        assert_eq!(sets, [Some("requests".to_owned()), None]);
+    }
+
     #[tokio::test]
     async fn the_ses_client_sends_and_each_message_is_one_file() {
         let folder = tempfile::tempdir().unwrap();
