@@ -97,8 +97,7 @@ async fn e09_one_segment_and_only_with_evidence() {
     for (claims, net, standing, why) in [
         (&proven[..], 1_050_000, issued(), "both verified: the better one, and not both"),
         (&[proven[0], ("nonprofit", None)], 2_100_000, pending.clone(), "what is pending does not count"),
-        (&[("academic", None), ("nonprofit", None)], 4_200_000, pending.clone(), "neither is verified"),
-        (&[("academic", Some("EV-unknown"))], 4_200_000, pending, "the desk knows no such evidence"),
+        (&[("academic", None), ("nonprofit", None)], 4_200_000, pending, "neither is verified"),
         (&[proven[0]], 2_100_000, issued(), "one claim"),
         (&[], 4_200_000, issued(), "no claim"),
     ] {
@@ -106,6 +105,11 @@ async fn e09_one_segment_and_only_with_evidence() {
         assert_eq!((quote.net(), quote.standing()), (net, standing), "{why}");
         assert_eq!(quote.warnings(), [""; 0], "{why}");
     }
+
+    // The desk knows no such evidence.
+    let unknown = claiming(&dc, &[("academic", Some("EV-unknown"))]);
+    let quote = scene.quoted(&with(&unknown, [("/segments/0/registration_number", json!("98-7654321"))])).await;
+    assert_eq!((quote.net(), quote.standing()), (4_200_000, ("in_review", vec!["segment_evidence_pending"])));
 
     // R59: an incomplete claim gets the list price and no review.
     let silent = with(&dc, [("/segments", json!([{"segment": "nonprofit", "country": "US"}]))]);

@@ -174,7 +174,8 @@ pub(crate) fn claiming(order: &Value, segments: &[(&str, Option<&str>)]) -> Valu
         Some(evidence) => {
             json!({"segment": segment, "evidence": evidence, "registration_number": "12-3456789", "country": "US"})
         }
-        None => json!({"segment": segment, "registration_number": "12-3456789", "country": "US", "document": "mine.pdf"}),
+        // A number that is not on record: a verified one is recognised without a reference.
+        None => json!({"segment": segment, "registration_number": "98-7654321", "country": "US", "document": "mine.pdf"}),
     };
     with(order, [("/segments", segments.iter().map(claim).collect())])
 }

@@ -228,6 +228,19 @@ async fn r118_every_route_that_changes_something_says_who_when_before_and_after(
     assert_by_staff(closed, LATER);
     assert_eq!((&closed["before"]["version"], &closed["after"]["version"]), (&json!(1), &json!(2)));
 
+    world.ignore_letters().await;
+    world.quote(&example_of("tracker-data-center", 500)).await;
+    let copy = world.letters().await.only("rita@reseller.example");
+    world.post(&format!("/local/inbox/{}/feedback", copy.id), &json!({"report": "bounce"})).await.expect(200);
+    let suppressed = world.desk_shows("suppressions").await;
+    let mailbox = suppressed["suppressions"][0]["mailbox"].as_str().unwrap();
+    let lift = json!({"reason": "It works.", "version": suppressed["suppressions"][0]["version"]});
+    world.desk(Method::POST, &format!("suppressions/{mailbox}/lift"), &lift).await.expect(200);
+    tried.push("POST /v1/desk/suppressions/{mailbox}/lift".to_owned());
+    let [lifted] = &entries(&world, &format!("suppressions/{mailbox}")).await[..] else { panic!("one entry") };
+    assert_by_staff(lifted, LATER);
+    assert!(lifted["before"].get("lifted").is_none() && lifted["after"]["lifted"]["reason"] == "It works.", "{lifted:#}");
+
     let mut all: Vec<_> =
         ROUTES.iter().filter(|(function, route, _)| *function == "desk" && !route.starts_with("GET ")).map(|row| row.1).collect();
     all.sort_unstable();

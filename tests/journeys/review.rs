@@ -383,6 +383,50 @@ async fn b16_evidence_proves_the_claim_of_its_holder_and_of_no_one_who_knows_its
     world.close().await;
 }
 
+/// B16: the honest buyer has no reference. The register's number and country, which the desk has verified, are enough.
+#[tokio::test]
+async fn b16_a_verified_number_and_country_are_recognised_without_a_reference() {
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let claim = |number: &str, country: &str| {
+        let claim = json!({
+            "segment": "nonprofit", "registration_number": number, "country": country, "document": "determination-letter.pdf",
+        });
+        claiming(&[&claim.to_string()])
+    };
+    let honest = claim("12 3456789", "us");
+    let standing = async |world: &World, order: &Value| {
+        let quote = world.quote(order).await;
+        (quote.0["segments"][0]["standing"].as_str().expect("a standing").to_owned(), quote.0["net"].clone())
+    };
+    let (pending, proven) = (("pending".to_owned(), json!(4_200_000)), ("proven".to_owned(), json!(1_050_000)));
+    assert_eq!(standing(&world, &honest).await, pending, "nothing is on record");
+    verified(&world, "EV-1", "nonprofit", "Example Customer Inc.", "2027-01-01").await;
+    assert_eq!(standing(&world, &honest).await, proven);
+    assert_eq!(world.quote(&honest).await.0["segments"][0]["evidence"], "EV-1", "the quote states what proved it");
+
+    let elsewhere = json!("eve@stranger.example");
+    for stranger in [
+        claim("12-3456780", "US"),
+        claim("12-3456789", "CA"),
+        with(&honest, [("/customer/technical_contact/email", elsewhere)]),
+        with(&honest, [("/customer/company", json!("Another Customer Inc."))]),
+    ] {
+        assert_eq!(standing(&world, &stranger).await, pending, "{stranger}");
+    }
+
+    // The desk corrects the number: the former one proves nothing any more, and the new one does.
+    let record = world.desk_shows("evidence/EV-1").await;
+    let mut corrected = record.clone();
+    corrected.as_object_mut().expect("an object").retain(|name, _| !["id", "verified_by"].contains(&&**name));
+    corrected["registration_number"] = json!("98-7654321");
+    world.desk(Method::PUT, "evidence/EV-1", &corrected).await.expect(200);
+    assert_eq!(standing(&world, &honest).await, pending);
+    assert_eq!(standing(&world, &claim("98-7654321", "US")).await, proven);
+    world.ignore_letters().await;
+    world.close().await;
+}
+
 /// B17: a second order without signing in, another address of the same mailbox, or another sign-in is the same person.
 #[tokio::test]
 async fn b17_staff_cannot_approve_a_quote_of_which_a_revision_or_a_contact_is_theirs() {

@@ -473,6 +473,11 @@ fn keys_are_built_as_the_table_says() {
         (Key::partner("Example Reseller"), partner, "PARTNER"),
         (Key::audit_entry(partner.to_owned(), at(0), "u1"), partner, audit),
         (Key::evidence("EV-1"), "EVIDENCE#EV-1", "EVIDENCE"),
+        (
+            Key::registered(&given::evidence().registration().expect("a number and a country"), "EV-1"),
+            "REGISTRATION#nonprofit#US#123456789",
+            "EVIDENCE#EV-1",
+        ),
         (Key::certificate("DE123456789"), "CERTIFICATE#DE123456789", "CERTIFICATE"),
         (Key::site("acme.cloud.example"), "SITE#acme.cloud.example", "SITE"),
         (

@@ -72,7 +72,7 @@ impl Desk {
         next: &T,
     ) -> Reply<Option<Outcome>> {
         let entry = entry(staff, reason, self.clock.now(), before, next)?;
-        Ok(match self.store.record(next, &entry).await? {
+        Ok(match self.store.record(before, next, &entry).await? {
             Commit::Committed => Some(if before.is_none() { Outcome::Created } else { Outcome::Updated }),
             Commit::Conflict => None,
         })

@@ -224,7 +224,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use domain::number::Minter;
+    use domain::{evidence::Registration, number::Minter};
 
     use super::*;
 
@@ -246,11 +246,16 @@ mod tests {
             entitlements: [sen.clone()].into(),
             sites: ["acme.cloud.example".to_owned()].into(),
             evidence: ["EV-1".to_owned()].into(),
+            registrations: Registration::new("nonprofit", "US", "12-3456789").into_iter().collect(),
             certificates: ["DE136695976".to_owned(), "RESALE-1".to_owned()].into(),
             government_subscriptions: [("gov".to_owned(), "Example Agency".to_owned())].into(),
         };
         assert_eq!(provable(&wanted), [format!("sen {}", sen.compact()), "site acme.cloud.example".to_owned()]);
-        assert_eq!(references(&wanted), 3, "the evidence, the resale certificate and the agency's subscription");
+        assert_eq!(
+            references(&wanted),
+            3,
+            "the evidence, the resale certificate and the agency's subscription; a register is public"
+        );
     }
 
     /// Neither anonymous nor signed-in strangers can close a mailbox for its verified owner.

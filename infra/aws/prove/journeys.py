@@ -250,7 +250,7 @@ def what_the_desk_does(world: World):
         "evidence/EV-1": {
             "segment": "government",
             "organization": CUSTOMER,
-            "registration_number": "1",
+            "registration_number": "0",
             "country": "US",
             "domains": ["customer.example"],
             "document": "archive/1",
@@ -283,6 +283,8 @@ def what_the_desk_does(world: World):
         world.desk("PUT", path, record).expect(201)
         world.desk("GET", path).expect(200)
         assert world.desk("GET", f"audit/{path}").expect(200)["entries"], path
+    # The number is corrected: evidence is found by its present number only.
+    world.desk("PUT", "evidence/EV-1", {**records["evidence/EV-1"], "registration_number": "1"}).expect(200)
     line = json.dumps({"sen": sen("4MRX7PQ2HX"), **imported}).encode()
     world.desk("POST", "entitlements", line, {"content-type": "application/jsonl"}).expect(200)
 
@@ -320,7 +322,8 @@ def what_the_desk_does(world: World):
     assert world.delivered(renewal)["licenses"][0]["sen"] == held
 
     # A government subscription. A customer can have only one.
-    claim = {"segment": "government", "evidence": "EV-1", "registration_number": "1", "country": "US"}
+    # B16: the buyer does not know the reference of the evidence, and states what a register says.
+    claim = {"segment": "government", "registration_number": "1", "country": "US"}
     seller = {**EXAMPLE["reseller"], "company": AGGREGATOR}
     wanted = order(new("tracker-government-cloud", 500), segments=[claim], reseller=seller)
     government = world.quote(wanted, AGGREGATOR)

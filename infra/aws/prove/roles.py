@@ -227,6 +227,7 @@ def each_removal_is_noticed(world: World):
         ("LicensesRole", "dynamodb:Query", False, status("GET", "/.well-known/license-keys.json")),
         ("DeskRole", "dynamodb:GetItem", False, lambda _: world.desk("GET", "evidence/EV-1").status < 500),
         ("DeskRole", "dynamodb:PutItem", False, lambda _: world.desk("PUT", "partners/Example", enrolled(next(one_more))).status < 500),
+        ("DeskRole", "dynamodb:DeleteItem", False, lambda _: world.desk("PUT", "evidence/EV-2", registered(next(one_more))).status < 500),
         ("DeskRole", "dynamodb:Query", False, lambda _: world.desk("GET", "audit/evidence/EV-1").status < 500),
         ("NotificationsRole", "ses:SendRawEmail", False, lambda seconds: is_sent(world, seconds)),
         ("NotificationsRole", "dynamodb:GetItem", False, lambda seconds: is_sent(world, seconds)),
@@ -267,6 +268,12 @@ def each_removal_is_noticed(world: World):
 
 def is_denied(world: World, role: str, action: str, before: int) -> bool:
     return any(not line["allowed"] and line["action"] == action for line in asked_by(world)[role][before:])
+
+
+def registered(number: int) -> dict:
+    """Evidence with another number than before: the copy under the former number is removed."""
+    record = {"segment": "government", "organization": "Example Agency", "country": "US", "document": "archive/2"}
+    return {**record, "registration_number": str(number), "expires": "2030-01-01"}
 
 
 def enrolled(name: int) -> dict:

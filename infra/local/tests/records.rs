@@ -52,11 +52,11 @@ async fn a_record_and_its_audit_entry_are_written_together_or_not_at_all() {
     let engine = Engine::start(data.path()).await.unwrap();
     let store = store(&engine).await;
 
-    assert_eq!(store.record(&partner(1), &entry(&partner(1), 0, "a")).await.unwrap(), Commit::Committed);
-    assert_eq!(store.record(&partner(2), &entry(&partner(2), 510, "b")).await.unwrap(), Commit::Committed);
-    assert_eq!(store.record(&partner(3), &entry(&partner(3), 500, "c")).await.unwrap(), Commit::Committed);
+    assert_eq!(store.record(None, &partner(1), &entry(&partner(1), 0, "a")).await.unwrap(), Commit::Committed);
+    assert_eq!(store.record(None, &partner(2), &entry(&partner(2), 510, "b")).await.unwrap(), Commit::Committed);
+    assert_eq!(store.record(None, &partner(3), &entry(&partner(3), 500, "c")).await.unwrap(), Commit::Committed);
     for late in [1, 2, 3, 5] {
-        let lost = store.record(&partner(late), &entry(&partner(late), 600, "d")).await.unwrap();
+        let lost = store.record(None, &partner(late), &entry(&partner(late), 600, "d")).await.unwrap();
         assert_eq!(lost, Commit::Conflict, "version {late} after 3");
     }
     let key = Key::partner("EXAMPLE reseller");

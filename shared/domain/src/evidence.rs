@@ -78,7 +78,31 @@ pub struct SegmentEvidence {
     pub expires: Date,
 }
 
+/// An entry of a register under which evidence is found: a claim that states it needs no reference (R59, R60).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Registration {
+    /// The segment's id.
+    pub segment: String,
+    /// The country of the register: ISO 3166-1.
+    pub country: String,
+    /// The number, without spaces, marks and differences of case.
+    pub number: String,
+}
+
+impl Registration {
+    /// The entry with this number as it is written. `None`: the number has no letter and no digit.
+    pub fn new(segment: &str, country: &str, number: &str) -> Option<Self> {
+        let number = letters(number);
+        (!number.is_empty()).then(|| Self { segment: segment.to_owned(), country: country.to_owned(), number })
+    }
+}
+
 impl SegmentEvidence {
+    /// The entry of a register under which this evidence is found; `None` without a number or a country.
+    pub fn registration(&self) -> Option<Registration> {
+        Registration::new(&self.segment, self.country.as_deref()?, self.registration_number.as_deref()?)
+    }
+
     /// Whether the evidence is of this segment and organisation, and valid on a day. Staff who approve an order decide by this.
     pub fn covers(&self, segment: &str, organization: &str, day: Date) -> bool {
         self.segment == segment
@@ -253,6 +277,19 @@ mod tests {
         // Evidence that was recorded before records had domains proves nothing by itself. Staff still decide by it.
         let earlier = SegmentEvidence { domains: Vec::new(), ..evidence };
         assert!(!earlier.proves("nonprofit", &honest, on) && earlier.covers("nonprofit", "Example Society", on));
+    }
+
+    /// B16: however a number is written, it is one entry of a register.
+    #[test]
+    fn b16_an_entry_of_a_register_has_one_form() {
+        let entry = |number: &str| Registration::new("nonprofit", "US", number);
+        for number in ["12-3456789", "123456789", " 12 345 67 89 ", "１２３４５６７８９"] {
+            assert_eq!(entry(number), evidence().registration(), "{number}");
+        }
+        assert_eq!(entry("de-hrb 1"), entry("DEHRB1"));
+        assert!(entry("12-3456780") != evidence().registration() && entry("–").is_none());
+        assert_eq!(SegmentEvidence { country: None, ..evidence() }.registration(), None);
+        assert_eq!(SegmentEvidence { registration_number: None, ..evidence() }.registration(), None);
     }
 
     #[test]

@@ -93,14 +93,23 @@ impl Item for AuditEntry {
 }
 
 impl Store {
-    /// Commits a record and its audit entry, both or neither. `Conflict`: the stored record is not the version before `next`, or
-    /// there is one already when `next` is the first version.
+    /// Commits a record with its [copies](Item::copies) and its audit entry, all or nothing. Copies of `before` that `next` does not
+    /// have are removed. `Conflict`: the stored record is not the version before `next`, or there is one already when `next` is the
+    /// first version.
     ///
     /// # Errors
     ///
     /// DynamoDB failed. It is unknown whether the record was written. Retry by reading the record and deciding again.
-    pub async fn record<T: Item>(&self, next: &T, entry: &AuditEntry) -> Result<Commit, Error> {
-        self.transact(vec![self.put(next)?, self.put(entry)?], "TransactWriteItems of a record and its audit entry").await
+    pub async fn record<T: Item>(&self, before: Option<&T>, next: &T, entry: &AuditEntry) -> Result<Commit, Error> {
+        let mut writes = vec![self.put(next)?, self.put(entry)?];
+        let copies = next.copies();
+        for former in before.map(Item::copies).unwrap_or_default().iter().filter(|former| !copies.contains(former)) {
+            writes.push(self.delete(former)?);
+        }
+        for copy in &copies {
+            writes.push(self.put_copy(next, copy)?);
+        }
+        self.transact(writes, "TransactWriteItems of a record and its audit entry").await
     }
 
     /// Reads the record with this key.

@@ -32,6 +32,11 @@ impl Store {
         for found in self.get_attributes(&keys, Some(&ATTRIBUTES), "BatchGetItem of facts").await? {
             add(&mut facts, &found)?;
         }
+        for register in wanted.registrations.iter().map(Key::register).filter(Key::is_possible) {
+            for found in self.query(&register.partition, &register.sort, "Query of registered evidence").await? {
+                add(&mut facts, &found)?;
+            }
+        }
         Ok(facts)
     }
 }
@@ -108,6 +113,7 @@ mod tests {
             government_subscriptions: [("gov", "Example Agency"), ("gov", "example  agency")]
                 .map(|(p, l)| (text(p), text(l)))
                 .into(),
+            ..Wanted::default()
         };
         let expected = [
             Key::entitlement(&sen()),

@@ -71,6 +71,10 @@ pub trait Item: Serialize + DeserializeOwned {
     fn with_files(&mut self, texts: Vec<String>) -> bool {
         texts.is_empty()
     }
+    /// Other keys under which a copy of the item is stored, to be found there. A copy is written and removed with the item.
+    fn copies(&self) -> Vec<Key> {
+        Vec::new()
+    }
     /// Attributes by which an index finds the item, with their values.
     fn found_by(&self) -> Vec<(&'static str, String)> {
         Vec::new()
@@ -161,6 +165,10 @@ impl Item for SegmentEvidence {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn copies(&self) -> Vec<Key> {
+        self.registration().map(|registration| Key::registered(&registration, &self.id)).into_iter().collect()
     }
 }
 

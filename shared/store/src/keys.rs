@@ -9,6 +9,7 @@
 //! | who read its key, and the desk's changes to it | `LICENSE#4MRX7PQ2HVW` | `AUDIT#2026-11-22T10:00:00Z#…` |
 //! | whether an organisation is enrolled | `PARTNER#example reseller` | `PARTNER` |
 //! | evidence of a segment | `EVIDENCE#EV-1` | `EVIDENCE` |
+//! | the same, by an entry of a register | `REGISTRATION#nonprofit#US#123456789` | `EVIDENCE#EV-1` |
 //! | a tax certificate | `CERTIFICATE#DE123456789` | `CERTIFICATE` |
 //! | a cloud site and its contacts | `SITE#acme.cloud.example` | `SITE` |
 //! | what came back from a mailbox, by its keyed hash | `MAILBOX#0123456789abcdef0123456789abcdef` | `MAILBOX` |
@@ -40,7 +41,7 @@
 //! | payments to decide about, the longest waiting first | `payments` | `2026-11-22T10:00:00Z` |
 //! | suppressed mailboxes, the longest suppressed first | `suppressions` | `2026-11-22T10:00:00Z` |
 
-use domain::{QuoteNumber, Sen, name::LegalName, payment::PaymentId, suppression::MailboxId};
+use domain::{QuoteNumber, Sen, evidence::Registration, name::LegalName, payment::PaymentId, suppression::MailboxId};
 use jiff::Timestamp;
 
 /// The name of the partition key.
@@ -149,6 +150,17 @@ impl Key {
     /// Evidence of a segment.
     pub fn evidence(id: &str) -> Self {
         Self::new(format!("EVIDENCE#{id}"), "EVIDENCE")
+    }
+
+    /// A copy of evidence, which a claim finds that states an entry of a register.
+    pub fn registered(registration: &Registration, evidence: &str) -> Self {
+        let Self { partition, sort } = Self::register(registration);
+        Self::new(partition, sort + evidence)
+    }
+
+    /// The beginning of the keys of all evidence with one entry of a register.
+    pub(crate) fn register(Registration { segment, country, number }: &Registration) -> Self {
+        Self::new(format!("REGISTRATION#{segment}#{country}#{number}"), "EVIDENCE#")
     }
 
     /// A tax certificate.

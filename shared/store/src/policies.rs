@@ -131,7 +131,7 @@ impl Store {
         entry: &AuditEntry,
     ) -> Result<Commit, Error> {
         self.keep_policy(&next.version, files).await?;
-        let committed = self.record(next, entry).await;
+        let committed = self.record(None, next, entry).await;
         // Counted after an error too: it is unknown whether the policy was put in force.
         if !matches!(committed, Ok(Commit::Conflict)) {
             self.publications.fetch_add(1, Ordering::SeqCst);

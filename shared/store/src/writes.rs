@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::{
 use crate::{
     Commit, Created, Error, Store,
     item::{self, Attributes, Item},
+    keys::Key,
 };
 
 /// What must be stored for a put to happen.
@@ -121,6 +122,19 @@ impl Store {
             .set_expression_attribute_names(condition.names())
             .set_expression_attribute_values(condition.values());
         in_transaction(put)
+    }
+
+    /// A write of a copy under another key, for a transaction with the conditional [put](Self::put) of the same item.
+    pub(crate) fn put_copy<T: Item>(&self, next: &T, key: &Key) -> Result<TransactWriteItem, Error> {
+        let item = item::attributes(next)?.into_iter().chain(item::of_key(key)).collect();
+        in_transaction(types::Put::builder().table_name(&self.table).set_item(Some(item)))
+    }
+
+    /// A removal of a copy, for a transaction with the conditional [put](Self::put) of its item.
+    pub(crate) fn delete(&self, key: &Key) -> Result<TransactWriteItem, Error> {
+        let delete = types::Delete::builder().table_name(&self.table).set_key(Some(item::of_key(key))).build();
+        let delete = delete.map_err(|error| Error::Unavailable { operation: "TransactWriteItems", reason: error.to_string() })?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// Commits all of these writes, or none.

@@ -185,7 +185,8 @@ impl Quote {
         }
         // A repetition of the request from before the review is not a new revision.
         let before = [Some(&self.offer), self.offer.as_submitted.as_deref()];
-        let again = before.into_iter().flatten().any(|before| offer.offers_the_same(before));
+        let again =
+            before.into_iter().flatten().any(|before| offer.offers_the_same(before)) || offer.repeats_approved(&self.offer);
         if again && matches!(self.status(now), Status::Issued | Status::InReview) {
             return Ok(None);
         }

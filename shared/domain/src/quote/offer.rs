@@ -14,7 +14,7 @@ use crate::{
     party::{Address, Contact, Email, Party},
     payment::Method,
     policy::Situs,
-    price::{self, Basis, Line, LineNote, SegmentClaim, Unavailable},
+    price::{self, Basis, ClaimStanding, Line, LineNote, SegmentClaim, Unavailable},
     request::{Facts, Origin, Request},
     tax::{Assessment, Sale, TaxClaim, TaxLine, TaxNote, Taxes},
 };
@@ -271,6 +271,18 @@ impl Offer {
             == (&other.request_hash, &other.channel, &other.segments, &other.review)
             && (&self.taxes, &self.tax_notes, &self.methods) == (&other.taxes, &other.tax_notes, &other.methods)
             && lines(self) == lines(other)
+    }
+
+    /// Whether the offer equals one that a reviewer approved, but for what the review has decided: its reasons, and claims that were
+    /// declined. A claim that the reviewer saw proven may be proven by itself now.
+    pub(super) fn repeats_approved(&self, approved: &Self) -> bool {
+        let proven =
+            |offer: &Self| offer.segments.iter().map(|claim| claim.standing == ClaimStanding::Proven).collect::<Vec<_>>();
+        let decided = || Self { segments: approved.segments.clone(), review: approved.review.clone(), ..self.clone() };
+        approved.submitted_at.is_some()
+            && self.review.iter().all(|reason| approved.review.contains(reason))
+            && proven(self) == proven(approved)
+            && decided().offers_the_same(approved)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Code, Policy,
-    evidence::{Claimant, VAT_ID, vat_id},
+    evidence::{Claimant, SegmentEvidence, VAT_ID, vat_id},
     form::{list, optional_country, optional_text, required},
     order::EVIDENCE_MISSING,
     party::{Email, Party},
@@ -142,8 +142,15 @@ impl SegmentRequest {
             contact,
             enrolled: facts.partner.as_ref().map(|partner| &*partner.name),
         });
-        let known = evidence.as_ref().and_then(|reference| facts.evidence.get(reference));
-        let proven = known.zip(claimant).is_some_and(|(known, claimant)| known.proves(id, &claimant, today));
+        // B16: a claim need not know the reference. The number and the country of a register find the evidence as well.
+        let registration = self.registration();
+        let is_meant = |known: &&SegmentEvidence| {
+            evidence.as_ref() == Some(&known.id) || registration.is_some() && known.registration() == registration
+        };
+        let meant = || facts.evidence.values().filter(is_meant);
+        let proof = claimant.and_then(|claimant| meant().find(|known| known.proves(id, &claimant, today)));
+        let proven = proof.is_some();
+        let evidence = proof.map(|proof| proof.id.clone()).or(evidence);
         let Proof::Evidence(wanted) = &segment.proof else { return None };
         let missing: Vec<_> = wanted.iter().filter(|statement| self.states(**statement).is_none()).collect();
         let standing = match (proven, missing.is_empty() || evidence.is_some()) {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::sent::{MAX_LINES, MAX_SEGMENTS, Request};
+use super::sent::{MAX_LINES, MAX_SEGMENTS, Request, SegmentRequest};
 use crate::{
     Policy, Sen,
     channel::Partner,
-    evidence::{SegmentEvidence, Site, TaxCertificate, site_host, vat_id},
+    evidence::{Registration, SegmentEvidence, Site, TaxCertificate, site_host, vat_id},
     government::{self, GovernmentSubscription},
     license::Entitlement,
     policy::LineKind,
@@ -19,6 +19,8 @@ pub struct Wanted {
     pub entitlements: BTreeSet<Sen>,
     /// Segment evidence, by reference.
     pub evidence: BTreeSet<String>,
+    /// Segment evidence, by the entries of registers that claims state.
+    pub registrations: BTreeSet<Registration>,
     /// Tax certificates, by reference.
     pub certificates: BTreeSet<String>,
     /// Cloud sites, by host.
@@ -70,6 +72,8 @@ impl Request {
             let licensee = self.customer.as_ref().and_then(|customer| customer.company.clone());
             wanted.government_subscriptions.extend(product.cloned().zip(licensee));
         }
+        let claimable = |registration: &Registration| policy.segment(&registration.segment).is_some();
+        wanted.registrations = self.segments.iter().filter_map(SegmentRequest::registration).filter(claimable).collect();
         wanted.evidence = self.segments.iter().filter_map(|claim| claim.evidence.clone()).collect();
         wanted.certificates =
             [self.tax.vat_id.as_deref().and_then(vat_id), self.tax.certificate.clone()].into_iter().flatten().collect();

@@ -1,6 +1,6 @@
 //! A quote request as it is sent. A member that is absent or unreadable is `None`.
 
-use crate::form::ContactRequest;
+use crate::{evidence::Registration, form::ContactRequest, place};
 
 /// The most segments that one quote can claim.
 pub const MAX_SEGMENTS: usize = 20;
@@ -71,6 +71,14 @@ pub struct SegmentRequest {
     pub registration_number: Option<String>,
     pub country: Option<String>,
     pub document: Option<String>,
+}
+
+impl SegmentRequest {
+    /// The entry of a register that the claim states, if it states a number and a country.
+    pub(super) fn registration(&self) -> Option<Registration> {
+        let country = place::country(self.country.as_deref()?)?;
+        Registration::new(self.segment.as_deref()?, &country, self.registration_number.as_deref()?)
+    }
 }
 
 /// The buyer's certificates, as sent (R91).
