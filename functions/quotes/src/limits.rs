@@ -186,7 +186,7 @@ fn provable(wanted: &Wanted) -> Vec<String> {
 /// caller can block the owner of a reference. A VAT id is public and every order of its owner names it, so it is not counted.
 fn references(wanted: &Wanted) -> usize {
     let certificates = wanted.certificates.iter().filter(|reference| vat_id(reference).is_none());
-    wanted.evidence.len() + wanted.government_subscriptions.len() + certificates.count()
+    wanted.evidence.len() + wanted.registrations.len() + wanted.government_subscriptions.len() + certificates.count()
 }
 
 /// The source of a request. An IPv6 customer has a whole /64 network, so its addresses are counted together.
@@ -251,11 +251,7 @@ mod tests {
             government_subscriptions: [("gov".to_owned(), "Example Agency".to_owned())].into(),
         };
         assert_eq!(provable(&wanted), [format!("sen {}", sen.compact()), "site acme.cloud.example".to_owned()]);
-        assert_eq!(
-            references(&wanted),
-            3,
-            "the evidence, the resale certificate and the agency's subscription; a register is public"
-        );
+        assert_eq!(references(&wanted), 4, "the evidence, its register, the resale certificate and the agency's subscription");
     }
 
     /// Neither anonymous nor signed-in strangers can close a mailbox for its verified owner.
