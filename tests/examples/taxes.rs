@@ -1,6 +1,5 @@
 //! Taxes: E19–E22 and E24.
 
-use reqwest::Method;
 use serde_json::json;
 use tests::{Quote, examples_vendor_with_documents, pdf, with};
 
@@ -95,11 +94,12 @@ async fn e21_reverse_charge_once_the_vat_id_is_confirmed() {
     scene.ignore_letters().await;
     let confirmed = json!({
         "kind": "vat_id", "organization": RESELLER, "country": "DE", "document": "archive/answer-of-the-service",
-        "from": "2026-01-01", "expires": "2027-01-01",
+        "domains": ["reseller.example"], "from": "2026-01-01", "expires": "2027-01-01",
     });
     scene.record(&format!("certificates/{VAT_ID}"), &confirmed).await;
-    let revise = pending.revise().to_owned();
-    let revised = Quote(scene.send(scene.request(Method::POST, &revise).json(&with_id(VAT_ID))).await.expect(201));
+    let holder = scene.token("rita@reseller.example", None).await;
+    let revised = Quote(scene.post_as(&holder, pending.revise(), &with_id(VAT_ID)).await.expect(201));
+    assert_eq!(revised.0["status"], "issued", "C7: the holder is signed in");
     assert_eq!((revised.number(), revised.revision()), (pending.number(), 2));
     assert_eq!((revised.tax(), revised.total(), revised.warnings()), (0, 1_495_000, vec![]));
     assert_eq!(revised.0["tax_notes"], json!([{"kind": "vat_id", "number": VAT_ID}]));

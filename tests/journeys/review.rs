@@ -229,11 +229,11 @@ async fn r58_a_claim_that_is_proven_by_the_time_of_the_approval_has_its_discount
     assert!(world.attachment(&letter).await.starts_with(b"%PDF"));
 
     // A repeated request is for the approved order, and gets the first response again.
-    let stored = world.stored().await;
+    let stored = world.recorded().await;
     world.desk(Method::POST, &path, &decision).await.expect(200);
     assert_eq!(Quote(world.post(submitted.revise(), &order).await.expect(200)).0, issued.0);
     assert_replays(&world, &order, first.text()).await;
-    assert_eq!(world.stored().await, stored);
+    assert_eq!(world.recorded().await, stored);
     world.pay(&issued).await;
     world.ignore_letters().await;
     assert_eq!(world.see(&issued).await.0["status"], "paid");
@@ -425,6 +425,74 @@ async fn b16_a_verified_number_and_country_are_recognised_without_a_reference() 
     assert_eq!(standing(&world, &claim("98-7654321", "US")).await, proven);
     world.ignore_letters().await;
     world.close().await;
+}
+
+/// C7: a VAT id and a company's name are public. Only its holder is free from tax at once.
+#[tokio::test]
+async fn c7_a_stranger_with_a_public_vat_id_waits_for_a_review_and_its_holder_does_not() {
+    const VAT_ID: &str = "DE136695976";
+    let vendor = plain_vendor();
+    let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+    let confirmed = json!({
+        "kind": "vat_id", "organization": "Example Reseller GmbH", "country": "DE", "document": "archive/answer-of-the-service",
+        "from": "2026-01-01", "expires": "2027-01-01",
+    });
+    let path = format!("certificates/{VAT_ID}");
+    world.record(&path, &confirmed).await;
+    let berlin = json!({"street": "1 Example Street", "city": "Berlin", "country": "DE"});
+    let billed = [("/reseller/company", json!("Example Reseller GmbH")), ("/reseller/address", berlin)];
+    let order = with(&with(&example(), billed), [("/tax", json!({"vat_id": VAT_ID}))]);
+    let state = |quote: &Quote| (quote.0["tax"].clone(), quote.0["status"].clone(), quote.0["review_reasons"].clone());
+    let waits = (json!(0), json!("in_review"), json!(["tax_claim_unconfirmed"]));
+    let issued = (json!(0), json!("issued"), Value::Null);
+    let signed_in = async |world: &World, email: &str, organization: Option<&str>| {
+        let token = world.token(email, organization).await;
+        state(&Quote(world.post_as(&token, "/v1/quotes", &order).await.expect(201)))
+    };
+
+    let stranger = world.quote(&order).await;
+    assert_eq!(state(&stranger), waits, "the address of the reseller is only typed");
+    let letter = world.letters().await.only("rita@reseller.example");
+    assert!(letter.subject.contains(stranger.number()), "only the letter about the review: {}", letter.subject);
+    assert!(stranger.0["links"].get("pay").is_none(), "it cannot be paid: {:#}", stranger.0["links"]);
+    assert_eq!(signed_in(&world, "rita@reseller.example", None).await, waits, "no domain of the holder is on record");
+
+    world.record(&path, &with(&confirmed, [("/domains", json!(["reseller.example"]))])).await;
+    assert_eq!(state(&world.quote(&order).await), waits, "still only typed");
+    assert_eq!(signed_in(&world, "eve@stranger.example", None).await, waits);
+    assert_eq!(signed_in(&world, "rita@reseller.example", None).await, issued, "the sign-in proves the address");
+
+    // A claim that frees from nothing needs no confirmation.
+    let canada = json!({"street": "1 Example Street", "city": "Toronto", "country": "CA", "region": "CA-ON"});
+    let elsewhere = world.quote(&with(&order, [("/reseller/address", canada)])).await;
+    assert_eq!(elsewhere.0["status"], "issued");
+    assert_ne!(elsewhere.0["tax"], 0);
+    world.ignore_letters().await;
+    world.close().await;
+}
+
+/// C7: the vendor decides. Without the section, as before.
+#[tokio::test]
+async fn c7_a_policy_that_accepts_unconfirmed_claims_prices_them_at_once() {
+    for unconfirmed in ["[claims]\nunconfirmed = \"accept\"", ""] {
+        let vendor = plain_vendor();
+        let tax = vendor.path().join("tax.toml");
+        let text = std::fs::read_to_string(&tax).unwrap().replace("[claims]\nunconfirmed = \"review\"", unconfirmed);
+        std::fs::write(&tax, text).unwrap();
+        let mut world = World::of_vendor("2026-06-01T15:30:00Z", vendor.path().into()).await;
+        let certificate = json!({
+            "kind": "resale", "organization": "Example Reseller GmbH", "country": "US", "number": "R-1", "document": "archive/1",
+            "from": "2026-01-01", "expires": "2027-01-01",
+        });
+        world.record("certificates/RC-1", &certificate).await;
+        let albany = json!({"street": "1 Example Street", "city": "Albany", "country": "US", "region": "US-NY"});
+        let billed = [("/reseller/company", json!("Example Reseller GmbH")), ("/reseller/address", albany)];
+        let order = with(&with(&example(), billed), [("/tax", json!({"certificate": "RC-1"}))]);
+        let quote = world.quote(&order).await;
+        assert_eq!((&quote.0["tax"], &quote.0["status"]), (&json!(0), &json!("issued")), "{unconfirmed}");
+        world.ignore_letters().await;
+        world.close().await;
+    }
 }
 
 /// B17: a second order without signing in, another address of the same mailbox, or another sign-in is the same person.

@@ -107,6 +107,10 @@ pub(crate) fn certificate() -> TaxCertificate {
     recorded(desk::certificate, &body, |request, on, faults| request.check("RESALE-1", None, on, faults))
 }
 
+pub(crate) fn certificate_with_domains() -> TaxCertificate {
+    TaxCertificate { domains: vec!["reseller.example".to_owned()], ..certificate() }
+}
+
 pub(crate) fn vat_id() -> TaxCertificate {
     let body = json!({
         "kind": "vat_id", "organization": RESELLER, "country": "DE", "from": "2026-01-01", "expires": "2027-01-01",

@@ -158,6 +158,7 @@ fn entitlements_are_stored_in_this_shape() {
 fn what_the_desk_records_is_stored_in_this_shape() {
     assert_shape("partner", &given::partner());
     assert_shape("evidence", &given::evidence());
+    assert_shape("certificate-with-domains", &given::certificate_with_domains());
     assert_shape("evidence-of-a-domain", &given::evidence_of_a_domain());
     assert_shape("certificate", &given::certificate());
     assert_shape("certificate-vat-id", &given::vat_id());
@@ -176,6 +177,7 @@ fn reasons_and_methods_keep_their_names() {
     use Method::{Ach, BankTransfer, Card, Check, Net30, Paypal};
     use ReviewReason::{
         AmountAboveLimit, CotermRequested, ExistingSite, GovernmentUnverified, NothingToPay, SegmentEvidencePending,
+        TaxClaimUnconfirmed,
     };
     use Unapplied::{
         AlreadyPaid, AmountMismatch, CurrencyMismatch, MethodNotAllowed, MethodUnstated, NoReference, NotOffered, QuoteExpired,
@@ -211,13 +213,22 @@ fn reasons_and_methods_keep_their_names() {
             "method_not_allowed"
         ])
     );
-    let reasons = [CotermRequested, SegmentEvidencePending, GovernmentUnverified, ExistingSite, AmountAboveLimit, NothingToPay];
+    let reasons = [
+        CotermRequested,
+        SegmentEvidencePending,
+        GovernmentUnverified,
+        TaxClaimUnconfirmed,
+        ExistingSite,
+        AmountAboveLimit,
+        NothingToPay,
+    ];
     assert_eq!(
         json!(reasons),
         json!([
             "coterm_requested",
             "segment_evidence_pending",
             "government_unverified",
+            "tax_claim_unconfirmed",
             "existing_site",
             "amount_above_limit",
             "nothing_to_pay"

@@ -30,13 +30,7 @@ pub struct Claimant<'c> {
 impl Claimant<'_> {
     /// Whether the caller is signed in for this organisation.
     fn is_enrolled_as(&self, organization: &str) -> bool {
-        self.enrolled.is_some_and(|enrolled| LegalName::new(enrolled) == LegalName::new(organization))
-    }
-
-    /// Whether the contact has an address at one of these domains, or below one.
-    fn is_at(&self, domains: &[String]) -> bool {
-        let host = self.contact.domain().to_ascii_lowercase();
-        domains.iter().any(|domain| is_within(&host, domain))
+        is_same_organization(self.enrolled, organization)
     }
 
     /// Whether the claimant states this number of this country's register. What a record does not have, no claim must state.
@@ -45,6 +39,17 @@ impl Claimant<'_> {
             number.is_none_or(|number| self.registration_number.is_some_and(|stated| letters(stated) == letters(number)));
         has_number && country.is_none_or(|country| self.country == Some(country))
     }
+}
+
+/// Whether an enrolled organisation, if there is one, is this one.
+fn is_same_organization(enrolled: Option<&str>, organization: &str) -> bool {
+    enrolled.is_some_and(|enrolled| LegalName::new(enrolled) == LegalName::new(organization))
+}
+
+/// Whether an address is at one of these domains, or below one.
+fn is_at(address: &Email, domains: &[String]) -> bool {
+    let host = address.domain().to_ascii_lowercase();
+    domains.iter().any(|domain| is_within(&host, domain))
 }
 
 /// Verified evidence that an end customer belongs to a segment (R58).
@@ -115,7 +120,7 @@ impl SegmentEvidence {
     /// registration number and country and names a contact at its verified domain. A reference alone proves nothing.
     pub fn proves(&self, segment: &str, claimant: &Claimant<'_>, day: Date) -> bool {
         let is_stated = || claimant.states(self.registration_number.as_deref(), self.country.as_deref());
-        let is_holder = || claimant.is_enrolled_as(&self.organization) || is_stated() && claimant.is_at(&self.domains);
+        let is_holder = || claimant.is_enrolled_as(&self.organization) || is_stated() && is_at(claimant.contact, &self.domains);
         self.covers(segment, claimant.organization, day) && is_holder()
     }
 }
@@ -138,6 +143,9 @@ pub struct TaxCertificate {
     pub region: Option<String>,
     /// The certificate's own number, as documents must show it.
     pub number: String,
+    /// The domains of the holder's own e-mail addresses, verified: in ASCII and lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
     /// Where the document, or the response of the validation service, is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
@@ -161,6 +169,26 @@ impl TaxCertificate {
             && self.from <= day
             && day < self.expires
     }
+
+    /// Whether an order that names the certificate is its holder's (C7): the caller is signed in for the holder, or one of the
+    /// addresses that the order depends on is at the holder's verified domain. A VAT id and a company's name are public.
+    pub fn is_of(&self, orderer: &Orderer<'_>) -> bool {
+        let addresses = [orderer.proven, orderer.receiver];
+        is_same_organization(orderer.enrolled, &self.organization)
+            || addresses.into_iter().flatten().any(|address| is_at(address, &self.domains))
+    }
+}
+
+/// Who is known to stand behind an order that names a tax certificate.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Orderer<'o> {
+    /// The legal name of the enrolled organisation for which the caller is signed in.
+    pub enrolled: Option<&'o str>,
+    /// The address that the caller's sign-in proves.
+    pub proven: Option<&'o Email>,
+    /// The address to which the keys go, when the buyer is the end customer itself. A false address is of no use to a stranger. A
+    /// reseller's own address is only a statement: a stranger can type it and have the keys sent elsewhere.
+    pub receiver: Option<&'o Email>,
 }
 
 /// A cloud site, with its authorized contacts (R12, R31).
@@ -290,6 +318,41 @@ mod tests {
         assert!(entry("12-3456780") != evidence().registration() && entry("–").is_none());
         assert_eq!(SegmentEvidence { country: None, ..evidence() }.registration(), None);
         assert_eq!(SegmentEvidence { registration_number: None, ..evidence() }.registration(), None);
+    }
+
+    /// C7: who names a public VAT id is not yet its holder.
+    #[test]
+    fn c7_a_certificate_is_used_by_its_holder_only_if_something_shows_it() {
+        let certificate = TaxCertificate {
+            id: "DE136695976".to_owned(),
+            version: 1,
+            kind: VAT_ID.to_owned(),
+            organization: "Example Reseller GmbH".to_owned(),
+            country: "DE".to_owned(),
+            region: None,
+            number: "DE136695976".to_owned(),
+            domains: vec!["reseller.example".to_owned()],
+            document: None,
+            verified_by: "user-1".to_owned(),
+            from: date(2026, 1, 1),
+            expires: date(2027, 1, 1),
+        };
+        let address = |text: &str| Email::parse(text).expect("an address");
+        let (own, other) = (address("rita@Sales.Reseller.example"), address("eve@stranger.example"));
+        let nothing = Orderer::default();
+        for (orderer, is_holder) in [
+            (nothing, false),
+            (Orderer { enrolled: Some("EXAMPLE RESELLER GMBH"), ..nothing }, true),
+            (Orderer { enrolled: Some("Another Reseller GmbH"), ..nothing }, false),
+            (Orderer { proven: Some(&own), ..nothing }, true),
+            (Orderer { receiver: Some(&own), ..nothing }, true),
+            (Orderer { proven: Some(&other), receiver: Some(&other), ..nothing }, false),
+        ] {
+            assert_eq!(certificate.is_of(&orderer), is_holder, "{orderer:?}");
+        }
+        let earlier = TaxCertificate { domains: Vec::new(), ..certificate };
+        assert!(!earlier.is_of(&Orderer { proven: Some(&own), receiver: Some(&own), ..nothing }), "recorded before");
+        assert!(earlier.is_of(&Orderer { enrolled: Some("Example Reseller GmbH"), ..nothing }));
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub enum ReviewReason {
     SegmentEvidencePending,
     /// A government product is ordered for a customer that is not verified as a government customer (R102).
     GovernmentUnverified,
+    /// A VAT id or certificate on record frees the order from tax, and nothing shows that the buyer is its holder (C7).
+    TaxClaimUnconfirmed,
     /// A new subscription is for a cloud site that exists. The vendor's team quotes it (R7).
     ExistingSite,
     /// The total is above the vendor's limit.
@@ -87,6 +89,7 @@ impl ReviewReason {
             Self::CotermRequested => "coterm_requested",
             Self::SegmentEvidencePending => "segment_evidence_pending",
             Self::GovernmentUnverified => "government_unverified",
+            Self::TaxClaimUnconfirmed => "tax_claim_unconfirmed",
             Self::ExistingSite => "existing_site",
             Self::AmountAboveLimit => "amount_above_limit",
             Self::NothingToPay => "nothing_to_pay",
@@ -99,6 +102,7 @@ impl ReviewReason {
             Self::CotermRequested => "review.coterm_requested",
             Self::SegmentEvidencePending => "review.segment_evidence_pending",
             Self::GovernmentUnverified => "review.government_unverified",
+            Self::TaxClaimUnconfirmed => "review.tax_claim_unconfirmed",
             Self::ExistingSite => "review.existing_site",
             Self::AmountAboveLimit => "review.amount_above_limit",
             Self::NothingToPay => "review.nothing_to_pay",

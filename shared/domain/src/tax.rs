@@ -6,7 +6,7 @@ use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    evidence::VAT_ID,
+    evidence::{TaxCertificate, VAT_ID},
     money::Percent,
     party::Address,
     policy::{Situs, TaxTable},
@@ -54,6 +54,13 @@ pub struct TaxClaim {
     /// The subdivision, if it is not valid in the whole country: ISO 3166-2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+}
+
+impl TaxClaim {
+    /// Whether the claim was made with this certificate.
+    pub(crate) fn is_from(&self, certificate: &TaxCertificate) -> bool {
+        (&self.kind, &self.number) == (&certificate.kind, &certificate.number)
+    }
 }
 
 /// The taxes on a sale.

@@ -757,6 +757,7 @@ fn mistakes_about_countries_and_exemptions() {
         "situs = \"anywhere\"\n",
         "write one of billing_contact, technical_contact, sold_to",
     );
+    wrong("tax.toml", "unconfirmed = \"review\"", "unconfirmed = \"ask\"", "write one of accept, review");
     wrong("tax.toml", "\"AT\", \"BE\"", "\"EU\", \"BE\"", "`EU` is not an ISO 3166 country");
     wrong("tax.toml", "\"AT\", \"BE\"", "\"AT\", \"AT\"", "country `AT` is in the list twice");
     let exemption = |rest: &str| format!("\n[[exemption]]\n{rest}\n");

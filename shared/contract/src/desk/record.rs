@@ -89,6 +89,7 @@ pub fn certificate(body: &[u8]) -> Result<RecordBody<CertificateRequest>, Refusa
         country: object.text("country"),
         region: object.text("region"),
         number: object.text("number"),
+        domains: object.texts("domains"),
         document: object.text("document"),
         from: object.text("from"),
         expires: object.text("expires"),

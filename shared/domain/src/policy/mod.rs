@@ -25,7 +25,7 @@ pub use self::{
     period::Period,
     prices::{PriceBook, PriceTable},
     read::{Mistake, Mistakes},
-    taxes::{CountryTax, Exemption, Situs, TaxRate, TaxTable},
+    taxes::{CountryTax, Exemption, Situs, TaxRate, TaxTable, UnconfirmedClaim},
 };
 use crate::{Currency, money::Rounding, party::Email, wording::Wording};
 

@@ -19,6 +19,19 @@ pub struct TaxTable {
     pub reverse_charge: Vec<String>,
     /// The certificates that exempt from tax, and their countries.
     pub exemptions: Vec<Exemption>,
+    /// What happens to an order that is free from tax by a certificate whose holder the buyer is not known to be.
+    pub unconfirmed: UnconfirmedClaim,
+}
+
+/// What happens to an order that is free from tax by a VAT id or certificate on record, when nothing shows that the buyer is its
+/// holder (C7).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnconfirmedClaim {
+    /// The order is priced and can be paid.
+    #[default]
+    Accept,
+    /// Staff review the order first.
+    Review,
 }
 
 /// The special rules of a country; the defaults when it has none.

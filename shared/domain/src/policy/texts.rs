@@ -66,6 +66,7 @@ pub(super) const KEYS: &[&str] = &[
     "review.coterm_requested",
     "review.segment_evidence_pending",
     "review.government_unverified",
+    "review.tax_claim_unconfirmed",
     "review.existing_site",
     "review.amount_above_limit",
     "review.nothing_to_pay",

@@ -146,6 +146,8 @@ impl Offer {
             assess(&order.lines, billing, &order.customer.address, &order.tax_claims, today, &policy.tax);
         let total = net + taxes.iter().map(|tax| tax.amount).sum::<i64>();
         let mut review = order.review;
+        // A claim that frees from no tax needs no confirmation.
+        review.retain(|reason| *reason != ReviewReason::TaxClaimUnconfirmed || !notes.is_empty());
         let limit = policy.review.above.iter().find(|(currency, _)| *currency == order.currency);
         if limit.is_some_and(|(_, most)| total > *most) {
             review.push(ReviewReason::AmountAboveLimit);

@@ -1,6 +1,6 @@
 //! Verified tax certificates and VAT ids, as the desk records them (R91).
 
-use super::{RecordContext, in_order};
+use super::{RecordContext, domains::domains, in_order};
 use crate::{
     Code, Policy,
     evidence::{TaxCertificate, VAT_ID, vat_id},
@@ -17,6 +17,7 @@ pub struct CertificateRequest {
     pub country: Option<String>,
     pub region: Option<String>,
     pub number: Option<String>,
+    pub domains: Vec<String>,
     pub document: Option<String>,
     pub from: Option<String>,
     pub expires: Option<String>,
@@ -33,6 +34,7 @@ impl CertificateRequest {
         faults: &mut Faults,
     ) -> Option<TaxCertificate> {
         let organization = name(faults, "/organization", self.organization.as_deref(), 120);
+        let domains = domains(faults, &self.domains);
         let document = optional_text(faults, "/document", self.document.as_deref(), 200);
         let from = date(faults, "/from", self.from.as_deref());
         let expires = date(faults, "/expires", self.expires.as_deref());
@@ -57,6 +59,7 @@ impl CertificateRequest {
             country: country?,
             region: region?,
             number: number?,
+            domains: domains?,
             document: document?,
             verified_by: on.by.to_owned(),
             from: from?,

@@ -5,7 +5,7 @@ use std::{fmt::Display, net::IpAddr};
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    claims::Claiming,
+    claims::{Claiming, unconfirmed},
     facts::Facts,
     findings::Findings,
     judging::Judging,
@@ -92,7 +92,9 @@ impl Request {
         let (segments, notes) = (segments?, notes?);
         let buyer = reseller.as_ref().unwrap_or(&customer);
         let tax_claims = self.tax_claims(policy, facts, buyer, today, &mut found);
-        let review = self.review(&lines, &segments, notes.as_deref(), &mut found);
+        let mut review = self.review(&lines, &segments, notes.as_deref(), &mut found);
+        let receiver = reseller.is_none().then_some(&technical_contact.email);
+        review.extend(unconfirmed(&tax_claims, policy, facts, origin.email.as_ref(), receiver));
         if reseller.as_ref().is_some_and(|reseller| reseller.contact.email == technical_contact.email) {
             found.warn(
                 "technical_contact_is_reseller",

@@ -10,11 +10,11 @@ use super::{
 };
 use crate::{
     Code, Policy,
-    evidence::{Claimant, SegmentEvidence, VAT_ID, vat_id},
+    evidence::{Claimant, Orderer, SegmentEvidence, TaxCertificate, VAT_ID, vat_id},
     form::{list, optional_country, optional_text, required},
-    order::EVIDENCE_MISSING,
+    order::{EVIDENCE_MISSING, ReviewReason},
     party::{Email, Party},
-    policy::{Proof, Statement},
+    policy::{Proof, Statement, UnconfirmedClaim},
     price::{ClaimStanding, SegmentClaim},
     tax::TaxClaim,
 };
@@ -115,6 +115,21 @@ impl Request {
         }
         claims
     }
+}
+
+/// The reason to review an order whose certificates may be another organisation's (C7), if the policy asks for it. `proven` is the
+/// caller's address, and `receiver` that of the keys, as an [`Orderer`] has them.
+pub(super) fn unconfirmed(
+    claims: &[TaxClaim],
+    policy: &Policy,
+    facts: &Facts,
+    proven: Option<&Email>,
+    receiver: Option<&Email>,
+) -> Option<ReviewReason> {
+    let orderer = Orderer { enrolled: facts.partner.as_ref().map(|partner| &*partner.name), proven, receiver };
+    let is_used = |known: &&TaxCertificate| claims.iter().any(|claim| claim.is_from(known));
+    let is_unconfirmed = facts.certificates.values().filter(is_used).any(|known| !known.is_of(&orderer));
+    (is_unconfirmed && policy.tax.unconfirmed == UnconfirmedClaim::Review).then_some(ReviewReason::TaxClaimUnconfirmed)
 }
 
 impl SegmentRequest {

@@ -227,6 +227,7 @@ fn certificate(id: &str, claim: &Claim, buyer: &str) -> TaxCertificate {
         country: claim.place.0.to_owned(),
         region: claim.place.1.map(str::to_owned),
         number: "1".to_owned(),
+        domains: Vec::new(),
         document: None,
         verified_by: "desk".to_owned(),
         from: date(2020, 1, 1),

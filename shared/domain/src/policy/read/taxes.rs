@@ -14,7 +14,7 @@ use super::{
 use crate::{
     money::Tie,
     place,
-    policy::{CountryTax, Exemption, Situs, TaxRate, TaxTable},
+    policy::{CountryTax, Exemption, Situs, TaxRate, TaxTable, UnconfirmedClaim},
     wording::Wording,
 };
 
@@ -22,6 +22,14 @@ const SITUS: [(&str, Situs); 3] =
     [("billing_contact", Situs::BillingContact), ("technical_contact", Situs::TechnicalContact), ("sold_to", Situs::SoldTo)];
 
 const TIES: [(&str, Tie); 4] = [("half_up", Tie::HalfUp), ("half_down", Tie::HalfDown), ("down", Tie::Down), ("up", Tie::Up)];
+
+const UNCONFIRMED: [(&str, UnconfirmedClaim); 2] = [("accept", UnconfirmedClaim::Accept), ("review", UnconfirmedClaim::Review)];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClaims {
+    unconfirmed: Text,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +74,7 @@ impl Reader<'_> {
         let countries = self.entries::<RawCountry>(&mut file, "country").read;
         let rates = self.entries::<RawRate>(&mut file, "rate");
         let reverse_charge = self.section_if_there::<RawReverseCharge>(&mut file, "reverse_charge");
+        let claims = self.section_if_there::<RawClaims>(&mut file, "claims");
         let exemptions = self.entries::<RawExemption>(&mut file, "exemption").read;
         self.close(file);
         self.distinct(TAX, "country", countries.iter().map(|raw| &raw.country));
@@ -74,6 +83,9 @@ impl Reader<'_> {
             countries: countries.into_iter().map(|raw| self.country_tax(raw)).collect(),
             rates: self.tax_rates(rates.read, rates.whole, catalogue),
             reverse_charge: reverse_charge.map(|raw| self.countries(TAX, &raw.countries)).unwrap_or_default(),
+            unconfirmed: claims
+                .and_then(|raw| self.one_of(TAX, "way to treat an unconfirmed claim", &raw.unconfirmed, &UNCONFIRMED))
+                .unwrap_or_default(),
             exemptions: exemptions.into_iter().map(|raw| self.exemption(raw, wording)).collect(),
         }
     }
