@@ -330,7 +330,8 @@ def what_the_desk_does(world: World):
     assert government["status"] == "issued", government["review_reasons"]
     world.pay(government).expect(200)
     world.delivered(government)
-    again = world.ask("POST", "/v1/quotes", wanted, world.issuer.token(RITA, AGGREGATOR))
+    named = {**wanted, "segments": [{**claim, "evidence": "EV-1"}]}
+    again = world.ask("POST", "/v1/quotes", named, world.issuer.token(RITA, AGGREGATOR))
     assert "subscription_exists" in json.dumps(again.expect(422))
 
     claim = {"segment": "government", "country": "US", "document": "mine.pdf"}
